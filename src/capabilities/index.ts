@@ -1,0 +1,8 @@
+export { capability } from "./capability.ts";
+export type { AnyCapability, Capability, PortOf, ReadPortOf } from "./capability.ts";
+export { FileSystemHost } from "./file-system-host.ts";
+export type { Attributes, FileSystemEntry, Ownership } from "./file-system-host.ts";
+export { K8sClient } from "./k8s-client.ts";
+export type { K8sDeployment } from "./k8s-client.ts";
+export { PortError } from "./port-error.ts";
+export type { Blame, PortErrorCode, PortProblem } from "./port-error.ts";

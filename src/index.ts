@@ -1,0 +1,16 @@
+/** What a developer imports: the Score model, the kinds, the topologies, and the fleet. */
+export * from "./capabilities/index.ts";
+export { DirectoryScore, FileScore, K8sDeploymentScore, KINDS } from "./scores/index.ts";
+export { InvalidSpec, Score } from "./scores/score.ts";
+export type { AnyScore, AnyScoreClass, Interpretation, Ports, ReadPorts, ScoreClass, ScoreShape } from "./scores/score.ts";
+export type { Clock, Context, Log } from "./scores/context.ts";
+export type { Failure, Obstruction, Outcome, Plan } from "./scores/outcome.ts";
+export { AbsolutePath, Account, Mode } from "./scores/paths.ts";
+export type { Fits, FitsAll } from "./topology/fits.ts";
+export { lackSentence, lacks } from "./topology/lacks.ts";
+export type { Lack } from "./topology/lacks.ts";
+export { InvalidManifest, isManifest, manifest } from "./topology/manifest.ts";
+export type { Manifest, Order } from "./topology/manifest.ts";
+export { PiTopology } from "./topology/pi.ts";
+export { topology } from "./topology/topology.ts";
+export type { Topology } from "./topology/topology.ts";

@@ -1,0 +1,32 @@
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex } from "@noble/hashes/utils.js";
+import * as z from "zod";
+
+/** The bytes of a file: text, stored as UTF-8, or any bytes in base64. */
+export const Content = z.union([z.string(), z.strictObject({ base64: z.base64() })]);
+export type Content = z.infer<typeof Content>;
+
+/** What a plan needs to know of content without carrying it. */
+export interface Digest {
+  readonly bytes: Uint8Array;
+  /** Lower-case hexadecimal. */
+  readonly sha256: string;
+}
+
+/** A Score is looked at for years and its content never changes, so it is decoded and hashed once. */
+const digests = new WeakMap<object, Digest>();
+
+/** The bytes of `holder.content` and their hash. */
+export function digestOf(holder: { readonly content: Content }): Digest {
+  let digest = digests.get(holder);
+  if (digest === undefined) {
+    const bytes = bytesOf(holder.content);
+    digests.set(holder, (digest = { bytes, sha256: bytesToHex(sha256(bytes)) }));
+  }
+  return digest;
+}
+
+const bytesOf = (content: Content): Uint8Array =>
+  typeof content === "string"
+    ? new TextEncoder().encode(content)
+    : Uint8Array.from(atob(content.base64), (character) => character.charCodeAt(0));

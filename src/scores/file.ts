@@ -1,0 +1,121 @@
+import { match } from "ts-pattern";
+import * as z from "zod";
+import { FileSystemHost } from "../capabilities/file-system-host.ts";
+import { Content, digestOf } from "./content.ts";
+import {
+  attributesToSet,
+  claimedParents,
+  MakeDirectory,
+  obstructedBy,
+  parentsMissing,
+  RemoveIfEmpty,
+  removeIfEmpty,
+  SeenAbsent,
+  SeenAttributes,
+  SeenForeign,
+  seeOthers,
+  SetAttributes,
+} from "./entries.ts";
+import { AbsolutePath, Account, Mode } from "./paths.ts";
+import { Score } from "./score.ts";
+
+const spec = z.strictObject({
+  /** Where the file is. Links are never followed: the path names real directories. */
+  path: AbsolutePath,
+  /** All of it: text, or `{ base64 }`. At most about 64 KiB. */
+  content: Content,
+  /** Default `"0644"`. */
+  mode: Mode.default("0644"),
+  /** Default: whoever owns it, which for a new file is the agent's own user. */
+  owner: Account.optional(),
+  /** Default: as `owner`. */
+  group: Account.optional(),
+  /** Whether missing parent directories are made (mode 0755), and removed with the file while empty. Default false. */
+  parents: z.boolean().default(false),
+});
+
+const observed = z.discriminatedUnion("state", [
+  SeenAbsent,
+  SeenForeign,
+  SeenAttributes.extend({
+    state: z.literal("present"),
+    path: z.string(),
+    /** Bytes. */
+    size: z.number(),
+    /** Null where the file is larger than the one that is wanted, and so surely another. */
+    sha256: z.string().nullable(),
+  }),
+]);
+
+const step = z.discriminatedUnion("do", [
+  MakeDirectory,
+  z.object({
+    do: z.literal("write"),
+    path: z.string(),
+    size: z.number(),
+    sha256: z.string(),
+    /** What was there: its hash, `"unread"` where it was larger than what replaces it, or null where nothing was. */
+    replaces: z.string().nullable(),
+  }),
+  SetAttributes,
+  z.object({ do: z.literal("remove"), path: z.string() }),
+  RemoveIfEmpty,
+]);
+
+/**
+ * A regular file with exactly this content, permissions and owner.
+ *
+ * A regular file that stands there is replaced, and the step tells the hash of what it replaces; a directory, a link or
+ * anything else is left alone and is a FAILURE (`Obstructed`).
+ */
+export class FileScore extends Score(
+  "File",
+  { version: 1, requires: [FileSystemHost], spec, observed, step },
+  {
+    identity: ({ path }) => `path:${path}`,
+
+    observe(wanted, { FileSystemHost: fs }) {
+      const { path } = wanted;
+      const entry = fs.inspect(path, { hashUpTo: digestOf(wanted).bytes.length });
+      if (entry.type === "directory") return { state: "foreign", path, at: path, what: "directory" };
+      if (entry.type !== "file") return seeOthers(path, entry, fs);
+      const { size, sha256, mode, owner, group, uid, gid } = entry;
+      return { state: "present", path, size, sha256, mode, owner, group, uid, gid };
+    },
+
+    plan(wanted, seen) {
+      const { path, parents } = wanted;
+      if (seen.state === "foreign") return obstructedBy(seen, "file");
+      const { bytes, sha256 } = digestOf(wanted);
+      const write = { do: "write", path, size: bytes.length, sha256 } as const;
+      if (seen.state === "absent") {
+        if (seen.missingParents.length > 0 && !parents) return parentsMissing(path, seen.missingParents);
+        const made = seen.missingParents.map((parent) => ({ do: "makeDirectory", path: parent }) as const);
+        return [...made, { ...write, replaces: null }];
+      }
+      if (seen.sha256 !== sha256) return [{ ...write, replaces: seen.sha256 ?? "unread" }];
+      const attributes = attributesToSet(wanted, seen);
+      return attributes === null ? [] : [{ do: "setAttributes", path, ...attributes }];
+    },
+
+    retire({ path }, seen, claims) {
+      const parents = claimedParents(path, claims).map((parent) => ({ do: "removeDirectoryIfEmpty", path: parent }) as const);
+      if (seen.state === "present" || (seen.state === "absent" && seen.leftover)) return [{ do: "remove", path }, ...parents];
+      const left = seen.state === "absent" && seen.emptyParent !== null && claims.has(seen.emptyParent);
+      return left ? parents : [];
+    },
+
+    claims: (taken) => (taken.do === "makeDirectory" ? [taken.path] : []),
+
+    apply: (taken, wanted, { FileSystemHost: fs }) =>
+      match(taken)
+        .with({ do: "makeDirectory" }, ({ path }) => fs.makeDirectory(path, { mode: "0755" }))
+        .with({ do: "write" }, ({ path }) => fs.writeFile(path, digestOf(wanted).bytes, wanted))
+        .with({ do: "setAttributes" }, ({ path, ...attributes }) => fs.setAttributes(path, attributes))
+        .with({ do: "remove" }, ({ path }) => fs.removeFile(path))
+        .with({ do: "removeDirectoryIfEmpty" }, ({ path }) => removeIfEmpty(path, fs))
+        .exhaustive(),
+
+    watch: ({ path }, { FileSystemHost: fs }, changed) => fs.watch(path, changed),
+  },
+) {}

@@ -1,0 +1,193 @@
+import * as z from "zod";
+import type { AnyCapability, PortOf, ReadPortOf } from "../capabilities/capability.ts";
+import type { Context, MaybePromise } from "./context.ts";
+import { SPEC_LIMIT_BYTES, type Carried, type Frozen, freeze, specBytes } from "./spec.ts";
+import type { Plan } from "./outcome.ts";
+
+type Needs = readonly AnyCapability[];
+
+/** The ports that a Score with these requirements is handed while it applies: exactly those. */
+export type Ports<N extends Needs> = { readonly [C in N[number] as C["name"]]: PortOf<C> };
+/** The same ports with their reading methods alone: what it is handed while it observes. */
+export type ReadPorts<N extends Needs> = { readonly [C in N[number] as C["name"]]: ReadPortOf<C> };
+
+/** The data of a kind: what travels, what is reported, what a plan consists of. */
+export interface ScoreShape<Version extends number, N extends Needs, Out, In, Seen, Step> {
+  /** Counts up when the meaning of the spec changes. Old versions stay decodable, or are refused by name. */
+  readonly version: Version;
+  readonly requires: N;
+  /** Desired state; travels. Strict, without transforms: it is parsed again after the wire. */
+  readonly spec: z.core.$ZodType<Out, In>;
+  /** Typed status; travels as the `details` of the Score's status, so plain JSON. */
+  readonly observed: z.core.$ZodType<Seen>;
+  /** Typed plan step; travels in previews, so plain JSON. */
+  readonly step: z.core.$ZodType<Step>;
+}
+
+/** How a kind is interpreted. The engine alone decides what comes of it. */
+export interface Interpretation<N extends Needs, Spec, Seen, Step> {
+  /**
+   * Pure. Names the one thing on the device that the Score is about, as `<concept>:<name>`, e.g. `path:/etc/motd`. Two
+   * Scores of one manifest may not be about the same thing, and when a Score's identity changes the old thing is retired.
+   */
+  identity(spec: Spec): string;
+  /** Looks, and changes nothing. Rejecting is for {@link PortError}s that come out of the ports. */
+  observe(spec: Spec, ports: ReadPorts<N>, context: Context): MaybePromise<Seen>;
+  /** Pure. The steps from `observed` to `spec`; none when it is so already. */
+  plan(spec: Spec, observed: Seen): Plan<Step>;
+  /** Pure. The steps that remove what this Score made; none when nothing of it is left. `claims`: see `claims` below. */
+  retire(spec: Spec, observed: Seen, claims: ReadonlySet<string>): Plan<Step>;
+  /** Takes one step. Must be safe to repeat: it may have been cut short, or its answer lost. */
+  apply(step: Step, spec: Spec, ports: Ports<N>, context: Context): MaybePromise<void>;
+  /**
+   * Pure. What a step brings into being that could as well have been there before, in the kind's own words (a directory's
+   * path, say). Written to the agent's ledger before the step is taken and handed to `retire`, so that what was there
+   * before is never removed. Default: none.
+   */
+  claims?(step: Step): readonly string[];
+  /** Tells when a new look is worth while; returns the way to stop. Default: only the periodic pass finds drift. */
+  watch?(spec: Spec, ports: ReadPorts<N>, changed: () => void): () => void;
+  /** Milliseconds for one whole interpretation. Default 30,000. */
+  readonly deadlineMs?: number;
+}
+
+/** A Score's interpretation with its spec filled in: what the engine works on. */
+export interface Bound<N extends Needs, Seen, Step> {
+  readonly identity: string;
+  observe(ports: ReadPorts<N>, context: Context): MaybePromise<Seen>;
+  plan(observed: Seen): Plan<Step>;
+  retire(observed: Seen, claims: ReadonlySet<string>): Plan<Step>;
+  apply(step: Step, ports: Ports<N>, context: Context): MaybePromise<void>;
+  claims(step: Step): readonly string[];
+  watch(ports: ReadPorts<N>, changed: () => void): () => void;
+  readonly deadlineMs: number;
+}
+
+/** Registered, so that a Score is known as one across two copies of this package. */
+const made: unique symbol = Symbol.for("harmony-edge.score");
+
+/** A Score: made by a class that `Score()` returned, and by nothing else. */
+export interface ScoreInstance<Kind extends string, N extends Needs, Spec, Seen, Step> {
+  readonly [made]: true;
+  readonly kind: Kind;
+  readonly version: number;
+  readonly requires: N;
+  readonly spec: Spec;
+  bind(): Bound<N, Seen, Step>;
+}
+export type AnyScore = ScoreInstance<string, Needs, unknown, unknown, unknown>;
+
+/** Whether a value was made by a class that `Score()` returned. */
+export const isScore = (value: unknown): value is AnyScore => typeof value === "object" && value !== null && made in value;
+
+/** The static side of a kind. */
+export interface ScoreClass<Kind extends string, Version extends number, N extends Needs, Out, In, Seen, Step> {
+  readonly kind: Kind;
+  readonly version: Version;
+  readonly requires: N;
+  readonly schema: { readonly spec: z.core.$ZodType<Out, In>; readonly observed: z.core.$ZodType<Seen>; readonly step: z.core.$ZodType<Step> };
+  /** @throws {InvalidSpec} that names every field that is wrong. */
+  new (spec: In): ScoreInstance<Kind, N, Frozen<Out>, Seen, Step>;
+  /** As `new`, for what comes from outside. */
+  parse(spec: unknown): ScoreInstance<Kind, N, Frozen<Out>, Seen, Step>;
+}
+export interface AnyScoreClass {
+  readonly kind: string;
+  readonly version: number;
+  readonly requires: Needs;
+  readonly schema: { readonly spec: z.core.$ZodType; readonly observed: z.core.$ZodType; readonly step: z.core.$ZodType };
+  parse(spec: unknown): AnyScore;
+}
+
+/** A spec that its kind does not accept. `message` names the kind and every field that is wrong. */
+export class InvalidSpec extends Error {
+  override readonly name = "InvalidSpec";
+}
+
+/** Compile-time conditions on a spec's schema; the parameter's type is the error message. */
+type SpecRule<Out, In> = [Out] extends [In]
+  ? [Out] extends [Carried<Out>]
+    ? unknown
+    : { readonly spec: "a spec holds only values that travel: no functions, symbols or class instances" }
+  : { readonly spec: "a spec must accept its own output (no .transform()): it is parsed again after the wire" };
+
+/**
+ * Makes the base class of a kind.
+ *
+ * ```ts
+ * export class FileScore extends Score("File", { version: 1, requires: [FileSystemHost], spec, observed, step }, {
+ *   identity: (spec) => `path:${spec.path}`,
+ *   observe: (spec, { FileSystemHost: fs }) => ...,
+ *   plan: (spec, observed) => [...],
+ *   retire: (spec, observed) => [...],
+ *   apply: (step, spec, { FileSystemHost: fs }) => ...,
+ * }) {}
+ * ```
+ *
+ * `kind` is the literal that travels, so that renaming or minifying the class changes nothing.
+ */
+export function Score<
+  const Kind extends string,
+  const Version extends number,
+  const N extends Needs,
+  Out,
+  In,
+  const Seen,
+  const Step,
+>(
+  kind: Kind,
+  shape: ScoreShape<Version, N, Out, In, Seen, Step> & SpecRule<Out, In>,
+  how: Interpretation<NoInfer<N>, Frozen<NoInfer<Out>>, NoInfer<Seen>, NoInfer<Step>>,
+): ScoreClass<Kind, Version, N, Out, In, Seen, Step> {
+  type Spec = Frozen<Out>;
+  return class {
+    readonly [made] = true;
+    static readonly kind = kind;
+    static readonly version = shape.version;
+    static readonly requires = shape.requires;
+    static readonly schema = { spec: shape.spec, observed: shape.observed, step: shape.step };
+    readonly spec: Spec;
+
+    constructor(input: unknown) {
+      const parsed = z.safeParse(shape.spec, input);
+      if (!parsed.success) throw new InvalidSpec(`${kind}@${shape.version}: ${z.prettifyError(parsed.error)}`);
+      const bytes = specBytes(parsed.data);
+      if (bytes > SPEC_LIMIT_BYTES) {
+        throw new InvalidSpec(
+          `${kind}@${shape.version}: the spec is ${bytes} bytes, the limit is ${SPEC_LIMIT_BYTES} (64 KiB). ` +
+            "Desired state is read by every agent at every change, so it stays small: split it into several Scores, " +
+            "or ship the bytes in a package or an image.",
+        );
+      }
+      this.spec = freeze(parsed.data);
+    }
+
+    static parse(input: unknown): ScoreInstance<Kind, N, Spec, Seen, Step> {
+      return new this(input);
+    }
+
+    get kind(): Kind {
+      return kind;
+    }
+    get version(): number {
+      return shape.version;
+    }
+    get requires(): N {
+      return shape.requires;
+    }
+
+    bind(): Bound<N, Seen, Step> {
+      const { spec } = this;
+      return {
+        identity: how.identity(spec),
+        observe: (ports, context) => how.observe(spec, ports, context),
+        plan: (observed) => how.plan(spec, observed),
+        retire: (observed, claims) => how.retire(spec, observed, claims),
+        apply: (step, ports, context) => how.apply(step, spec, ports, context),
+        claims: (step) => how.claims?.(step) ?? [],
+        watch: (ports, changed) => how.watch?.(spec, ports, changed) ?? (() => {}),
+        deadlineMs: how.deadlineMs ?? 30_000,
+      };
+    }
+  };
+}

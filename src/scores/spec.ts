@@ -1,0 +1,44 @@
+/** What a spec may hold: the values that the wire carries without loss. */
+export type Carried<T> = T extends string | number | boolean | bigint | null | undefined | Date
+  ? T
+  : T extends (...args: never) => unknown
+    ? never
+    : T extends symbol
+      ? never
+      : T extends ReadonlySet<infer Item>
+        ? ReadonlySet<Carried<Item>>
+        : T extends ReadonlyMap<infer Key, infer Value>
+          ? ReadonlyMap<Carried<Key>, Carried<Value>>
+          : T extends ArrayBufferView | RegExp | Error | Promise<unknown>
+            ? never
+            : T extends object
+              ? { readonly [K in keyof T]: Carried<T[K]> }
+              : never;
+
+/** Read-only all the way down. */
+export type Frozen<T> = T extends string | number | boolean | bigint | symbol | null | undefined | Date
+  ? T
+  : T extends ReadonlySet<infer Item>
+    ? ReadonlySet<Frozen<Item>>
+    : T extends ReadonlyMap<infer Key, infer Value>
+      ? ReadonlyMap<Frozen<Key>, Frozen<Value>>
+      : { readonly [K in keyof T]: Frozen<T[K]> };
+
+/** The largest spec in bytes of JSON. What is larger belongs into a package, an image or an asset. */
+export const SPEC_LIMIT_BYTES = 64 * 1024;
+
+/** The size of a spec as JSON in UTF-8, close enough to the wire's own to hold a limit by. */
+export const specBytes = (spec: unknown): number => new TextEncoder().encode(JSON.stringify(spec, plain) ?? "").length;
+
+const plain = (_key: string, value: unknown): unknown =>
+  typeof value === "bigint" ? value.toString() : value instanceof Set || value instanceof Map ? [...value] : value;
+
+/** Freezes plain data in place, all the way down. Sets and maps cannot be frozen; their type says read-only. */
+export function freeze<T>(value: T): Frozen<T>;
+export function freeze(value: unknown): unknown {
+  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
+    for (const inner of Object.values(value)) freeze(inner);
+    if (!(value instanceof Date)) Object.freeze(value);
+  }
+  return value;
+}

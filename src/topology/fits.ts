@@ -1,0 +1,27 @@
+import type { AnyScore } from "../scores/score.ts";
+import type { Topology } from "./topology.ts";
+
+/** The names of the capabilities that a Score requires. */
+export type Requires<S extends AnyScore> = S["requires"][number]["name"];
+/** The names of the capabilities that a topology offers. */
+export type Offered<T extends Topology> = T["offers"][number]["name"];
+
+/**
+ * The compile-time gate: the Score's own type where the topology offers all that it requires, else a sentence that the
+ * compiler prints as the type that the Score is not assignable to.
+ *
+ * The first two branches close a hole: a topology typed plain `Topology` would offer `string`, thus everything, and a
+ * Score typed `AnyScore` would require `string`. `K` is the kind, so that a union of Scores is judged member by member.
+ */
+export type Fits<S, T extends Topology> = string extends Offered<T>
+  ? "the topology's type was widened: pass the topology constant itself, e.g. PiTopology"
+  : S extends AnyScore
+    ? string extends Requires<S>
+      ? "the score's type was widened: pass the score class's own instance, not AnyScore"
+      : [Exclude<Requires<S>, Offered<T>>] extends [never]
+        ? S
+        : `${S["kind"]}Score requires ${Exclude<Requires<S>, Offered<T>>}, which ${T["name"]} lacks`
+    : never;
+
+/** {@link Fits} for each Score of a record. */
+export type FitsAll<S, T extends Topology> = { readonly [Id in keyof S]: Fits<S[Id], T> };

@@ -1,0 +1,209 @@
+import { canonicalize } from "json-canonicalize";
+import { createHash } from "node:crypto";
+import * as z from "zod";
+import { type AnyScore, type AnyScoreClass, InvalidSpec } from "../scores/score.ts";
+import { lacks, lackSentence } from "../topology/lacks.ts";
+import { findCycle, SCORE_ID, SCORES_LIMIT } from "../topology/manifest.ts";
+import type { Topology } from "../topology/topology.ts";
+import { Envelope, Payload, PAYLOAD_LIMIT_BYTES, WireScore } from "./envelope.ts";
+import type { AgentId } from "./keys.ts";
+import type { ManifestRefusal, ScoreRefusal } from "./refusal.ts";
+import { scan } from "./scan.ts";
+import { isSigned, type TrustedKeys } from "./signature.ts";
+import { decodeSpec } from "./spec-codec.ts";
+
+/** The third gate: what an agent makes of the bytes in its key. Total: it never throws, and allocates within bounds. */
+export interface Gate {
+  readonly agentId: AgentId;
+  readonly kinds: readonly AnyScoreClass[];
+  readonly topology: Topology;
+  readonly trustedKeys: TrustedKeys;
+}
+
+/** One Score of an accepted manifest. */
+export type DecodedScore =
+  | {
+      readonly _tag: "Score";
+      readonly score: AnyScore;
+      /** As it came, for the ledger: what is dropped later is retired by its last accepted spec. */
+      readonly wire: WireScore;
+      /** `sha256:` and the hash of kind, version and spec as canonical JSON (RFC 8785). Tells whether a Score changed. */
+      readonly digest: string;
+      readonly after: readonly string[];
+      readonly restartOn: readonly string[];
+    }
+  | { readonly _tag: "Refused"; readonly kind: string; readonly version: number; readonly refusal: ScoreRefusal };
+
+export interface DecodedManifest {
+  readonly generation: number;
+  readonly issuedAt: string;
+  readonly scores: ReadonlyMap<string, DecodedScore>;
+}
+
+const ENVELOPE_LIMITS = { depth: 8, nodes: 256 };
+const PAYLOAD_LIMITS = { depth: 64, nodes: 500_000 };
+
+type Refused = { readonly _tag: "Refused"; readonly refusal: ManifestRefusal };
+const refuse = (reason: ManifestRefusal["reason"], message: string, generation: number | null = null): Refused => ({
+  _tag: "Refused",
+  refusal: { reason, message, generation },
+});
+
+export type Opened =
+  | { readonly _tag: "Inline"; readonly payload: string; readonly signatures: Envelope["signatures"] }
+  /** Get the asset, and go on with `decodePayload`. */
+  | { readonly _tag: "Asset"; readonly sha256: string; readonly signatures: Envelope["signatures"] }
+  | Refused;
+
+/** The first half: the envelope. */
+export function openEnvelope(bytes: Uint8Array): Opened {
+  const parsed = parseBounded(bytes, ENVELOPE_LIMITS);
+  if (parsed._tag === "Refused") return parsed;
+  const envelope = Envelope.safeParse(parsed.value);
+  if (!envelope.success) return refuse("Malformed", `the envelope: ${z.prettifyError(envelope.error)}`);
+  const { signatures } = envelope.data;
+  return "payload" in envelope.data
+    ? { _tag: "Inline", payload: envelope.data.payload, signatures }
+    : { _tag: "Asset", sha256: envelope.data.payloadSha256, signatures };
+}
+
+export type Decoded = { readonly _tag: "Decoded"; readonly manifest: DecodedManifest } | Refused;
+
+/** The manifest that an agent has accepted last. */
+export interface InForce {
+  readonly generation: number;
+  readonly payload: string;
+}
+
+/**
+ * The second half: the payload's exact text. Generations only rise: an older one than the one in force is refused, and
+ * so is the same one with another text.
+ */
+export function decodePayload(
+  payload: string,
+  signatures: Envelope["signatures"],
+  gate: Gate,
+  inForce: InForce | null,
+): Decoded {
+  if (gate.trustedKeys.size > 0 && !isSigned(payload, signatures, gate.trustedKeys)) {
+    const keys = [...gate.trustedKeys.keys()].join(", ");
+    return refuse("BadSignature", `no signature by a key that this agent trusts (${keys}) fits the payload`);
+  }
+  const parsed = parseBounded(Buffer.from(payload), PAYLOAD_LIMITS);
+  if (parsed._tag === "Refused") return parsed;
+  const read = Payload.safeParse(parsed.value);
+  if (!read.success) return refuse("Malformed", `the payload: ${z.prettifyError(read.error)}`);
+  const { agentId, generation, issuedAt, scores } = read.data;
+  if (agentId !== gate.agentId) {
+    return refuse("WrongAgent", `the manifest is for agent "${agentId}", this is "${gate.agentId}"`, generation);
+  }
+  if (inForce !== null && generation < inForce.generation) {
+    const message = `generation ${generation} is older than ${inForce.generation}, which is in force`;
+    return refuse("StaleGeneration", message, generation);
+  }
+  if (inForce !== null && generation === inForce.generation && payload !== inForce.payload) {
+    const message = `generation ${generation} is in force with another content; a changed manifest needs a higher one`;
+    return refuse("StaleGeneration", message, generation);
+  }
+  const ids = Object.keys(scores);
+  if (ids.length > SCORES_LIMIT) return refuse("TooLarge", `${ids.length} Scores, at most ${SCORES_LIMIT}`, generation);
+  const bad = ids.find((id) => !SCORE_ID.test(id));
+  if (bad !== undefined) return refuse("Malformed", `"${bad.slice(0, 64)}" is no Score id`, generation);
+  const decoded = new Map(Object.entries(scores).map(([id, score]) => [id, decodeScore(score, gate)] as const));
+  return { _tag: "Decoded", manifest: { generation, issuedAt, scores: refuseContradictions(decoded) } };
+}
+
+/** One Score, by the agent's own class. */
+export function decodeScore(value: unknown, { kinds, topology }: Pick<Gate, "kinds" | "topology">): DecodedScore {
+  const read = WireScore.safeParse(value);
+  if (!read.success) {
+    const refusal: ScoreRefusal = { reason: "MalformedScore", message: z.prettifyError(read.error) };
+    return { _tag: "Refused", kind: textAt(value, "kind"), version: 0, refusal };
+  }
+  const { data: wire } = read;
+  const { kind, version, requires } = wire;
+  const no = (reason: ScoreRefusal["reason"], message: string): DecodedScore => ({
+    _tag: "Refused",
+    kind,
+    version,
+    refusal: { reason, message },
+  });
+
+  const named = kinds.filter((each) => each.kind === kind);
+  const known = named.find((each) => each.version === version);
+  if (named.length === 0) return no("UnknownKind", `this agent does not know the kind "${kind}"; it knows ${list(kinds)}`);
+  if (known === undefined) return no("UnsupportedVersion", `this agent does not know ${kind}@${version}; it knows ${list(named)}`);
+
+  const own = known.requires.map(({ name }) => name);
+  if (own.length !== requires.length || own.some((name) => !requires.includes(name))) {
+    const message = `the sender says that ${kind}@${version} requires ${names(requires)}; it requires ${names(own)}`;
+    return no("RequiresMismatch", message);
+  }
+  const lacking = lacks(known, topology);
+  if (lacking.length > 0) return no("MissingCapability", lacking.map(lackSentence).join("; "));
+
+  const spec = decodeSpec(wire.spec);
+  if (spec._tag === "Refused") return no("InvalidSpec", `${kind}@${version}: ${spec.message}`);
+  try {
+    const digest = digestOf(wire);
+    return { _tag: "Score", score: known.parse(spec.value), wire, digest, after: wire.after, restartOn: wire.restartOn };
+  } catch (error) {
+    // A schema that throws on hostile input is a bug of the kind, and still no reason to lose the agent.
+    return no("InvalidSpec", error instanceof InvalidSpec ? error.message : `${kind}@${version}: ${String(error)}`);
+  }
+}
+
+const digestOf = ({ kind, version, spec }: WireScore): string =>
+  `sha256:${createHash("sha256").update(canonicalize({ kind, version, spec })).digest("hex")}`;
+
+/** Two Scores about one thing: the later one is refused. Order that cannot be: each Score that has it is refused. */
+function refuseContradictions(decoded: ReadonlyMap<string, DecodedScore>): ReadonlyMap<string, DecodedScore> {
+  const result = new Map(decoded);
+  const no = (id: string, { score }: { readonly score: AnyScore }, refusal: ScoreRefusal): void => {
+    result.set(id, { _tag: "Refused", kind: score.kind, version: score.version, refusal });
+  };
+  const holders = new Map<string, string>();
+  for (const [id, each] of decoded) {
+    if (each._tag === "Refused") continue;
+    const { identity } = each.score.bind();
+    const holder = holders.get(identity);
+    if (holder !== undefined) {
+      no(id, each, { reason: "DuplicateIdentity", message: `"${holder}" is about ${identity} already` });
+      continue;
+    }
+    holders.set(identity, id);
+    const missing = [...each.after, ...each.restartOn].find((on) => !decoded.has(on));
+    if (missing !== undefined) no(id, each, { reason: "InvalidOrder", message: `there is no Score "${missing}"` });
+  }
+  for (;;) {
+    const after: Record<string, readonly string[]> = {};
+    for (const [id, each] of result) if (each._tag === "Score") after[id] = each.after;
+    const cycle = findCycle(after);
+    if (cycle === null) return result;
+    for (const id of cycle) {
+      const each = result.get(id);
+      if (each?._tag === "Score") no(id, each, { reason: "InvalidOrder", message: cycle.join(" comes after ") });
+    }
+  }
+}
+
+type Parsed = { readonly _tag: "Parsed"; readonly value: unknown } | Refused;
+
+function parseBounded(bytes: Uint8Array, limits: { readonly depth: number; readonly nodes: number }): Parsed {
+  if (bytes.length > PAYLOAD_LIMIT_BYTES) return refuse("TooLarge", `${bytes.length} bytes, at most ${PAYLOAD_LIMIT_BYTES}`);
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
+  } catch (error) {
+    return refuse("Malformed", `not JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const wrong = scan(value, limits);
+  return wrong === null ? { _tag: "Parsed", value } : refuse("Malformed", wrong);
+}
+
+const list = (kinds: readonly AnyScoreClass[]): string => kinds.map(({ kind, version }) => `${kind}@${version}`).join(", ");
+const names = (given: readonly string[]): string => (given.length === 0 ? "nothing" : given.join(", "));
+const textAt = (value: unknown, key: string): string => {
+  const text: unknown = typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined;
+  return typeof text === "string" ? text.slice(0, 64) : "?";
+};

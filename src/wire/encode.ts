@@ -1,0 +1,60 @@
+import type { KeyObject } from "node:crypto";
+import type { AnyScore } from "../scores/score.ts";
+import { lacks, lackSentence } from "../topology/lacks.ts";
+import type { Manifest } from "../topology/manifest.ts";
+import { type Envelope, type Payload, PAYLOAD_LIMIT_BYTES, type WireScore } from "./envelope.ts";
+import type { AgentId } from "./keys.ts";
+import { sign } from "./signature.ts";
+import { encodeSpec } from "./spec-codec.ts";
+
+export interface EncodeOptions {
+  readonly agentId: AgentId;
+  readonly generation: number;
+  readonly issuedAt: Date;
+  /** Signs with these; none: unsigned, for agents that have no keys configured. */
+  readonly signers?: readonly { readonly key: string; readonly privateKey: KeyObject }[];
+}
+
+/** What is sent: the exact text of the payload, and its signatures. `envelopeOf` makes the bytes for the key of it. */
+export type Encoded =
+  | { readonly _tag: "Encoded"; readonly payload: string; readonly signatures: Envelope["signatures"] }
+  | { readonly _tag: "TooLarge"; readonly bytes: number; readonly limit: number }
+  /** The second gate: the sentences say which Score requires what. */
+  | { readonly _tag: "Lacking"; readonly sentences: readonly string[] };
+
+/** Refuses what the manifest's own topology lacks, also where the compiler was got around. */
+export function encode(manifest: Manifest, { agentId, generation, issuedAt, signers = [] }: EncodeOptions): Encoded {
+  const sentences = Object.values(manifest.scores).flatMap((score) => lacks(score, manifest.topology).map(lackSentence));
+  if (sentences.length > 0) return { _tag: "Lacking", sentences };
+  const payload = JSON.stringify({
+    agentId,
+    generation,
+    issuedAt: issuedAt.toISOString(),
+    scores: Object.fromEntries(
+      Object.entries(manifest.scores).map(([id, score]) => [
+        id,
+        encodeScore(score, manifest.after[id] ?? [], manifest.restartOn[id] ?? []),
+      ]),
+    ),
+  } satisfies Payload);
+  const bytes = Buffer.byteLength(payload);
+  if (bytes > PAYLOAD_LIMIT_BYTES) return { _tag: "TooLarge", bytes, limit: PAYLOAD_LIMIT_BYTES };
+  return { _tag: "Encoded", payload, signatures: signers.map(({ key, privateKey }) => sign(payload, key, privateKey)) };
+}
+
+export const encodeScore = (score: AnyScore, after: readonly string[] = [], restartOn: readonly string[] = []): WireScore => ({
+  kind: score.kind,
+  version: score.version,
+  requires: score.requires.map(({ name }) => name),
+  after: [...after],
+  restartOn: [...restartOn],
+  spec: encodeSpec(score.spec),
+});
+
+/** The bytes of the key, with the payload inline. */
+export const inlineEnvelope = (payload: string, signatures: Envelope["signatures"]): Uint8Array =>
+  Buffer.from(JSON.stringify({ wire: 1, payload, signatures } satisfies Envelope));
+
+/** The bytes of the key, for a payload that lies in the assets under this hash. */
+export const assetEnvelope = (payloadSha256: string, signatures: Envelope["signatures"]): Uint8Array =>
+  Buffer.from(JSON.stringify({ wire: 1, payloadSha256, signatures } satisfies Envelope));

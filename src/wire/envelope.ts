@@ -1,0 +1,49 @@
+import * as z from "zod";
+import { SCORE_ID } from "../topology/manifest.ts";
+import { AgentId } from "./keys.ts";
+
+/** The largest payload in bytes, inline or as an asset. Bounds what a hostile one can make JSON.parse allocate. */
+export const PAYLOAD_LIMIT_BYTES = 4 * 1024 * 1024;
+
+/** Ed25519 over the exact UTF-8 bytes of the payload. `key` names a public key that the agent was given; `sig` is base64. */
+export const Signature = z.strictObject({ key: z.string().min(1).max(128), sig: z.base64().max(128) });
+export type Signature = z.infer<typeof Signature>;
+
+const signatures = z.array(Signature).max(16);
+
+/** What the desired-state key holds: the payload as the exact text that was signed, or the hash of an asset that is it. */
+export const Envelope = z.union([
+  z.strictObject({ wire: z.literal(1), payload: z.string(), signatures }),
+  z.strictObject({ wire: z.literal(1), payloadSha256: z.string().regex(/^[0-9a-f]{64}$/), signatures }),
+]);
+export type Envelope = z.infer<typeof Envelope>;
+
+/** A spec as superjson writes it: JSON, and what to make of which place in it. */
+export const WireSpec = z.strictObject({
+  json: z.unknown(),
+  meta: z.strictObject({ values: z.unknown(), v: z.literal(1).optional() }).optional(),
+});
+export type WireSpec = z.infer<typeof WireSpec>;
+
+const ids = z.array(z.string().regex(SCORE_ID)).max(256);
+
+/** One Score on the wire. `requires` is the sender's claim, for people; the agent goes by its own class. */
+export const WireScore = z.strictObject({
+  kind: z.string().min(1).max(64),
+  version: z.int().min(1),
+  requires: z.array(z.string().min(1).max(64)).max(64),
+  after: ids.default([]),
+  restartOn: ids.default([]),
+  spec: WireSpec,
+});
+export type WireScore = z.infer<typeof WireScore>;
+
+/** The signed text, parsed. Its Scores are decoded one by one, so that one bad one does not take the others with it. */
+export const Payload = z.strictObject({
+  agentId: AgentId,
+  /** Set by the control plane; only ever rises. */
+  generation: z.int().min(1),
+  issuedAt: z.iso.datetime(),
+  scores: z.record(z.string(), z.unknown()),
+});
+export type Payload = z.infer<typeof Payload>;

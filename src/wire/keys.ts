@@ -1,0 +1,11 @@
+import * as z from "zod";
+
+/** An agent's id, which is also its key in every bucket: 1 to 63 of `a-z`, `0-9` and `-`, not `-` at its ends. */
+export const AgentId = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'an agent id is 1 to 63 of a-z, 0-9 and "-", not "-" at its ends')
+  .brand<"AgentId">();
+export type AgentId = z.infer<typeof AgentId>;
+
+/** Where an agent answers what it would do with a manifest. */
+export const planSubject = (id: AgentId): string => `fleet.plan.${id}`;

@@ -1,0 +1,42 @@
+/** Why one Score is refused, while the others go on. */
+export type ScoreRefusal =
+  | { readonly reason: "MalformedScore"; readonly message: string }
+  | { readonly reason: "UnknownKind"; readonly message: string }
+  | { readonly reason: "UnsupportedVersion"; readonly message: string }
+  /** The sender's `requires` is not that of the kind: one of the two was tampered with or is of another build. */
+  | { readonly reason: "RequiresMismatch"; readonly message: string }
+  | { readonly reason: "MissingCapability"; readonly message: string }
+  | { readonly reason: "InvalidSpec"; readonly message: string }
+  /** Another Score of the manifest is about the same thing on the device. */
+  | { readonly reason: "DuplicateIdentity"; readonly message: string }
+  /** It comes after, or restarts on, an id that is not in the manifest, or that comes after itself. */
+  | { readonly reason: "InvalidOrder"; readonly message: string };
+
+export const SCORE_REFUSALS = [
+  "MalformedScore",
+  "UnknownKind",
+  "UnsupportedVersion",
+  "RequiresMismatch",
+  "MissingCapability",
+  "InvalidSpec",
+  "DuplicateIdentity",
+  "InvalidOrder",
+] as const satisfies readonly ScoreRefusal["reason"][];
+
+/** Why a whole manifest is refused. What is in force stays in force. */
+export interface ManifestRefusal {
+  readonly reason: (typeof MANIFEST_REFUSALS)[number];
+  readonly message: string;
+  /** The generation that it says it is, where it could be read. */
+  readonly generation: number | null;
+}
+
+export const MANIFEST_REFUSALS = [
+  "TooLarge",
+  "Malformed",
+  "BadSignature",
+  "WrongAgent",
+  "StaleGeneration",
+  /** The envelope names an asset that is not there, or whose bytes do not have that hash. */
+  "MissingPayload",
+] as const;

@@ -1,0 +1,178 @@
+import * as z from "zod";
+import { AgentId } from "./keys.ts";
+import { MANIFEST_REFUSALS, SCORE_REFUSALS } from "./refusal.ts";
+
+/** The documents that agents write and any language reads: plain JSON, dates as ISO 8601 in UTC. */
+
+const At = z.iso.datetime();
+const Json = z.json();
+
+/** Why a Score is not as it should be. */
+export const ScoreError = z.object({
+  reason: z.enum([
+    "PortFailed",
+    "Obstructed",
+    "DidNotConverge",
+    "TimedOut",
+    "Interrupted",
+    "Bug",
+    ...SCORE_REFUSALS,
+  ]),
+  /** One sentence. */
+  message: z.string(),
+  during: z.enum(["decode", "observe", "plan", "apply", "retire"]),
+  /** The step that failed, as the kind writes it; null where none was under way. */
+  step: Json,
+  blame: z.enum(["author", "device", "platform"]),
+  /** One sentence: what to do about it. */
+  next: z.string(),
+  /** Whether the agent goes on trying by itself. */
+  retryable: z.boolean(),
+});
+export type ScoreError = z.infer<typeof ScoreError>;
+
+/** The states of one Score on one device. */
+export const SCORE_STATES = ["Pending", "Reconciling", "Ready", "Failed", "Blocked", "Refused", "Retiring", "Drifted"] as const;
+export type ScoreState = (typeof SCORE_STATES)[number];
+
+export const ScoreStatus = z.object({
+  kind: z.string(),
+  version: z.int(),
+  /** Hash of kind, version and spec; empty where the Score could not be decoded. */
+  digest: z.string(),
+  /** The manifest's generation that brought the Score as it is. */
+  generation: z.int(),
+  state: z.enum(SCORE_STATES),
+  /** Of the last interpretation that did something or was the first of its generation; null before it. */
+  outcome: z.enum(["SUCCESS", "NOOP", "FAILURE"]).nullable(),
+  /** What that interpretation was for: a new generation, or drift. */
+  change: z.enum(["intentional", "corrective"]).nullable(),
+  /** Since when it is in this state. */
+  since: At,
+  /** What was seen last, in the kind's own shape; null where nothing was. */
+  details: Json,
+  /** The first cause since the Score last was Ready or changed. */
+  error: ScoreError.nullable(),
+  /** Attempts that failed since then. */
+  attempts: z.int(),
+  retryAfter: At.nullable(),
+  /** The Scores that it waits for. */
+  blockedOn: z.array(z.string()),
+});
+export type ScoreStatus = z.infer<typeof ScoreStatus>;
+
+/**
+ * `Ready`: all Scores of the manifest are as they should be. `Reconciling`: work is under way. `Degraded`: some Score
+ * failed or was refused. `Accepted`: the newest desired state could be taken; while it is False the one before stays in
+ * force.
+ */
+export const CONDITION_TYPES = ["Ready", "Reconciling", "Degraded", "Accepted"] as const;
+
+export const Condition = z.object({
+  type: z.enum(CONDITION_TYPES),
+  status: z.enum(["True", "False", "Unknown"]),
+  reason: z.enum([
+    "Converged",
+    "Working",
+    "Idle",
+    "ScoresFailed",
+    "ScoresRefused",
+    "NothingWrong",
+    "NoDesiredState",
+    "DesiredStateDeleted",
+    "Accepted",
+    ...MANIFEST_REFUSALS,
+  ]),
+  message: z.string(),
+  since: At,
+});
+export type Condition = z.infer<typeof Condition>;
+
+/** The value of an agent's key in `actual-state`. */
+export const AgentStatus = z.object({
+  agentId: AgentId,
+  /** Of the manifest in force; 0 before the first. */
+  generation: z.int(),
+  /** The newest generation that the agent has carried through: each of its Scores is Ready, Failed, Blocked or Refused. */
+  observedGeneration: z.int(),
+  /** The revision of the desired-state key that `Accepted` speaks of; 0 before the first. */
+  observedRevision: z.int(),
+  /** Counts the agent's starts. Of two agents with one id the higher epoch holds. */
+  epoch: z.int(),
+  conditions: z.array(Condition),
+  scores: z.record(z.string(), ScoreStatus),
+  agent: z.object({ version: z.string(), bootId: z.string(), topology: z.string() }),
+  /** True where details were cut because the whole was too large; states and errors never are. */
+  truncated: z.boolean().optional(),
+});
+export type AgentStatus = z.infer<typeof AgentStatus>;
+
+/** The value of an agent's key in `heartbeat`, written every 10 s whatever else the agent does. */
+export const Heartbeat = z.object({
+  agentId: AgentId,
+  bootId: z.string(),
+  epoch: z.int(),
+  /** Counts this start's heartbeats. */
+  sequence: z.int(),
+  /** Milliseconds since the agent's start, by a clock that never jumps. */
+  uptimeMs: z.int(),
+  agentVersion: z.string(),
+  observedGeneration: z.int(),
+  /** The agent's wall clock. Readers judge staleness by their own. */
+  at: At,
+});
+export type Heartbeat = z.infer<typeof Heartbeat>;
+
+/** The value of an agent's key in `capabilities`, and what `harmony check --capabilities` takes. */
+export const CapabilitiesDocument = z.object({
+  agentId: AgentId,
+  topology: z.string(),
+  /** By name, with facts about each. */
+  capabilities: z.record(z.string(), z.record(z.string(), Json)),
+  /** The kinds the agent knows, with their versions. */
+  kinds: z.record(z.string(), z.array(z.int())),
+  agentVersion: z.string(),
+});
+export type CapabilitiesDocument = z.infer<typeof CapabilitiesDocument>;
+
+/** What an agent answers to the question what it would do with an envelope. */
+export const PlanReply = z.discriminatedUnion("_tag", [
+  z.object({
+    _tag: z.literal("Plan"),
+    agentId: AgentId,
+    /** The generation in force on the agent, which the plan starts from. */
+    generation: z.int(),
+    scores: z.record(
+      z.string(),
+      z.discriminatedUnion("would", [
+        z.object({ would: z.literal("NOOP"), kind: z.string(), observed: Json }),
+        z.object({ would: z.literal("CHANGE"), kind: z.string(), observed: Json, steps: z.array(Json) }),
+        /** Not in the asked manifest any more. */
+        z.object({ would: z.literal("RETIRE"), kind: z.string(), observed: Json, steps: z.array(Json) }),
+        z.object({ would: z.literal("FAIL"), kind: z.string(), error: ScoreError }),
+        z.object({ would: z.literal("REFUSE"), kind: z.string(), error: ScoreError }),
+      ]),
+    ),
+  }),
+  z.object({ _tag: z.literal("Refused"), reason: z.enum(MANIFEST_REFUSALS), message: z.string() }),
+]);
+export type PlanReply = z.infer<typeof PlanReply>;
+
+export type Read<T> = { readonly _tag: "Read"; readonly document: T } | { readonly _tag: "Unreadable"; readonly message: string };
+
+/** Reads one of these documents from bytes that anybody may have written. Never throws. */
+export function readDocument<T>(schema: z.ZodType<T>, bytes: Uint8Array): Read<T> {
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (error) {
+    return { _tag: "Unreadable", message: `not JSON: ${error instanceof Error ? error.message : String(error)}` };
+  }
+  const read = schema.safeParse(value);
+  return read.success
+    ? { _tag: "Read", document: read.data }
+    : { _tag: "Unreadable", message: z.prettifyError(read.error) };
+}
+
+export const writeDocument = (document: AgentStatus | Heartbeat | CapabilitiesDocument | PlanReply): Uint8Array =>
+  new TextEncoder().encode(JSON.stringify(document));

@@ -1,0 +1,85 @@
+/** The buckets of the transport, each keyed by agent id. */
+export const BUCKETS = ["desired-state", "actual-state", "heartbeat", "capabilities"] as const;
+export type Bucket = (typeof BUCKETS)[number];
+
+/** Nothing could be learnt: the server, the bucket or the answer was not there in time. Never to be read as "no key". */
+export interface Unreachable {
+  readonly _tag: "Unreachable";
+  /** `NoBucket`: the server answered that the bucket does not exist. */
+  readonly reason: "Disconnected" | "TimedOut" | "NoBucket" | "Denied" | "Failed";
+  readonly message: string;
+}
+
+/** What a key holds. `Absent` (never written) and `Deleted` (somebody removed it) are told apart, and neither is an empty value. */
+export type Found =
+  | { readonly _tag: "Value"; readonly value: Uint8Array; readonly revision: number }
+  | { readonly _tag: "Deleted"; readonly revision: number }
+  | { readonly _tag: "Absent" };
+
+export type Written =
+  | { readonly _tag: "Written"; readonly revision: number }
+  /** Compare-and-set lost: the key is no longer at the revision that was expected. Read again and decide. */
+  | { readonly _tag: "Conflict" }
+  | { readonly _tag: "TooLarge"; readonly bytes: number; readonly limit: number };
+
+/** Bounds of one call. The call ends with `Unreachable` when `timeoutMs` (default 5000) has passed or `signal` fires. */
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly timeoutMs?: number | undefined;
+}
+
+export type Reply =
+  | { readonly _tag: "Reply"; readonly value: Uint8Array }
+  /** The server knows of nobody who listens there. */
+  | { readonly _tag: "NobodyThere" };
+
+/**
+ * The transport as everything but `wire/nats` sees it. A put whose answer was lost may have been applied all the same:
+ * after `Unreachable` read back before trying again. No method throws on account of the outside world.
+ */
+export interface Store {
+  get(bucket: Bucket, key: string, options?: CallOptions): Promise<Found | Unreachable>;
+  /** `expect`: the revision that the key must be at, 0 for "holds no live value and never did or was deleted"; left out: whatever it is at. */
+  put(
+    bucket: Bucket,
+    key: string,
+    value: Uint8Array,
+    options?: CallOptions & { readonly expect?: number | undefined },
+  ): Promise<Written | Unreachable>;
+  /** Leaves a deletion marker, so that a reader can tell it from a key that never was. */
+  delete(bucket: Bucket, key: string, options?: CallOptions): Promise<Written | Unreachable>;
+  /** Keys with a live value. Control plane only: an agent lacks the right. */
+  keys(bucket: Bucket, options?: CallOptions): Promise<readonly string[] | Unreachable>;
+  /**
+   * Calls `poke` after a write to the key was stored, and after every reconnect. It is a hint: it carries no data, can
+   * come twice and can be lost, so whoever uses it also reads on a timer. `"*"` as key means all keys.
+   */
+  onChange(bucket: Bucket, key: string, poke: (key: string) => void): () => void;
+  /** Tells of the connection; calls back at once with the present state. */
+  onConnection(listener: (state: "connected" | "disconnected") => void): () => void;
+  /** Stores bytes under their own sha256 (lower-case hexadecimal); storing them again is harmless. */
+  putAsset(bytes: Uint8Array, options?: CallOptions): Promise<{ readonly _tag: "Stored"; readonly sha256: string } | Unreachable>;
+  /** `Corrupt`: what came back does not have that hash. `limit`: more bytes than that are not read (`TooLarge`). */
+  getAsset(
+    sha256: string,
+    options: CallOptions & { readonly limit: number },
+  ): Promise<
+    | { readonly _tag: "Value"; readonly value: Uint8Array }
+    | { readonly _tag: "Absent" }
+    | { readonly _tag: "Corrupt"; readonly message: string }
+    | { readonly _tag: "TooLarge"; readonly bytes: number; readonly limit: number }
+    | Unreachable
+  >;
+  /** Answers requests on a subject until the returned function is called. A handler that throws answers nothing. */
+  serve(subject: string, handler: (request: Uint8Array) => Promise<Uint8Array>): () => void;
+  request(subject: string, value: Uint8Array, options?: CallOptions): Promise<Reply | Unreachable>;
+  /** The largest value in bytes that `put` and `request` take, as the server says; 1 MiB until it has said. */
+  maxPayload(): number;
+  /** Flushes what is under way and lets go of the connection. */
+  close(): Promise<void>;
+}
+
+/** What only a control plane does: make the buckets and streams as this version wants them. Safe to repeat. */
+export interface StoreAdmin {
+  ensureBuckets(options?: CallOptions): Promise<{ readonly _tag: "Ready" } | Unreachable>;
+}
