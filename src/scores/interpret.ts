@@ -21,19 +21,22 @@ export interface ApplySurroundings extends Surroundings {
   superseded(): boolean;
   /**
    * Called once before the first step with what the steps may bring into being. Resolves when that is on disk: from
-   * then on a crash loses no ownership.
+   * then on a crash loses no ownership. Rejecting (with a PortError) keeps the steps from being taken.
    */
   claim(claims: readonly string[]): Promise<void>;
 }
 
 /** Looks, and says what an interpretation would do now. Changes nothing: the ports it works with cannot. */
 export const preview = (score: AnyScore, around: Surroundings): Promise<Preview> =>
-  under(score.bind(), around, async (bound, deadline) => {
-    const looked = await look(bound, attenuate(score.requires, around.ports).reads, deadline, (seen) => bound.plan(seen), "plan");
-    return looked._tag === "Failed"
-      ? { _tag: "Impossible", observed: looked.observed, failure: looked.failure }
-      : { _tag: "Planned", observed: looked.observed, steps: looked.steps };
-  });
+  under(score.bind(), around, (bound, deadline) =>
+    lookOnly(score, bound, around, deadline, (seen) => bound.plan(seen), "plan"),
+  );
+
+/** The same for `retire`: what would be removed. */
+export const previewRetire = (score: AnyScore, claims: ReadonlySet<string>, around: Surroundings): Promise<Preview> =>
+  under(score.bind(), around, (bound, deadline) =>
+    lookOnly(score, bound, around, deadline, (seen) => bound.retire(seen, claims), "retire"),
+  );
 
 /** Makes it so: observe, plan, apply each step, and observe again. */
 export const interpret = (score: AnyScore, around: ApplySurroundings): Promise<Outcome> =>
@@ -67,6 +70,20 @@ type Looked =
   | { readonly _tag: "Seen"; readonly observed: unknown; readonly steps: readonly unknown[] }
   | { readonly _tag: "Failed"; readonly observed: unknown; readonly failure: Failure };
 
+async function lookOnly(
+  score: AnyScore,
+  bound: AnyBound,
+  around: Surroundings,
+  deadline: Deadline,
+  decide: Decide,
+  deciding: Phase,
+): Promise<Preview> {
+  const looked = await look(bound, attenuate(score.requires, around.ports).reads, deadline, decide, deciding);
+  return looked._tag === "Failed"
+    ? { _tag: "Impossible", observed: looked.observed, failure: looked.failure }
+    : { _tag: "Planned", observed: looked.observed, steps: looked.steps };
+}
+
 async function converge(
   score: AnyScore,
   bound: AnyBound,
@@ -82,7 +99,9 @@ async function converge(
   if (first.steps.length === 0) return { outcome: "NOOP", observed: first.observed };
 
   const did: unknown[] = [];
-  await around.claim(first.steps.flatMap((step) => bound.claims(step)));
+  const claims = first.steps.flatMap((step) => bound.claims(step));
+  const claimed = await attempt(() => around.claim(claims), acting, null, bound);
+  if (claimed._tag === "Failed") return fail(claimed.failure, first.observed, did);
   for (const step of first.steps) {
     if (around.superseded()) {
       return fail({ _tag: "Interrupted", remaining: first.steps.slice(did.length) }, first.observed, did);

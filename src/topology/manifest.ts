@@ -26,8 +26,8 @@ export class InvalidManifest extends Error {
 /** A Score id: 1 to 63 of `a-z`, `0-9`, `-`, `_` and `.`, first a letter or digit. */
 export const SCORE_ID = /^[a-z0-9][a-z0-9._-]{0,62}$/;
 
-/** The most Scores that one manifest may hold. */
-export const SCORES_LIMIT = 10_000;
+/** The most Scores that one manifest may hold: the states of so many fit into one status message of 1 MiB. */
+export const SCORES_LIMIT = 2000;
 
 /** Registered, so that a manifest is known as one across two copies of this package. */
 const brand = Symbol.for("harmony-edge.manifest");

@@ -69,10 +69,10 @@ export function openEnvelope(bytes: Uint8Array): Opened {
 
 export type Decoded = { readonly _tag: "Decoded"; readonly manifest: DecodedManifest } | Refused;
 
-/** The manifest that an agent has accepted last. */
+/** The manifest that an agent has accepted last; `payload` is null where it knows only the number any more. */
 export interface InForce {
   readonly generation: number;
-  readonly payload: string;
+  readonly payload: string | null;
 }
 
 /**
@@ -101,7 +101,7 @@ export function decodePayload(
     const message = `generation ${generation} is older than ${inForce.generation}, which is in force`;
     return refuse("StaleGeneration", message, generation);
   }
-  if (inForce !== null && generation === inForce.generation && payload !== inForce.payload) {
+  if (generation === inForce?.generation && inForce.payload !== null && payload !== inForce.payload) {
     const message = `generation ${generation} is in force with another content; a changed manifest needs a higher one`;
     return refuse("StaleGeneration", message, generation);
   }

@@ -40,7 +40,7 @@ export const ScoreStatus = z.object({
   version: z.int(),
   /** Hash of kind, version and spec; empty where the Score could not be decoded. */
   digest: z.string(),
-  /** The manifest's generation that brought the Score as it is. */
+  /** The newest manifest generation that it was interpreted, or refused, for. */
   generation: z.int(),
   state: z.enum(SCORE_STATES),
   /** Of the last interpretation that did something or was the first of its generation; null before it. */

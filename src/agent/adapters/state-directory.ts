@@ -1,0 +1,111 @@
+import { constants } from "node:fs";
+import { lstat, mkdir, open, readFile, rename } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { PortError } from "../../capabilities/port-error.ts";
+import type { Disk } from "../disk.ts";
+
+const DEFAULT = ["var", "lib", "harmony-edge", "agent"];
+
+/** The agent's own directory, mode 0700, made if missing. */
+export class StateDirectory implements Disk {
+  readonly path: string;
+
+  private constructor(path: string) {
+    this.path = path;
+  }
+
+  /** `path` null: `/var/lib/harmony-edge/agent` within the root, and no link on the way there may lead out of it. */
+  static async open(root: string, path: string | null): Promise<StateDirectory> {
+    const chosen = path ?? join(root, ...DEFAULT);
+    await told(chosen, async () => {
+      if (path === null) await refuseLinks(root);
+      await mkdir(chosen, { recursive: true, mode: 0o700 });
+    });
+    return new StateDirectory(chosen);
+  }
+
+  read(name: string): Promise<Uint8Array | null> {
+    return told(join(this.path, name), async () => {
+      try {
+        return await readFile(join(this.path, name));
+      } catch (error) {
+        if (codeOf(error) === "ENOENT") return null;
+        throw error;
+      }
+    });
+  }
+
+  replace(name: string, bytes: Uint8Array): Promise<void> {
+    const path = join(this.path, name);
+    return told(path, async () => {
+      const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
+      const file = await open(`${path}.new`, flags, 0o600);
+      try {
+        await file.writeFile(bytes);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(`${path}.new`, path);
+      await this.#syncDirectory();
+    });
+  }
+
+  append(name: string, bytes: Uint8Array): Promise<void> {
+    const path = join(this.path, name);
+    return told(path, async () => {
+      const flags = constants.O_RDWR | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW;
+      const file = await open(path, flags, 0o600);
+      try {
+        const { size } = await file.stat();
+        // A crash may have cut the last line short. What comes now must not be glued to its stump and be lost with it.
+        const torn = size > 0 && (await file.read(Buffer.alloc(1), 0, 1, size - 1)).buffer[0] !== NEWLINE;
+        await file.appendFile(torn ? Buffer.concat([Buffer.of(NEWLINE), bytes]) : bytes);
+        await file.datasync();
+        if (size === 0) await this.#syncDirectory();
+      } finally {
+        await file.close();
+      }
+    });
+  }
+
+  async #syncDirectory(): Promise<void> {
+    const directory = await open(this.path, constants.O_RDONLY | constants.O_DIRECTORY);
+    try {
+      await directory.sync();
+    } finally {
+      await directory.close();
+    }
+  }
+}
+
+async function refuseLinks(root: string): Promise<void> {
+  for (let depth = 1; depth <= DEFAULT.length; depth += 1) {
+    const path = resolve(root, ...DEFAULT.slice(0, depth));
+    const entry = await lstat(path).catch(() => null);
+    if (entry === null) return;
+    if (!entry.isDirectory()) throw new Error(`${path} is not a real directory; name another with --state-dir`);
+  }
+}
+
+const NEWLINE = 0x0a;
+
+const codeOf = (error: unknown): string => (error instanceof Error && "code" in error ? String(error.code) : "");
+
+async function told<T>(path: string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    const code = codeOf(error);
+    const full = code === "ENOSPC" || code === "EDQUOT";
+    throw new PortError(
+      {
+        code: full ? "NoSpace" : code === "EROFS" ? "ReadOnly" : code === "EACCES" || code === "EPERM" ? "NotPermitted" : "Failed",
+        message: `the agent cannot keep its ledger at ${path}: ${error instanceof Error ? error.message : String(error)}`,
+        blame: "device",
+        next: full ? "Free some space on the device; the agent tries again by itself." : "See to it that the agent may write its state directory.",
+      },
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,268 @@
+import type { PortTable } from "../scores/attenuate.ts";
+import type { Clock, Log } from "../scores/context.ts";
+import { type DecodedManifest, decodePayload, type Gate, type InForce } from "../wire/decode.ts";
+import type { AgentStatus, CapabilitiesDocument, Condition } from "../wire/status.ts";
+import type { Store } from "../wire/store.ts";
+import { VERSION } from "../wire/version.ts";
+import { DesiredState } from "./desired-state.ts";
+import type { Ledger } from "./ledger.ts";
+import { servePlans } from "./planner.ts";
+import { Presence } from "./presence.ts";
+import { Reconciler } from "./reconciler.ts";
+import { Reporter } from "./reporter.ts";
+import { conditionsOf, dated, type Reading } from "./status-document.ts";
+
+/** How often every Score is looked at when no event told of drift; jittered by a fifth either way. */
+export const DRIFT_PASS_MS = 300_000;
+const TAKE_MIN_MS = 500;
+const TAKE_MAX_MS = 5_000;
+
+export interface AgentParts {
+  readonly gate: Gate;
+  readonly store: Store;
+  readonly ports: PortTable;
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: () => number;
+  readonly breathe: () => Promise<void>;
+  readonly bootId: string;
+  /** Facts about each capability, as published. */
+  readonly facts: CapabilitiesDocument["capabilities"];
+  readonly driftPassMs: number;
+}
+
+/**
+ * One agent: it makes its device what the last accepted manifest says, from the ledger at once and with no network, takes
+ * newer manifests from its key, and tells how it stands.
+ */
+export class Agent {
+  readonly #parts: AgentParts;
+  readonly #stop = new AbortController();
+  readonly #reconciler: Reconciler;
+  readonly #reporter: Reporter;
+  readonly #presence: Presence;
+  readonly #desired: DesiredState;
+  readonly #endings: (() => void)[] = [];
+  #conditions: Condition[] = [];
+  #reading: Reading | null = null;
+  #revision = 0;
+  /** The generation that an earlier start told of, for when the ledger was lost. */
+  #floor = 0;
+  #fenced = false;
+  #toldChanges = 0;
+  #toldWorking = false;
+
+  constructor(parts: AgentParts) {
+    this.#parts = parts;
+    const { gate, store, clock, log, random, bootId } = parts;
+    const onFenced = (epoch: number): void => this.#fence(epoch);
+    this.#reconciler = new Reconciler({
+      ...parts,
+      kinds: gate.kinds,
+      topology: gate.topology,
+      stop: this.#stop.signal,
+      onChange: (how) => this.#changed(how),
+    });
+    this.#reporter = new Reporter({
+      store,
+      agentId: gate.agentId,
+      clock,
+      log,
+      status: () => this.#status(),
+      onFenced,
+    });
+    this.#presence = new Presence({
+      store,
+      agentId: gate.agentId,
+      bootId,
+      clock,
+      log,
+      capabilities: this.#capabilities(),
+      observedGeneration: () => this.#reconciler.observedGeneration,
+      onFenced,
+    });
+    this.#desired = new DesiredState({
+      store,
+      gate,
+      clock,
+      log,
+      random,
+      inForce: () => this.#inForce(),
+      onManifest: (manifest, payload, revision) => this.#accept(manifest, payload, revision),
+      onReading: (reading, revision) => this.#read(reading, revision),
+    });
+  }
+
+  /** Whether another agent with this id has taken over. */
+  get isFenced(): boolean {
+    return this.#fenced;
+  }
+
+  start(): void {
+    const { store, log } = this.#parts;
+    this.#resume();
+    this.#scheduleDriftPass();
+    void this.#takeEpoch(0);
+    let wasConnected = false;
+    this.#endings.push(
+      servePlans({
+        ...this.#parts,
+        stop: this.#stop.signal,
+        generation: () => this.#reconciler.generation,
+      }),
+      store.onConnection((state) => {
+        log(state === "connected" ? "connected" : "disconnected; the last accepted manifest stays in force", {});
+        if (state === "connected" && wasConnected) void this.#reconnected();
+        wasConnected ||= state === "connected";
+      }),
+    );
+  }
+
+  /** Lets the step under way end, saves the ledger and falls silent. Never rejects. */
+  async stop(): Promise<void> {
+    const { ledger, log } = this.#parts;
+    this.#end();
+    await this.#reconciler.idle();
+    await ledger.flush().catch((error: unknown) => log("the ledger could not be saved", { error: String(error) }));
+  }
+
+  #end(): void {
+    this.#stop.abort();
+    this.#desired.stop();
+    this.#presence.stop();
+    this.#reporter.stop();
+    for (const end of this.#endings.splice(0)) end();
+  }
+
+  /** Goes on from the ledger, before anything is heard from anybody. */
+  #resume(): void {
+    const { ledger, gate, log } = this.#parts;
+    if (ledger.accepted === null) return;
+    const { payload, revision } = ledger.accepted;
+    // Its signature was checked when it was accepted, and the ledger is the agent's own.
+    const decoded = decodePayload(payload, [], { ...gate, trustedKeys: new Map() }, null);
+    if (decoded._tag === "Refused") {
+      log("the manifest in the ledger cannot be decoded any more", { reason: decoded.refusal.reason, message: decoded.refusal.message });
+      return;
+    }
+    log("going on from the ledger", { generation: decoded.manifest.generation, scores: decoded.manifest.scores.size });
+    this.#revision = revision;
+    this.#reading = { _tag: "Accepted", generation: decoded.manifest.generation };
+    this.#reconciler.accept(decoded.manifest, "corrective");
+  }
+
+  async #takeEpoch(failures: number): Promise<void> {
+    const { clock, log, random } = this.#parts;
+    const taken = await this.#presence.take();
+    if (this.#stop.signal.aborted) return;
+    if (taken === null) {
+      const delay = Math.min(TAKE_MIN_MS * 2 ** Math.min(failures, 8), TAKE_MAX_MS) * (0.8 + 0.4 * random());
+      const cancel = clock.after(delay, () => void this.#takeEpoch(failures + 1));
+      this.#endings.push(cancel);
+      return;
+    }
+    log("took an epoch", { epoch: taken.epoch });
+    this.#floor = taken.before?.generation ?? 0;
+    if (this.#conditions.length === 0) this.#conditions = taken.before?.conditions ?? [];
+    this.#reporter.begin(taken.statusRevision);
+    this.#desired.start();
+    this.#reporter.report(true);
+  }
+
+  #inForce(): InForce | null {
+    const { accepted } = this.#parts.ledger;
+    if (accepted !== null && accepted.generation >= this.#floor) return accepted;
+    return this.#floor > 0 ? { generation: this.#floor, payload: null } : null;
+  }
+
+  #accept(manifest: DecodedManifest, payload: string, revision: number): void {
+    const { ledger, log } = this.#parts;
+    log("accepted a manifest", { generation: manifest.generation, revision, scores: manifest.scores.size });
+    ledger.accept({ generation: manifest.generation, payload, revision });
+    this.#reading = { _tag: "Accepted", generation: manifest.generation };
+    this.#revision = revision;
+    this.#reconciler.accept(manifest, "intentional");
+  }
+
+  #read(reading: Reading, revision: number): void {
+    const same = JSON.stringify(reading) === JSON.stringify(this.#reading) && revision === this.#revision;
+    if (same) return;
+    if (reading._tag === "Refused") {
+      this.#parts.log("refused a manifest; what is in force stays in force", { revision, ...reading.refusal });
+    }
+    this.#reading = reading;
+    this.#revision = revision;
+    this.#reporter.report(true);
+  }
+
+  async #reconnected(): Promise<void> {
+    const { store, gate } = this.#parts;
+    this.#reporter.retryNow();
+    await this.#presence.publishCapabilities();
+    const own = await store.get("actual-state", gate.agentId);
+    // The server came back without what it knew: it is told again.
+    if (own._tag === "Absent" || own._tag === "Deleted") {
+      this.#reporter.forgetStored();
+      this.#reporter.report(true);
+    }
+  }
+
+  #scheduleDriftPass(): void {
+    const { clock, random, driftPassMs } = this.#parts;
+    const cancel = clock.after(driftPassMs * (0.8 + 0.4 * random()), () => {
+      this.#reconciler.lookAtAll();
+      this.#scheduleDriftPass();
+    });
+    this.#endings.push(cancel);
+  }
+
+  #changed(how: "working" | "settled"): void {
+    const { ledger, log } = this.#parts;
+    if (this.#stop.signal.aborted) return;
+    // A pass that found all well is no news.
+    const news = this.#reconciler.changes !== this.#toldChanges || (how === "settled" && this.#toldWorking);
+    if (!news) return;
+    this.#toldChanges = this.#reconciler.changes;
+    this.#toldWorking = how === "working";
+    this.#reporter.report(how === "settled");
+    if (how === "settled") void ledger.flush().catch((error: unknown) => log("the ledger could not be saved", { error: String(error) }));
+  }
+
+  #fence(epoch: number): void {
+    this.#fenced = true;
+    this.#parts.log("Fenced: another agent with this id has started; this one stops interpreting and stays silent until it is restarted", {
+      agentId: this.#parts.gate.agentId,
+      epoch: this.#presence.epoch,
+      by: epoch,
+    });
+    this.#reconciler.pause();
+    this.#end();
+  }
+
+  #capabilities(): CapabilitiesDocument {
+    const { gate, facts } = this.#parts;
+    const kinds: Record<string, number[]> = {};
+    for (const { kind, version } of gate.kinds) (kinds[kind] ??= []).push(version);
+    const capabilities = Object.fromEntries(gate.topology.offers.map(({ name }) => [name, facts[name] ?? {}]));
+    return { agentId: gate.agentId, topology: gate.topology.name, capabilities, kinds, agentVersion: VERSION };
+  }
+
+  #status(): AgentStatus {
+    const { gate, clock, bootId } = this.#parts;
+    const { generation, observedGeneration, isWorking } = this.#reconciler;
+    const scores = this.#reconciler.statuses();
+    const told = conditionsOf({ generation, observedGeneration, isWorking, scores, reading: this.#reading });
+    this.#conditions = dated(told, this.#conditions, clock.now());
+    return {
+      agentId: gate.agentId,
+      generation,
+      observedGeneration,
+      observedRevision: this.#revision,
+      epoch: this.#presence.epoch,
+      conditions: this.#conditions,
+      scores,
+      agent: { version: VERSION, bootId, topology: gate.topology.name },
+    };
+  }
+}

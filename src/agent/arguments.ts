@@ -1,0 +1,105 @@
+import { createPublicKey } from "node:crypto";
+import { parseArgs } from "node:util";
+import { AgentId } from "../wire/keys.ts";
+import type { TrustedKeys } from "../wire/signature.ts";
+import { DRIFT_PASS_MS } from "./agent.ts";
+
+export const USAGE = `Usage: harmony agent run --id ID [options]
+
+Runs the agent of one device in the foreground: it follows desired-state.ID, makes the device so, repairs drift, and
+reports to actual-state.ID. SIGTERM or Ctrl-C lets the step under way end and stops it.
+
+Options:
+  --id ID                the agent's id: a-z, 0-9 and "-", at most 63
+  --root DIR             the directory that is "/" to every Score (default: /)
+  --state-dir DIR        where the agent keeps its ledger (default: ROOT/var/lib/harmony-edge/agent)
+  --server URL           the NATS server (env HARMONY_SERVER, default nats://127.0.0.1:4222)
+  --creds FILE           NATS credentials (env HARMONY_CREDS)
+  --trust NAME=FILE      accept only manifests signed by this Ed25519 public key (PEM); may be repeated
+  --drift-interval TIME  how often every Score is looked at, e.g. 30s, 5m (default: ${DRIFT_PASS_MS / 60_000}m)
+  -h, --help             this text
+
+Exit codes: 0 stopped as asked, 1 cannot start on this device, 2 wrong usage.
+`;
+
+export interface AgentArguments {
+  readonly agentId: AgentId;
+  readonly root: string;
+  readonly stateDir: string | null;
+  readonly server: string;
+  readonly credsFile: string | null;
+  readonly trust: readonly { readonly name: string; readonly file: string }[];
+  readonly driftPassMs: number;
+}
+
+export type Parsed =
+  | { readonly _tag: "Run"; readonly given: AgentArguments }
+  | { readonly _tag: "Help" }
+  | { readonly _tag: "Wrong"; readonly message: string };
+
+/** Reads the words behind `harmony agent`. */
+export function parseArguments(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): Parsed {
+  const wrong = (message: string): Parsed => ({ _tag: "Wrong", message });
+  const read = readWords(argv);
+  if ("message" in read) return wrong(read.message);
+  const { values, positionals } = read;
+  if (values.help === true) return { _tag: "Help" };
+  if (positionals.length !== 1 || positionals[0] !== "run") return wrong('the one thing to ask for is "harmony agent run"');
+  const id = AgentId.safeParse(values.id);
+  if (!id.success) return wrong(values.id === undefined ? "--id is missing" : `--id: ${id.error.issues[0]?.message ?? "wrong"}`);
+  const driftPassMs = milliseconds(values["drift-interval"] ?? `${DRIFT_PASS_MS}ms`);
+  if (driftPassMs === null) return wrong("--drift-interval is a number with ms, s, m or h, such as 5m, and at least 100ms");
+  const trust = (values.trust ?? []).map((each) => ({ name: each.slice(0, each.indexOf("=")), file: each.slice(each.indexOf("=") + 1) }));
+  if (trust.some(({ name, file }) => name === "" || file === "")) return wrong("--trust is NAME=FILE");
+  return {
+    _tag: "Run",
+    given: {
+      agentId: id.data,
+      root: values.root ?? "/",
+      stateDir: values["state-dir"] ?? null,
+      server: values.server ?? env["HARMONY_SERVER"] ?? "nats://127.0.0.1:4222",
+      credsFile: values.creds ?? env["HARMONY_CREDS"] ?? null,
+      trust,
+      driftPassMs,
+    },
+  };
+}
+
+function readWords(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      allowPositionals: true,
+      options: {
+        id: { type: "string" },
+        root: { type: "string" },
+        "state-dir": { type: "string" },
+        server: { type: "string" },
+        creds: { type: "string" },
+        trust: { type: "string", multiple: true },
+        "drift-interval": { type: "string" },
+        help: { type: "boolean", short: "h" },
+      },
+    });
+  } catch (error) {
+    return { message: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function milliseconds(text: string): number | null {
+  const [, number = "", unit = ""] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text) ?? [];
+  const factor = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[unit];
+  const ms = Number(number) * (factor ?? Number.NaN);
+  return ms >= 100 && ms <= 2 ** 31 - 1 ? ms : null;
+}
+
+/** @throws where a file does not hold an Ed25519 public key; the message names it. */
+export function trustedKeys(read: readonly { readonly name: string; readonly file: string; readonly pem: Buffer }[]): TrustedKeys {
+  return new Map(
+    read.map(({ name, file, pem }) => {
+      const key = createPublicKey(pem);
+      if (key.asymmetricKeyType !== "ed25519") throw new Error(`${file} holds a ${key.asymmetricKeyType ?? "strange"} key, not an Ed25519 one`);
+      return [name, key] as const;
+    }),
+  );
+}

@@ -1,0 +1,164 @@
+import type { Clock, Log } from "../scores/context.ts";
+import { type DecodedManifest, decodePayload, type Gate, type InForce, openEnvelope } from "../wire/decode.ts";
+import { type Envelope, PAYLOAD_LIMIT_BYTES } from "../wire/envelope.ts";
+import type { ManifestRefusal } from "../wire/refusal.ts";
+import type { Store } from "../wire/store.ts";
+import type { Reading } from "./status-document.ts";
+
+/** The key is read at least this often, with a fifth of jitter either way, whether or not a hint came. */
+const POLL_MS = 60_000;
+const RETRY_MIN_MS = 500;
+const RETRY_MAX_MS = 15_000;
+/** An answer older than one already seen comes from a follower that lags; asked this often again, it is a new store. */
+const LAGS = 3;
+
+export type Payload =
+  | { readonly _tag: "Text"; readonly payload: string; readonly signatures: Envelope["signatures"] }
+  | { readonly _tag: "Refused"; readonly refusal: ManifestRefusal }
+  | { readonly _tag: "Unreachable" };
+
+/** The payload of an envelope, from the assets where it lies there. */
+export async function payloadOf(bytes: Uint8Array, store: Store): Promise<Payload> {
+  const opened = openEnvelope(bytes);
+  if (opened._tag === "Refused") return opened;
+  if (opened._tag === "Inline") return { _tag: "Text", payload: opened.payload, signatures: opened.signatures };
+  const asset = await store.getAsset(opened.sha256, { limit: PAYLOAD_LIMIT_BYTES, timeoutMs: 30_000 });
+  const refused = (reason: ManifestRefusal["reason"], message: string): Payload => ({
+    _tag: "Refused",
+    refusal: { reason, message, generation: null },
+  });
+  switch (asset._tag) {
+    case "Unreachable":
+      return { _tag: "Unreachable" };
+    case "Absent":
+      return refused("MissingPayload", `the payload ${opened.sha256} is not among the assets`);
+    case "Corrupt":
+      return refused("MissingPayload", `the payload ${opened.sha256} came back damaged: ${asset.message}`);
+    case "TooLarge":
+      return refused("TooLarge", `the payload is ${asset.bytes} bytes, at most ${asset.limit}`);
+    case "Value":
+      return { _tag: "Text", payload: new TextDecoder("utf-8").decode(asset.value), signatures: opened.signatures };
+  }
+}
+
+export interface DesiredStateParts {
+  readonly store: Store;
+  readonly gate: Gate;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: () => number;
+  readonly inForce: () => InForce | null;
+  readonly onManifest: (manifest: DecodedManifest, payload: string, revision: number) => void;
+  readonly onReading: (reading: Reading, revision: number) => void;
+}
+
+/**
+ * Follows the agent's key in `desired-state`. A hint says that something may have changed; the key alone says what. It is
+ * read on a hint, on reconnect and on a timer. No key, a deleted key and an unreadable store change nothing on the device.
+ */
+export class DesiredState {
+  readonly #parts: DesiredStateParts;
+  #revision = 0;
+  #reading = false;
+  #again = false;
+  #failures = 0;
+  #lags = 0;
+  #cancel: (() => void) | null = null;
+  #unsubscribe: (() => void) | null = null;
+  #stopped = false;
+
+  constructor(parts: DesiredStateParts) {
+    this.#parts = parts;
+  }
+
+  start(): void {
+    const { store, gate } = this.#parts;
+    this.#unsubscribe = store.onChange("desired-state", gate.agentId, () => this.read());
+    this.read();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#cancel?.();
+    this.#unsubscribe?.();
+  }
+
+  /** Reads the key now, or once more when it is being read. */
+  read(): void {
+    if (this.#stopped) return;
+    if (this.#reading) {
+      this.#again = true;
+      return;
+    }
+    this.#reading = true;
+    this.#cancel?.();
+    void this.#read()
+      .catch((bug: unknown) => {
+        this.#parts.log("a bug of the desired state's reader", { bug: String(bug) });
+        return POLL_MS;
+      })
+      .then((nextMs) => {
+        this.#reading = false;
+        if (this.#stopped) return;
+        if (this.#again) {
+          this.#again = false;
+          this.read();
+        } else {
+          const jittered = nextMs * (0.8 + 0.4 * this.#parts.random());
+          this.#cancel = this.#parts.clock.after(jittered, () => this.read());
+        }
+      });
+  }
+
+  /** Milliseconds until the key is read again. */
+  async #read(): Promise<number> {
+    const { store, gate, onReading } = this.#parts;
+    const found = await store.get("desired-state", gate.agentId);
+    if (this.#stopped) return POLL_MS;
+    if (found._tag === "Unreachable") return this.#retry(found.message);
+    if (found._tag === "Absent") {
+      onReading({ _tag: "Absent" }, 0);
+      return this.#done(0);
+    }
+    if (found.revision < this.#revision && this.#lags < LAGS) {
+      this.#lags += 1;
+      return RETRY_MIN_MS;
+    }
+    this.#lags = 0;
+    if (found.revision === this.#revision) return this.#done(found.revision);
+    if (found._tag === "Deleted") {
+      onReading({ _tag: "Deleted" }, found.revision);
+      return this.#done(found.revision);
+    }
+    const read = await payloadOf(found.value, store);
+    if (this.#stopped) return POLL_MS;
+    if (read._tag === "Unreachable") return this.#retry("the payload could not be read");
+    if (read._tag === "Refused") onReading(read, found.revision);
+    else this.#decode(read.payload, read.signatures, found.revision);
+    return this.#done(found.revision);
+  }
+
+  #decode(payload: string, signatures: Envelope["signatures"], revision: number): void {
+    const { gate, inForce, onManifest, onReading } = this.#parts;
+    const before = inForce();
+    if (before?.payload === payload) {
+      onReading({ _tag: "Accepted", generation: before.generation }, revision);
+      return;
+    }
+    const decoded = decodePayload(payload, signatures, gate, before);
+    if (decoded._tag === "Refused") onReading(decoded, revision);
+    else onManifest(decoded.manifest, payload, revision);
+  }
+
+  #done(revision: number): number {
+    this.#revision = revision;
+    this.#failures = 0;
+    return POLL_MS;
+  }
+
+  #retry(message: string): number {
+    if (this.#failures === 0) this.#parts.log("the desired state cannot be read; what is in force stays in force", { message });
+    this.#failures += 1;
+    return Math.min(RETRY_MIN_MS * 2 ** Math.min(this.#failures, 8), RETRY_MAX_MS);
+  }
+}

@@ -1,0 +1,170 @@
+import { createHash } from "node:crypto";
+import * as z from "zod";
+import type { Log } from "../scores/context.ts";
+import { WireScore } from "../wire/envelope.ts";
+import { ScoreStatus } from "../wire/status.ts";
+import type { Disk } from "./disk.ts";
+
+/** Something on the device that the agent made or took over, and the spec by which it would remove it. */
+export const Owned = z.object({ id: z.string(), identity: z.string(), wire: WireScore, claims: z.array(z.string()) });
+export type Owned = z.infer<typeof Owned>;
+
+/** The manifest in force: the exact text that was accepted, and the revision of the key that held it. */
+const Accepted = z.object({ sha256: z.string(), revision: z.int(), generation: z.int(), payload: z.string() });
+export type Accepted = Omit<z.infer<typeof Accepted>, "sha256">;
+
+const Line = z.union([
+  z.object({ own: Owned }),
+  z.object({ disown: z.string() }),
+  z.object({ score: z.string(), status: ScoreStatus }),
+  z.object({ forget: z.string() }),
+]);
+type Line = z.infer<typeof Line>;
+
+const MANIFEST = "manifest.json";
+const JOURNAL = "journal.jsonl";
+
+const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+/**
+ * What the agent must still know after a crash, or with no network: the manifest in force, what it owns, and where each
+ * Score stood. A snapshot of the manifest and a journal of lines, so that one more owned thing costs one appended line
+ * and not a rewrite of everything. What cannot be read is left out and logged: the key and the device say the rest.
+ */
+export class Ledger {
+  readonly #disk: Disk;
+  #accepted: Accepted | null = null;
+  #acceptedIsSaved = true;
+  readonly #owned = new Map<string, Owned>();
+  readonly #statuses = new Map<string, ScoreStatus>();
+  #unsaved: Line[] = [];
+  #flushing: Promise<void> = Promise.resolve();
+
+  private constructor(disk: Disk) {
+    this.#disk = disk;
+  }
+
+  static async open(disk: Disk, log: Log): Promise<Ledger> {
+    const ledger = new Ledger(disk);
+    await ledger.#load(log);
+    return ledger;
+  }
+
+  get accepted(): Accepted | null {
+    return this.#accepted;
+  }
+  /** By identity. */
+  get owned(): ReadonlyMap<string, Owned> {
+    return this.#owned;
+  }
+  /** By Score id: as last told. */
+  get statuses(): ReadonlyMap<string, ScoreStatus> {
+    return this.#statuses;
+  }
+
+  accept(accepted: Accepted): void {
+    this.#accepted = accepted;
+    this.#acceptedIsSaved = false;
+  }
+
+  /** Adds claims to those already held. Does nothing where all of it is known. */
+  own(id: string, identity: string, wire: WireScore, claims: readonly string[]): void {
+    const held = this.#owned.get(identity);
+    const all = [...new Set([...(held?.claims ?? []), ...claims])];
+    if (held?.id === id && held.wire === wire && all.length === held.claims.length) return;
+    const owned = { id, identity, wire, claims: all };
+    this.#owned.set(identity, owned);
+    // The decoder makes new objects for an unchanged Score; the journal need not hear of those.
+    const same = held !== undefined && JSON.stringify(held) === JSON.stringify(owned);
+    if (!same) this.#unsaved.push({ own: owned });
+  }
+
+  disown(identity: string): void {
+    if (this.#owned.delete(identity)) this.#unsaved.push({ disown: identity });
+  }
+
+  remember(id: string, status: ScoreStatus): void {
+    if (this.#statuses.get(id) === status) return;
+    this.#statuses.set(id, status);
+    this.#unsaved.push({ score: id, status });
+  }
+
+  forget(id: string): void {
+    if (this.#statuses.delete(id)) this.#unsaved.push({ forget: id });
+  }
+
+  /** Resolves when all that was told before is on disk. Writes nothing when it is already. Rejects with a PortError. */
+  flush(): Promise<void> {
+    if (this.#acceptedIsSaved && this.#unsaved.length === 0) return this.#flushing;
+    this.#flushing = this.#flushing.catch(() => {}).then(() => this.#save());
+    return this.#flushing;
+  }
+
+  async #save(): Promise<void> {
+    if (!this.#acceptedIsSaved && this.#accepted !== null) {
+      const accepted = this.#accepted;
+      const text = JSON.stringify({ sha256: sha256(accepted.payload), ...accepted } satisfies z.infer<typeof Accepted>);
+      await this.#disk.replace(MANIFEST, Buffer.from(text));
+      this.#acceptedIsSaved = this.#accepted === accepted;
+    }
+    if (this.#unsaved.length === 0) return;
+    const lines = this.#unsaved;
+    this.#unsaved = [];
+    try {
+      await this.#disk.append(JOURNAL, asLines(lines));
+    } catch (error) {
+      this.#unsaved = [...lines, ...this.#unsaved];
+      throw error;
+    }
+  }
+
+  async #load(log: Log): Promise<void> {
+    const manifest = await this.#disk.read(MANIFEST);
+    if (manifest !== null) {
+      const read = Accepted.safeParse(parse(Buffer.from(manifest).toString("utf8")));
+      if (read.success && sha256(read.data.payload) === read.data.sha256) {
+        const { revision, generation, payload } = read.data;
+        this.#accepted = { revision, generation, payload };
+      } else {
+        log("the saved manifest cannot be read; the desired state will be read anew", { file: MANIFEST });
+      }
+    }
+    const journal = await this.#disk.read(JOURNAL);
+    if (journal === null) return;
+    const texts = Buffer.from(journal).toString("utf8").split("\n").filter((text) => text !== "");
+    let unreadable = 0;
+    for (const text of texts) {
+      const line = Line.safeParse(parse(text));
+      if (line.success) this.#fold(line.data);
+      else unreadable += 1;
+    }
+    if (unreadable > 0) log("some lines of the journal cannot be read and are left out", { file: JOURNAL, lines: unreadable });
+    const live = this.#lines();
+    if (unreadable > 0 || texts.length > 2 * live.length + 64) await this.#disk.replace(JOURNAL, asLines(live));
+  }
+
+  #fold(line: Line): void {
+    if ("own" in line) this.#owned.set(line.own.identity, line.own);
+    else if ("disown" in line) this.#owned.delete(line.disown);
+    else if ("score" in line) this.#statuses.set(line.score, line.status);
+    else this.#statuses.delete(line.forget);
+  }
+
+  #lines(): readonly Line[] {
+    return [
+      ...[...this.#owned.values()].map((own) => ({ own })),
+      ...[...this.#statuses].map(([score, status]) => ({ score, status })),
+    ];
+  }
+}
+
+const asLines = (lines: readonly Line[]): Uint8Array =>
+  Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

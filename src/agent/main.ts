@@ -1,0 +1,83 @@
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import type { Log } from "../scores/context.ts";
+import { connectStore } from "../wire/nats/connect.ts";
+import { VERSION } from "../wire/version.ts";
+import { StateDirectory } from "./adapters/state-directory.ts";
+import { type AgentArguments, parseArguments, trustedKeys, USAGE } from "./arguments.ts";
+import { Ledger } from "./ledger.ts";
+import { assemble } from "./wiring.ts";
+
+/** How long a stop may take before the process leaves all the same. */
+const STOP_MS = 10_000;
+
+/** `harmony agent ...`; `argv` is what comes after `agent`. Resolves to the exit code. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const parsed = parseArguments(argv, process.env);
+  switch (parsed._tag) {
+    case "Help":
+      process.stdout.write(USAGE);
+      return 0;
+    case "Wrong":
+      process.stderr.write(`harmony agent: ${parsed.message}\nSee: harmony agent --help\n`);
+      return 2;
+    case "Run":
+      try {
+        return await run(parsed.given);
+      } catch (error) {
+        process.stderr.write(`harmony agent: ${error instanceof Error ? error.message : String(error)}\n`);
+        return 1;
+      }
+  }
+}
+
+async function run(given: AgentArguments): Promise<number> {
+  const root = resolve(given.root);
+  const log = logTo(process.stderr);
+  const state = await StateDirectory.open(root, given.stateDir === null ? null : resolve(given.stateDir));
+  const keys = await Promise.all(given.trust.map(async ({ name, file }) => ({ name, file, pem: await readFile(file) })));
+  const ledger = await Ledger.open(state, log);
+  const connected = await connectStore({
+    servers: given.server,
+    name: `harmony-agent ${given.agentId}`,
+    inboxPrefix: `_INBOX.${given.agentId}`,
+    waitOnFirstConnect: true,
+    ...(given.credsFile === null ? {} : { credsFile: await readFile(given.credsFile, "utf8") }),
+  });
+  if (connected._tag === "Unreachable") throw new Error(connected.message);
+  const { store } = connected;
+  const { agent, close } = assemble({
+    agentId: given.agentId,
+    root,
+    driftPassMs: given.driftPassMs,
+    trustedKeys: trustedKeys(keys),
+    store,
+    ledger,
+    log,
+  });
+
+  const asked = signalled();
+  log("started", { agent: given.agentId, version: VERSION, root, state: state.path, server: given.server });
+  agent.start();
+  log("stopping", { signal: await asked });
+  const inTime = await Promise.race([
+    agent.stop().then(() => store.close()).then(() => true),
+    new Promise<false>((late) => setTimeout(() => late(false), STOP_MS).unref()),
+  ]);
+  close();
+  log(inTime ? "stopped" : "stopped late: something did not end in time; the next start goes on from the ledger", {});
+  return 0;
+}
+
+const signalled = (): Promise<string> =>
+  new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.once(signal, () => resolve(signal));
+  });
+
+/** One line an event: a constant message and its fields as JSON, so that both people and journald's readers find it. */
+const logTo =
+  (stream: NodeJS.WritableStream): Log =>
+  (message, fields = {}) => {
+    const rest = Object.keys(fields).length === 0 ? "" : ` ${JSON.stringify(fields)}`;
+    stream.write(`${new Date().toISOString()} ${message}${rest}\n`);
+  };

@@ -1,0 +1,72 @@
+import { match } from "ts-pattern";
+import type { PortTable } from "../scores/attenuate.ts";
+import type { Clock, Log } from "../scores/context.ts";
+import { preview, previewRetire, type Surroundings } from "../scores/interpret.ts";
+import type { Preview } from "../scores/outcome.ts";
+import { decodePayload, decodeScore, type Gate } from "../wire/decode.ts";
+import { planSubject } from "../wire/keys.ts";
+import { asJson, errorOf, errorOfRefusal } from "../wire/score-error.ts";
+import { type PlanReply, writeDocument } from "../wire/status.ts";
+import type { Store } from "../wire/store.ts";
+import { payloadOf } from "./desired-state.ts";
+import type { Ledger } from "./ledger.ts";
+
+type ScorePlan = Extract<PlanReply, { readonly _tag: "Plan" }>["scores"][string];
+
+export interface PlannerParts {
+  readonly store: Store;
+  readonly gate: Gate;
+  readonly ports: PortTable;
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly stop: AbortSignal;
+  readonly breathe: () => Promise<void>;
+  readonly generation: () => number;
+}
+
+/** Answers what this agent would do with an envelope, by looking alone. Returns the way to stop answering. */
+export const servePlans = (parts: PlannerParts): (() => void) =>
+  parts.store.serve(planSubject(parts.gate.agentId), async (request) => writeDocument(await plan(request, parts)));
+
+async function plan(request: Uint8Array, parts: PlannerParts): Promise<PlanReply> {
+  const { store, gate, ledger, breathe } = parts;
+  const read = await payloadOf(request, store);
+  if (read._tag === "Unreachable") return { _tag: "Refused", reason: "MissingPayload", message: "the payload could not be read from the assets" };
+  if (read._tag === "Refused") return { _tag: "Refused", reason: read.refusal.reason, message: read.refusal.message };
+  // The number in a question is of no account: nothing is put in force.
+  const decoded = decodePayload(read.payload, read.signatures, gate, null);
+  if (decoded._tag === "Refused") return { _tag: "Refused", reason: decoded.refusal.reason, message: decoded.refusal.message };
+
+  const around: Surroundings = { ports: parts.ports, clock: parts.clock, log: parts.log, stop: parts.stop };
+  const scores: Record<string, ScorePlan> = {};
+  const wanted = new Map<string, string>();
+  for (const [id, each] of decoded.manifest.scores) {
+    if (each._tag === "Refused") {
+      scores[id] = { would: "REFUSE", kind: each.kind, error: errorOfRefusal(each.refusal) };
+      continue;
+    }
+    wanted.set(each.score.bind().identity, each.score.kind);
+    scores[id] = told(each.score.kind, await preview(each.score, around), "CHANGE");
+    await breathe();
+  }
+  for (const { id, identity, wire, claims } of ledger.owned.values()) {
+    if (wanted.get(identity) === wire.kind || (!wanted.has(identity) && scores[id]?.would === "REFUSE")) continue;
+    const owned = decodeScore(wire, gate);
+    if (owned._tag === "Refused") continue;
+    const preview = await previewRetire(owned.score, new Set(claims), around);
+    scores[id in scores ? `${id}~${identity}` : id] = told(wire.kind, preview, "RETIRE");
+  }
+  return { _tag: "Plan", agentId: gate.agentId, generation: parts.generation(), scores };
+}
+
+const told = (kind: string, looked: Preview, would: "CHANGE" | "RETIRE"): ScorePlan =>
+  match(looked)
+    .returnType<ScorePlan>()
+    .with({ _tag: "Impossible" }, ({ failure }) => ({ would: "FAIL", kind, error: errorOf(failure) }))
+    .with({ _tag: "Planned" }, ({ observed, steps }) =>
+      steps.length === 0 && would === "CHANGE"
+        ? { would: "NOOP", kind, observed: asJson(observed) }
+        : { would, kind, observed: asJson(observed), steps: steps.map(asJson) },
+    )
+    .exhaustive();

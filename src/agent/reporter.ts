@@ -1,0 +1,165 @@
+import type { Clock, Log } from "../scores/context.ts";
+import type { AgentId } from "../wire/keys.ts";
+import { AgentStatus, readDocument, writeDocument } from "../wire/status.ts";
+import type { Store } from "../wire/store.ts";
+import { cut } from "./status-document.ts";
+
+/** Status writes that may follow each other at once; after them one a second. */
+const BURST = 5;
+const REFILL_MS = 1000;
+const RETRY_MS = 1000;
+
+export interface ReporterParts {
+  readonly store: Store;
+  readonly agentId: AgentId;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The status as it is now. */
+  readonly status: () => AgentStatus;
+  /** Another agent has this id and a higher epoch. */
+  readonly onFenced: (epoch: number) => void;
+}
+
+/**
+ * Gets the status into `actual-state` by compare-and-set: never lost, tried until stored or superseded by a newer one,
+ * and coalesced.
+ */
+export class Reporter {
+  readonly #parts: ReporterParts;
+  #revision: number | null = null;
+  #dirty = false;
+  #running = false;
+  #stopped = false;
+  #tokens = BURST;
+  #refilledAt: number;
+  #wake: (() => void) | null = null;
+  #later: (() => void) | null = null;
+  /** The text that the key holds, as far as is known: the same again is not written. */
+  #stored: string | null = null;
+
+  constructor(parts: ReporterParts) {
+    this.#parts = parts;
+    this.#refilledAt = parts.clock.monotonicMs();
+  }
+
+  /** What the key held when this agent took its epoch; from here on this agent writes it. */
+  begin(revision: number): void {
+    this.#revision = revision;
+    if (this.#dirty) this.#run();
+  }
+
+  /** The key lost what was written: the next report counts even if it says the same. */
+  forgetStored(): void {
+    this.#stored = null;
+  }
+
+  /** The status changed. `urgent`: nothing more is coming for now; else it may wait for a second. Before `begin` it only waits. */
+  report(urgent: boolean): void {
+    this.#dirty = true;
+    if (urgent) {
+      this.#wake?.();
+      this.#run();
+    } else {
+      this.#later ??= this.#parts.clock.after(REFILL_MS, () => this.#run());
+    }
+  }
+
+  /** The connection is back: what waits is tried at once. */
+  retryNow(): void {
+    this.#wake?.();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#later?.();
+    this.#wake?.();
+  }
+
+  #run(): void {
+    this.#later?.();
+    this.#later = null;
+    if (this.#running || this.#revision === null || this.#stopped) return;
+    this.#running = true;
+    void this.#write()
+      .catch((bug: unknown) => this.#parts.log("a bug of the reporter", { bug: String(bug) }))
+      .finally(() => {
+        this.#running = false;
+      });
+  }
+
+  async #write(): Promise<void> {
+    while (this.#dirty && !this.#stopped) {
+      await this.#takeToken();
+      if (this.#stopped) return;
+      this.#dirty = false;
+      const result = await this.#store();
+      if (result === "stored") continue;
+      this.#dirty = true;
+      if (result === "later") await this.#pause(RETRY_MS);
+    }
+  }
+
+  async #store(): Promise<"stored" | "again" | "later"> {
+    const { store, agentId, log, status } = this.#parts;
+    const document = status();
+    const text = JSON.stringify(document);
+    if (text === this.#stored) return "stored";
+    for (const how of ["whole", "details", "texts"] as const) {
+      const bytes = how === "whole" ? Buffer.from(text) : writeDocument(cut(document, how));
+      const written = await store.put("actual-state", agentId, bytes, { expect: this.#revision ?? 0 });
+      if (written._tag === "TooLarge") {
+        log("the status is too large for the server and is cut", { bytes: written.bytes, limit: written.limit });
+        continue;
+      }
+      if (written._tag !== "Written") return this.#readBack();
+      this.#revision = written.revision;
+      this.#stored = text;
+      return "stored";
+    }
+    log("the status cannot be cut small enough for the server", {});
+    return "stored";
+  }
+
+  /** The key moved on, or an answer was lost: what the key holds tells on top of what to write again. */
+  async #readBack(): Promise<"again" | "later"> {
+    const { store, agentId, status, onFenced } = this.#parts;
+    const found = await store.get("actual-state", agentId);
+    if (found._tag === "Unreachable") return "later";
+    this.#revision = found._tag === "Absent" ? 0 : found.revision;
+    const read = found._tag === "Value" ? readDocument(AgentStatus, found.value) : null;
+    if (read?._tag === "Read" && read.document.epoch > status().epoch) {
+      this.#stopped = true;
+      onFenced(read.document.epoch);
+    }
+    return "again";
+  }
+
+  async #takeToken(): Promise<void> {
+    const { clock } = this.#parts;
+    const refilled = Math.floor((clock.monotonicMs() - this.#refilledAt) / REFILL_MS);
+    if (refilled > 0) {
+      this.#tokens = Math.min(BURST, this.#tokens + refilled);
+      this.#refilledAt += refilled * REFILL_MS;
+    }
+    if (this.#tokens === 0) {
+      const due = this.#refilledAt + REFILL_MS;
+      while (clock.monotonicMs() < due && !this.#stopped) await this.#pause(due - clock.monotonicMs());
+      this.#refilledAt = due;
+      this.#tokens = 1;
+    }
+    this.#tokens -= 1;
+  }
+
+  /** Waits, but not when something urgent comes. */
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        cancel();
+        this.#wake = null;
+        resolve();
+      };
+      const cancel = this.#parts.clock.after(ms, wake);
+      this.#wake = wake;
+    });
+  }
+}
