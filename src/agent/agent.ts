@@ -52,6 +52,9 @@ export class Agent {
   #fenced = false;
   #toldChanges = 0;
   #toldWorking = false;
+  #isTaking = false;
+  #cancelTake = (): void => {};
+  #cancelDriftPass = (): void => {};
 
   constructor(parts: AgentParts) {
     this.#parts = parts;
@@ -103,7 +106,6 @@ export class Agent {
     const { store, log } = this.#parts;
     this.#resume();
     this.#scheduleDriftPass();
-    void this.#takeEpoch(0);
     let wasConnected = false;
     this.#endings.push(
       servePlans({
@@ -113,8 +115,10 @@ export class Agent {
       }),
       store.onConnection((state) => {
         log(state === "connected" ? "connected" : "disconnected; the last accepted manifest stays in force", {});
-        if (state === "connected" && wasConnected) void this.#reconnected();
-        wasConnected ||= state === "connected";
+        if (state === "disconnected") return;
+        if (this.#presence.epoch === 0) void this.#takeEpoch(0);
+        else if (wasConnected) void this.#reconnected();
+        wasConnected = true;
       }),
     );
   }
@@ -129,6 +133,8 @@ export class Agent {
 
   #end(): void {
     this.#stop.abort();
+    this.#cancelTake();
+    this.#cancelDriftPass();
     this.#desired.stop();
     this.#presence.stop();
     this.#reporter.stop();
@@ -152,14 +158,18 @@ export class Agent {
     this.#reconciler.accept(decoded.manifest, "corrective");
   }
 
+  /** Until it has an epoch, the agent interprets what the ledger holds and says nothing. */
   async #takeEpoch(failures: number): Promise<void> {
     const { clock, log, random } = this.#parts;
+    this.#cancelTake();
+    if (this.#isTaking) return;
+    this.#isTaking = true;
     const taken = await this.#presence.take();
+    this.#isTaking = false;
     if (this.#stop.signal.aborted) return;
     if (taken === null) {
       const delay = Math.min(TAKE_MIN_MS * 2 ** Math.min(failures, 8), TAKE_MAX_MS) * (0.8 + 0.4 * random());
-      const cancel = clock.after(delay, () => void this.#takeEpoch(failures + 1));
-      this.#endings.push(cancel);
+      this.#cancelTake = clock.after(delay, () => void this.#takeEpoch(failures + 1));
       return;
     }
     log("took an epoch", { epoch: taken.epoch });
@@ -210,11 +220,10 @@ export class Agent {
 
   #scheduleDriftPass(): void {
     const { clock, random, driftPassMs } = this.#parts;
-    const cancel = clock.after(driftPassMs * (0.8 + 0.4 * random()), () => {
+    this.#cancelDriftPass = clock.after(driftPassMs * (0.8 + 0.4 * random()), () => {
       this.#reconciler.lookAtAll();
       this.#scheduleDriftPass();
     });
-    this.#endings.push(cancel);
   }
 
   #changed(how: "working" | "settled"): void {

@@ -1,14 +1,14 @@
 import { attenuate, type PortTable } from "../scores/attenuate.ts";
 import type { Clock, Log } from "../scores/context.ts";
-import { type ApplySurroundings, interpret, retire } from "../scores/interpret.ts";
-import type { Outcome } from "../scores/outcome.ts";
-import type { AnyScore, AnyScoreClass } from "../scores/score.ts";
+import { type ApplySurroundings, interpret } from "../scores/interpret.ts";
+import type { AnyScoreClass } from "../scores/score.ts";
 import { inOrder } from "../topology/manifest.ts";
 import type { Topology } from "../topology/topology.ts";
-import { type DecodedManifest, type DecodedScore, decodeScore } from "../wire/decode.ts";
+import type { DecodedManifest, DecodedScore } from "../wire/decode.ts";
 import type { ScoreStatus } from "../wire/status.ts";
-import type { Ledger, Owned } from "./ledger.ts";
-import { backoffMs, begin, blocked, retiring, settled, started } from "./score-status.ts";
+import type { Ledger } from "./ledger.ts";
+import { Retirements } from "./retirements.ts";
+import { backoffMs, begin, blocked, settled, started } from "./score-status.ts";
 
 /** How long a pass may hold the event loop before it lets heartbeats and messages through. */
 const SLICE_MS = 5;
@@ -43,18 +43,6 @@ interface Resource {
   unwatch: (() => void) | null;
 }
 
-interface Retirement {
-  readonly owned: Owned;
-  readonly score: AnyScore | null;
-  status: ScoreStatus;
-  /**
-   * `empty`: a look found nothing that may go. It is kept while others are being removed, because a directory cannot go
-   * before what was in it.
-   */
-  stage: "due" | "empty" | "failed";
-  cancelRetry: () => void;
-}
-
 /**
  * Makes the device what the manifest in force says, one Score at a time, in order, for ever. Level-based: what is queued
  * is a Score's id and never an event, and each turn looks at the device anew.
@@ -62,7 +50,7 @@ interface Retirement {
 export class Reconciler {
   readonly #parts: ReconcilerParts;
   readonly #resources = new Map<string, Resource>();
-  readonly #retirements = new Map<string, Retirement>();
+  readonly #retirements: Retirements;
   #order: readonly string[] = [];
   #round: Iterator<string> = [].values();
   #generation = 0;
@@ -73,6 +61,12 @@ export class Reconciler {
 
   constructor(parts: ReconcilerParts) {
     this.#parts = parts;
+    this.#retirements = new Retirements(parts, {
+      isWanted: (id) => this.#resources.has(id),
+      generation: () => this.#generation,
+      onChange: () => (this.#changes += 1),
+      onDue: () => this.#kick(),
+    });
   }
 
   get generation(): number {
@@ -93,8 +87,8 @@ export class Reconciler {
   statuses(): Record<string, ScoreStatus> {
     const all: Record<string, ScoreStatus> = {};
     for (const { id, status } of this.#resources.values()) all[id] = status;
-    for (const [identity, { owned, status }] of this.#retirements) {
-      all[owned.id in all ? `${owned.id}~${identity}` : owned.id] = status;
+    for (const { owned, status } of this.#retirements.all()) {
+      all[owned.id in all ? `${owned.id}~${owned.identity}` : owned.id] = status;
     }
     return all;
   }
@@ -120,7 +114,7 @@ export class Reconciler {
     }
     this.#order = inOrder([...manifest.scores.keys()], after);
     this.#round = [].values();
-    this.#planRetirements(manifest, now);
+    this.#retirements.plan(manifest, now);
     this.#changes += 1;
     this.#kick();
   }
@@ -135,6 +129,7 @@ export class Reconciler {
   pause(): void {
     this.#paused = true;
     for (const resource of this.#resources.values()) this.#drop(resource);
+    this.#retirements.cancel();
   }
 
   /** Resolves when nothing is under way. */
@@ -149,7 +144,7 @@ export class Reconciler {
       .finally(() => {
         this.#working = null;
         // Something may have become due between the last look and now.
-        const more = this.#nextDue() !== undefined || this.#nextRetirement() !== undefined;
+        const more = this.#nextDue() !== undefined || this.#retirements.next() !== undefined;
         if (more && !this.#parts.stop.aborted) this.#kick();
         else this.#parts.onChange("settled");
       });
@@ -161,9 +156,9 @@ export class Reconciler {
     while (!stop.aborted && !this.#paused) {
       const resource = this.#nextDue();
       if (resource === undefined) {
-        const retirement = this.#nextRetirement();
+        const retirement = this.#retirements.next();
         if (retirement === undefined) break;
-        await this.#retire(retirement);
+        await this.#retirements.retire(retirement);
       } else {
         await this.#reconcile(resource);
       }
@@ -203,8 +198,8 @@ export class Reconciler {
     }
     const { score, wire } = decoded;
     const { identity } = score.bind();
-    const inTheWay = this.#retirements.get(identity);
-    if (inTheWay !== undefined && !(await this.#retire(inTheWay))) {
+    const inTheWay = this.#retirements.of(identity);
+    if (inTheWay !== undefined && !(await this.#retirements.retire(inTheWay))) {
       this.#retryLater(resource, change);
       return;
     }
@@ -245,13 +240,9 @@ export class Reconciler {
     resource.unwatch ??= score.bind().watch(attenuate(score.requires, this.#parts.ports).reads, () => this.#noticed(resource));
   }
 
-  #surroundings(of: Resource | Retirement, claim: ApplySurroundings["claim"]): ApplySurroundings {
+  #surroundings(of: Resource, claim: ApplySurroundings["claim"]): ApplySurroundings {
     const { ports, clock, log, stop } = this.#parts;
-    const superseded =
-      "id" in of
-        ? () => stop.aborted || this.#resources.get(of.id) !== of
-        : () => stop.aborted || this.#retirements.get(of.owned.identity) !== of;
-    return { ports, clock, log, stop, superseded, claim };
+    return { ports, clock, log, stop, superseded: () => stop.aborted || this.#resources.get(of.id) !== of, claim };
   }
 
   #noticed(resource: Resource): void {
@@ -284,93 +275,6 @@ export class Reconciler {
     resource.cancelRetry();
     resource.unwatch?.();
     this.#resources.delete(resource.id);
-  }
-
-  /** What the agent owns and the manifest does not want any more. What a refused Score is about stays as it is. */
-  #planRetirements(manifest: DecodedManifest, now: Date): void {
-    const { ledger, kinds, topology } = this.#parts;
-    const kindsWanted = new Map<string, string>();
-    for (const decoded of manifest.scores.values()) {
-      if (decoded._tag === "Score") kindsWanted.set(decoded.score.bind().identity, decoded.score.kind);
-    }
-    for (const { cancelRetry } of this.#retirements.values()) cancelRetry();
-    const before = new Map(this.#retirements);
-    this.#retirements.clear();
-    for (const owned of [...ledger.owned.values()].reverse()) {
-      const { id, identity, wire } = owned;
-      if (kindsWanted.get(identity) === wire.kind) continue;
-      if (!kindsWanted.has(identity) && manifest.scores.get(id)?._tag === "Refused") continue;
-      const decoded = decodeScore(wire, { kinds, topology });
-      const told = manifest.scores.has(id) ? undefined : ledger.statuses.get(id);
-      const status = before.get(identity)?.status ?? told ?? begin(decoded, this.#generation, undefined, now);
-      this.#retirements.set(identity, {
-        owned,
-        score: decoded._tag === "Score" ? decoded.score : null,
-        status: retiring(status, this.#generation, now),
-        stage: "due",
-        cancelRetry: noop,
-      });
-    }
-    for (const id of [...ledger.statuses.keys()]) {
-      const isRetiring = [...this.#retirements.values()].some(({ owned }) => owned.id === id);
-      if (!manifest.scores.has(id) && !isRetiring) ledger.forget(id);
-    }
-  }
-
-  #nextRetirement(): Retirement | undefined {
-    const all = [...this.#retirements.values()];
-    const due = all.find(({ stage }) => stage === "due");
-    // When nothing else goes any more, what is left of the empty ones is not the agent's, and they are done.
-    return due ?? (all.some(({ stage }) => stage === "failed") ? undefined : all[0]);
-  }
-
-  /** Whether it is gone. */
-  async #retire(retirement: Retirement): Promise<boolean> {
-    const { ledger, log } = this.#parts;
-    const { owned, score } = retirement;
-    const { id, identity, wire, claims } = owned;
-    if (score === null) {
-      retirement.stage = "failed";
-      log("what an unknown kind made cannot be removed", { id, identity, kind: wire.kind });
-      return false;
-    }
-    const wasEmpty = retirement.stage === "empty";
-    const outcome = await retire(score, new Set(claims), this.#surroundings(retirement, () => ledger.flush()));
-    if (this.#retirements.get(identity) !== retirement) return false;
-    if (outcome.outcome === "FAILURE") {
-      this.#retireLater(retirement, outcome);
-      return false;
-    }
-    if (outcome.outcome === "NOOP" && !wasEmpty && this.#retirements.size > 1) {
-      retirement.stage = "empty";
-      return false;
-    }
-    this.#changes += 1;
-    retirement.cancelRetry();
-    this.#retirements.delete(identity);
-    ledger.disown(identity);
-    if (!this.#resources.has(id)) ledger.forget(id);
-    log("a dropped Score was removed", { id, identity, outcome: outcome.outcome });
-    if (outcome.outcome === "SUCCESS") {
-      for (const other of this.#retirements.values()) if (other.stage === "empty") other.stage = "due";
-    }
-    return true;
-  }
-
-  #retireLater(retirement: Retirement, outcome: Outcome): void {
-    const { clock, log } = this.#parts;
-    const delay = backoffMs(retirement.status.attempts, this.#parts.random);
-    const now = clock.now();
-    const settling = { change: "intentional", generation: this.#generation, now, retryAfter: new Date(now.getTime() + delay) } as const;
-    this.#changes += 1;
-    retirement.stage = "failed";
-    retirement.status = settled(retirement.status, outcome, settling);
-    retirement.cancelRetry();
-    retirement.cancelRetry = clock.after(delay, () => {
-      retirement.stage = "due";
-      this.#kick();
-    });
-    log("a dropped Score could not be removed", { id: retirement.owned.id, error: retirement.status.error });
   }
 }
 

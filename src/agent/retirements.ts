@@ -1,0 +1,154 @@
+import { retire } from "../scores/interpret.ts";
+import type { Outcome } from "../scores/outcome.ts";
+import type { AnyScore } from "../scores/score.ts";
+import { type DecodedManifest, decodeScore } from "../wire/decode.ts";
+import type { ScoreStatus } from "../wire/status.ts";
+import type { Owned } from "./ledger.ts";
+import type { ReconcilerParts } from "./reconciler.ts";
+import { backoffMs, begin, retiring, settled } from "./score-status.ts";
+
+/** Something that the agent owns and no Score of the manifest wants any more. */
+export interface Retirement {
+  readonly owned: Owned;
+  /** Null where this build does not know the kind that made it. */
+  readonly score: AnyScore | null;
+  status: ScoreStatus;
+  /**
+   * `empty`: a look found nothing that may go. It is kept while others are being removed, because a directory cannot go
+   * before what was in it.
+   */
+  stage: "due" | "empty" | "failed";
+  cancelRetry: () => void;
+}
+
+export interface RetirementsParts {
+  /** Whether the manifest has a Score with this id. */
+  readonly isWanted: (id: string) => boolean;
+  readonly generation: () => number;
+  readonly onChange: () => void;
+  /** One is due again. */
+  readonly onDue: () => void;
+}
+
+/** Removes what was dropped, newest first, by the spec under which it was made. */
+export class Retirements {
+  readonly #parts: ReconcilerParts;
+  readonly #around: RetirementsParts;
+  readonly #byIdentity = new Map<string, Retirement>();
+
+  constructor(parts: ReconcilerParts, around: RetirementsParts) {
+    this.#parts = parts;
+    this.#around = around;
+  }
+
+  all(): Iterable<Retirement> {
+    return this.#byIdentity.values();
+  }
+
+  of(identity: string): Retirement | undefined {
+    return this.#byIdentity.get(identity);
+  }
+
+  /** What the agent owns and the manifest does not want. What a refused Score is about stays as it is. */
+  plan(manifest: DecodedManifest, now: Date): void {
+    const { ledger, kinds, topology } = this.#parts;
+    const wanted = new Map<string, string>();
+    for (const decoded of manifest.scores.values()) {
+      if (decoded._tag === "Score") wanted.set(decoded.score.bind().identity, decoded.score.kind);
+    }
+    const before = new Map(this.#byIdentity);
+    this.cancel();
+    for (const owned of [...ledger.owned.values()].reverse()) {
+      const { id, identity, wire } = owned;
+      if (wanted.get(identity) === wire.kind) continue;
+      if (!wanted.has(identity) && manifest.scores.get(id)?._tag === "Refused") continue;
+      const decoded = decodeScore(wire, { kinds, topology });
+      const told = manifest.scores.has(id) ? undefined : ledger.statuses.get(id);
+      const status = before.get(identity)?.status ?? told ?? begin(decoded, manifest.generation, undefined, now);
+      this.#byIdentity.set(identity, {
+        owned,
+        score: decoded._tag === "Score" ? decoded.score : null,
+        status: retiring(status, manifest.generation, now),
+        stage: "due",
+        cancelRetry: () => {},
+      });
+    }
+    const kept = new Set([...this.#byIdentity.values()].map(({ owned }) => owned.id));
+    for (const id of [...ledger.statuses.keys()]) if (!manifest.scores.has(id) && !kept.has(id)) ledger.forget(id);
+  }
+
+  next(): Retirement | undefined {
+    let empty: Retirement | undefined;
+    let failed = false;
+    for (const each of this.#byIdentity.values()) {
+      if (each.stage === "due") return each;
+      if (each.stage === "failed") failed = true;
+      else empty ??= each;
+    }
+    // When nothing else goes any more, what is left of the empty ones is not the agent's, and they are done.
+    return failed ? undefined : empty;
+  }
+
+  /** Whether it is gone. */
+  async retire(retirement: Retirement): Promise<boolean> {
+    const { ledger, log, ports, clock, stop } = this.#parts;
+    const { owned, score } = retirement;
+    const { id, identity, wire, claims } = owned;
+    if (score === null) {
+      retirement.stage = "failed";
+      log("what an unknown kind made cannot be removed", { id, identity, kind: wire.kind });
+      return false;
+    }
+    const wasEmpty = retirement.stage === "empty";
+    const isDropped = (): boolean => this.#byIdentity.get(identity) !== retirement;
+    const superseded = (): boolean => stop.aborted || isDropped();
+    const claim = (): Promise<void> => ledger.flush();
+    const outcome = await retire(score, new Set(claims), { ports, clock, log, stop, superseded, claim });
+    if (isDropped() || stop.aborted) return false;
+    if (outcome.outcome === "FAILURE") {
+      this.#retireLater(retirement, outcome);
+      return false;
+    }
+    if (outcome.outcome === "NOOP" && !wasEmpty && this.#byIdentity.size > 1) {
+      retirement.stage = "empty";
+      return false;
+    }
+    this.#around.onChange();
+    retirement.cancelRetry();
+    this.#byIdentity.delete(identity);
+    ledger.disown(identity);
+    if (!this.#around.isWanted(id)) ledger.forget(id);
+    log("a dropped Score was removed", { id, identity, outcome: outcome.outcome });
+    if (outcome.outcome === "SUCCESS") {
+      for (const other of this.#byIdentity.values()) if (other.stage === "empty") other.stage = "due";
+    }
+    return true;
+  }
+
+  /** Forgets them all, for now: what is owned stays in the ledger. */
+  cancel(): void {
+    for (const { cancelRetry } of this.#byIdentity.values()) cancelRetry();
+    this.#byIdentity.clear();
+  }
+
+  #retireLater(retirement: Retirement, outcome: Outcome): void {
+    const { clock, log, random } = this.#parts;
+    const delay = backoffMs(retirement.status.attempts, random);
+    const now = clock.now();
+    const retryAfter = new Date(now.getTime() + delay);
+    this.#around.onChange();
+    retirement.stage = "failed";
+    retirement.status = settled(retirement.status, outcome, {
+      change: "intentional",
+      generation: this.#around.generation(),
+      now,
+      retryAfter,
+    });
+    retirement.cancelRetry();
+    retirement.cancelRetry = clock.after(delay, () => {
+      retirement.stage = "due";
+      this.#around.onDue();
+    });
+    log("a dropped Score could not be removed", { id: retirement.owned.id, error: retirement.status.error });
+  }
+}
