@@ -1,0 +1,56 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { build } from "../scripts/build.mjs";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+// Inside the project, because the libraries and the command line load packages from its node_modules.
+mkdirSync(join(root, "dist"), { recursive: true });
+const outdir = mkdtempSync(join(root, "dist/.bundle-test-"));
+let built: Awaited<ReturnType<typeof build>>;
+
+beforeAll(async () => {
+  built = await build(["agent", "cli", "lib"], outdir);
+});
+afterAll(() => rmSync(outdir, { recursive: true, force: true }));
+
+function ownInputs(target: keyof typeof built): string[] {
+  return Object.keys(built[target]?.inputs ?? {}).filter((path) => path.startsWith("src/"));
+}
+
+/** What the bundle exports when Node loads it: the sources pass every other test, only this runs what is shipped. */
+function exportsOf(file: string): { stdout: string; stderr: string } {
+  const script = `import(${JSON.stringify(join(outdir, file))}).then((m) => console.log(Object.keys(m).join()))`;
+  const { stdout, stderr } = spawnSync(process.execPath, ["-e", script], { encoding: "utf8", timeout: 15_000 });
+  return { stdout: stdout.trim(), stderr };
+}
+
+test("the agent's bundle holds no file of the control plane, the tools or the tests", () => {
+  const inputs = ownInputs("agent");
+  expect(inputs).toContain("src/agent/main.ts");
+  expect(inputs.filter((path) => /^src\/(fleet|check|cli|dashboard|testing)\//.test(path))).toEqual([]);
+});
+
+test("neither the libraries nor the command line hold a file of the agent", () => {
+  const libraries = ["src/index.ts", "src/testing/index.ts", "src/check/index.ts"];
+  expect(ownInputs("lib")).toEqual(expect.arrayContaining(libraries));
+  expect(ownInputs("cli")).toContain("src/cli/main.ts");
+  expect([...ownInputs("lib"), ...ownInputs("cli")].filter((path) => path.startsWith("src/agent/"))).toEqual([]);
+});
+
+test.each(["agent.cjs", "cli.js"])("the built %s loads and offers main", (file) => {
+  expect(exportsOf(file)).toEqual({ stdout: expect.stringMatching(/\bmain\b/), stderr: "" });
+});
+
+test("every library that package.json promises is built and loads", () => {
+  const promised = [...readFileSync(join(root, "package.json"), "utf8").matchAll(/"default": "\.\/dist\/(.+)"/g)];
+  const names = promised.map(([, file = ""]) => file);
+  expect(names.toSorted()).toEqual(
+    readdirSync(outdir)
+      .filter((file) => /^(?!cli)\w+\.js$/.test(file))
+      .toSorted(),
+  );
+  for (const name of names) expect(exportsOf(name)).toEqual({ stdout: expect.stringMatching(/\w/), stderr: "" });
+});

@@ -1,0 +1,33 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const source = (path: string): string => fileURLToPath(new URL(`src/${path}`, import.meta.url));
+
+export default defineConfig({
+  resolve: {
+    // The public names mean the sources, as in tsconfig.json, so that tests and examples need no build.
+    alias: [
+      { find: /^harmony-edge$/, replacement: source("index.ts") },
+      { find: /^harmony-edge\/(testing|check)$/, replacement: source("$1/index.ts") },
+    ],
+  },
+  test: {
+    environment: "node",
+    include: ["test/**/*.test.ts"],
+    // These need root and a machine of their own; they have their own command.
+    exclude: ["test/compile-fail/**", "test/device/**"],
+    // The agent's tests change process-wide things (signals, umask), which threads would share.
+    pool: "forks",
+    testTimeout: 20_000,
+    hookTimeout: 30_000,
+    expect: { requireAssertions: true },
+    allowOnly: false,
+    reporters: ["default", "./test/support/plain-summary.ts"],
+    coverage: {
+      provider: "v8",
+      include: ["src/**"],
+      reporter: ["text-summary", "html", "json-summary"],
+      thresholds: { lines: 50, branches: 50, functions: 50, statements: 50 },
+    },
+  },
+});
