@@ -24,6 +24,9 @@ type Line = z.infer<typeof Line>;
 const MANIFEST = "manifest.json";
 const JOURNAL = "journal.jsonl";
 
+/** The journal is written anew when it has grown beyond this, and beyond four times what is still true of it. */
+const JOURNAL_MIN_BYTES = 256 * 1024;
+
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 
 /**
@@ -38,6 +41,8 @@ export class Ledger {
   readonly #owned = new Map<string, Owned>();
   readonly #statuses = new Map<string, ScoreStatus>();
   #unsaved: Line[] = [];
+  #journalBytes = 0;
+  #journalLimit = JOURNAL_MIN_BYTES;
   #flushing: Promise<void> = Promise.resolve();
 
   private constructor(disk: Disk) {
@@ -111,7 +116,10 @@ export class Ledger {
     const lines = this.#unsaved;
     this.#unsaved = [];
     try {
-      await this.#disk.append(JOURNAL, asLines(lines));
+      const bytes = asLines(lines);
+      await this.#disk.append(JOURNAL, bytes);
+      this.#journalBytes += bytes.length;
+      if (this.#journalBytes > this.#journalLimit) await this.#compact();
     } catch (error) {
       this.#unsaved = [...lines, ...this.#unsaved];
       throw error;
@@ -139,8 +147,16 @@ export class Ledger {
       else unreadable += 1;
     }
     if (unreadable > 0) log("some lines of the journal cannot be read and are left out", { file: JOURNAL, lines: unreadable });
-    const live = this.#lines();
-    if (unreadable > 0 || texts.length > 2 * live.length + 64) await this.#disk.replace(JOURNAL, asLines(live));
+    this.#journalBytes = journal.length;
+    if (unreadable > 0 || texts.length > 2 * this.#lines().length + 64) await this.#compact();
+  }
+
+  /** An agent that repairs the same file for years must not fill its card with the telling of it. */
+  async #compact(): Promise<void> {
+    const bytes = asLines(this.#lines());
+    await this.#disk.replace(JOURNAL, bytes);
+    this.#journalBytes = bytes.length;
+    this.#journalLimit = Math.max(JOURNAL_MIN_BYTES, 4 * bytes.length);
   }
 
   #fold(line: Line): void {

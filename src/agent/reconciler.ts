@@ -115,6 +115,10 @@ export class Reconciler {
     this.#order = inOrder([...manifest.scores.keys()], after);
     this.#round = [].values();
     this.#retirements.plan(manifest, now);
+    // After a restart it is no news that this generation was carried through before.
+    const all = [...this.#resources.values()];
+    const wasDone = all.every(({ status }) => status.generation === manifest.generation && status.state !== "Pending");
+    if (change === "corrective" && wasDone && this.#retirements.next() === undefined) this.#observedGeneration = manifest.generation;
     this.#changes += 1;
     this.#kick();
   }
