@@ -36,6 +36,7 @@ const sha256 = (text: string): string => createHash("sha256").update(text).diges
  */
 export class Ledger {
   readonly #disk: Disk;
+  readonly #log: Log;
   #accepted: Accepted | null = null;
   #acceptedIsSaved = true;
   readonly #owned = new Map<string, Owned>();
@@ -45,13 +46,14 @@ export class Ledger {
   #journalLimit = JOURNAL_MIN_BYTES;
   #flushing: Promise<void> = Promise.resolve();
 
-  private constructor(disk: Disk) {
+  private constructor(disk: Disk, log: Log) {
     this.#disk = disk;
+    this.#log = log;
   }
 
   static async open(disk: Disk, log: Log): Promise<Ledger> {
-    const ledger = new Ledger(disk);
-    await ledger.#load(log);
+    const ledger = new Ledger(disk, log);
+    await ledger.#load();
     return ledger;
   }
 
@@ -119,14 +121,14 @@ export class Ledger {
       const bytes = asLines(lines);
       await this.#disk.append(JOURNAL, bytes);
       this.#journalBytes += bytes.length;
-      if (this.#journalBytes > this.#journalLimit) await this.#compact();
     } catch (error) {
       this.#unsaved = [...lines, ...this.#unsaved];
       throw error;
     }
+    if (this.#journalBytes > this.#journalLimit) await this.#compact();
   }
 
-  async #load(log: Log): Promise<void> {
+  async #load(): Promise<void> {
     const manifest = await this.#disk.read(MANIFEST);
     if (manifest !== null) {
       const read = Accepted.safeParse(parse(Buffer.from(manifest).toString("utf8")));
@@ -134,7 +136,7 @@ export class Ledger {
         const { revision, generation, payload } = read.data;
         this.#accepted = { revision, generation, payload };
       } else {
-        log("the saved manifest cannot be read; the desired state will be read anew", { file: MANIFEST });
+        this.#log("the saved manifest cannot be read; the desired state will be read anew", { file: MANIFEST });
       }
     }
     const journal = await this.#disk.read(JOURNAL);
@@ -146,17 +148,24 @@ export class Ledger {
       if (line.success) this.#fold(line.data);
       else unreadable += 1;
     }
-    if (unreadable > 0) log("some lines of the journal cannot be read and are left out", { file: JOURNAL, lines: unreadable });
+    if (unreadable > 0) this.#log("some lines of the journal cannot be read and are left out", { file: JOURNAL, lines: unreadable });
     this.#journalBytes = journal.length;
     if (unreadable > 0 || texts.length > 2 * this.#lines().length + 64) await this.#compact();
   }
 
-  /** An agent that repairs the same file for years must not fill its card with the telling of it. */
+  /**
+   * An agent that repairs the same file for years must not fill its card with the telling of it. Nothing is lost where
+   * it fails, so that it fails nobody: on a full disk an agent still has to start.
+   */
   async #compact(): Promise<void> {
     const bytes = asLines(this.#lines());
-    await this.#disk.replace(JOURNAL, bytes);
-    this.#journalBytes = bytes.length;
-    this.#journalLimit = Math.max(JOURNAL_MIN_BYTES, 4 * bytes.length);
+    try {
+      await this.#disk.replace(JOURNAL, bytes);
+      this.#journalBytes = bytes.length;
+    } catch (error) {
+      this.#log("the journal could not be compacted", { error: String(error) });
+    }
+    this.#journalLimit = Math.max(JOURNAL_MIN_BYTES, 4 * this.#journalBytes);
   }
 
   #fold(line: Line): void {

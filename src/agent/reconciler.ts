@@ -1,17 +1,19 @@
 import { attenuate, type PortTable } from "../scores/attenuate.ts";
 import type { Clock, Log } from "../scores/context.ts";
 import { type ApplySurroundings, interpret } from "../scores/interpret.ts";
-import type { AnyScoreClass } from "../scores/score.ts";
+import type { AnyScore, AnyScoreClass } from "../scores/score.ts";
 import { inOrder } from "../topology/manifest.ts";
 import type { Topology } from "../topology/topology.ts";
 import type { DecodedManifest, DecodedScore } from "../wire/decode.ts";
 import type { ScoreStatus } from "../wire/status.ts";
 import type { Ledger } from "./ledger.ts";
-import { Retirements } from "./retirements.ts";
+import { type Retirement, Retirements } from "./retirements.ts";
 import { backoffMs, begin, blocked, settled, started } from "./score-status.ts";
 
 /** How long a pass may hold the event loop before it lets heartbeats and messages through. */
 const SLICE_MS = 5;
+/** How long everything rests after a bug of the agent's own, so that it cannot run hot. */
+const AFTER_BUG_MS = 1000;
 /** How long a Score that was looked at a moment ago rests before a hint makes it be looked at again. */
 const REST_MS = 20;
 
@@ -38,8 +40,12 @@ interface Resource {
   status: ScoreStatus;
   /** Why it is to be looked at, or null where it is not. */
   due: Change | null;
+  /** Why it was to be looked at when it was found to be Blocked. */
+  blockedFor: Change;
   lookedAt: number;
   cancelRetry: () => void;
+  /** Not null while a hint waits for the Score to have rested. */
+  cancelHint: (() => void) | null;
   unwatch: (() => void) | null;
 }
 
@@ -66,6 +72,7 @@ export class Reconciler {
       generation: () => this.#generation,
       onChange: () => (this.#changes += 1),
       onDue: () => this.#kick(),
+      onGone: (identity) => this.#wake(({ decoded }) => decoded._tag === "Score" && decoded.identity === identity),
     });
   }
 
@@ -109,7 +116,7 @@ export class Reconciler {
       const status = begin(decoded, manifest.generation, known?.status ?? ledger.statuses.get(id), now);
       ledger.remember(id, status);
       // An unchanged Score stays the same resource: work on it that is under way goes on.
-      if (known === undefined) this.#resources.set(id, { id, decoded, status, due, lookedAt: -Infinity, cancelRetry: noop, unwatch: null });
+      if (known === undefined) this.#resources.set(id, { ...NEW, id, decoded, status, due });
       else Object.assign(known, { decoded, status, due });
     }
     this.#order = inOrder([...manifest.scores.keys()], after);
@@ -121,6 +128,7 @@ export class Reconciler {
     if (change === "corrective" && wasDone && this.#retirements.next() === undefined) this.#observedGeneration = manifest.generation;
     this.#changes += 1;
     this.#kick();
+    this.#parts.onChange("working");
   }
 
   /** Has every Score looked at: drift that no event told of. */
@@ -144,7 +152,10 @@ export class Reconciler {
   #kick(): void {
     if (this.#working !== null || this.#paused) return;
     this.#working = this.#work()
-      .catch((bug: unknown) => this.#parts.log("a bug of the reconciler", { bug: String(bug) }))
+      .catch(async (bug: unknown) => {
+        this.#parts.log("a bug of the reconciler", { bug: String(bug) });
+        await new Promise<void>((resume) => void this.#parts.clock.after(AFTER_BUG_MS, resume));
+      })
       .finally(() => {
         this.#working = null;
         // Something may have become due between the last look and now.
@@ -195,22 +206,24 @@ export class Reconciler {
     if (decoded._tag === "Refused") return;
     const waitsFor = decoded.after.filter((on) => this.#resources.get(on)?.status.state !== "Ready");
     if (waitsFor.length > 0) {
-      resource.status = blocked(resource.status, waitsFor, this.#generation, clock.now());
-      this.#changes += 1;
-      ledger.remember(id, resource.status);
+      this.#block(resource, waitsFor, change);
       return;
     }
-    const { score, wire } = decoded;
-    const { identity } = score.bind();
+    const { score, wire, identity } = decoded;
     const inTheWay = this.#retirements.of(identity);
-    if (inTheWay !== undefined && !(await this.#retirements.retire(inTheWay))) {
-      this.#retryLater(resource, change);
+    if (inTheWay !== undefined && (inTheWay.stage === "failed" || !(await this.#retirements.retire(inTheWay)))) {
+      if (this.#resources.get(id) === resource) this.#block(resource, [this.#nameOf(inTheWay)], change);
       return;
     }
 
     const before = resource.status;
     resource.status = started(before, clock.now());
     resource.lookedAt = clock.monotonicMs();
+    if (resource.status !== before) {
+      // Told now, because it may take long.
+      this.#changes += 1;
+      this.#parts.onChange("working");
+    }
     const outcome = await interpret(score, this.#surroundings(resource, async (claims) => {
       ledger.own(id, identity, wire, claims);
       await ledger.flush();
@@ -228,7 +241,9 @@ export class Reconciler {
     const settling = { change, generation: this.#generation, now, retryAfter: new Date(now.getTime() + delay) };
     const status = settled(resource.status, outcome, settling);
     // A Score that was not Ready before this look has been worked on, so its dependents have waited.
-    if (status.state === "Ready" && before.state !== "Ready") this.#wakeDependents(id);
+    if (status.state === "Ready" && before.state !== "Ready") {
+      this.#wake(({ decoded: other }) => other._tag === "Score" && other.after.includes(id));
+    }
     resource.status = status;
     if (status !== before) {
       this.#changes += 1;
@@ -241,7 +256,25 @@ export class Reconciler {
     } else if (outcome.outcome === "SUCCESS") {
       this.#parts.log(change === "corrective" ? "drift was repaired" : "a Score was applied", { id, kind: status.kind, did: outcome.did });
     }
-    resource.unwatch ??= score.bind().watch(attenuate(score.requires, this.#parts.ports).reads, () => this.#noticed(resource));
+    resource.unwatch ??= this.#watch(resource, score);
+  }
+
+  #block(resource: Resource, on: readonly string[], change: Change): void {
+    const status = blocked(resource.status, on, this.#generation, this.#parts.clock.now());
+    resource.blockedFor = change;
+    if (status === resource.status) return;
+    resource.status = status;
+    this.#changes += 1;
+    this.#parts.ledger.remember(resource.id, status);
+  }
+
+  #watch(resource: Resource, score: AnyScore): () => void {
+    try {
+      return score.bind().watch(attenuate(score.requires, this.#parts.ports).reads, () => this.#hinted(resource));
+    } catch (error) {
+      this.#parts.log("drift of a Score will be found by the periodic pass alone", { id: resource.id, error: String(error) });
+      return noop;
+    }
   }
 
   #surroundings(of: Resource, claim: ApplySurroundings["claim"]): ApplySurroundings {
@@ -249,11 +282,17 @@ export class Reconciler {
     return { ports, clock, log, stop, superseded: () => stop.aborted || this.#resources.get(of.id) !== of, claim };
   }
 
-  #noticed(resource: Resource): void {
-    const rested = this.#parts.clock.monotonicMs() - resource.lookedAt;
-    if (rested >= REST_MS) this.#becomesDue(resource, "corrective");
+  #hinted(resource: Resource): void {
+    if (resource.due !== null || resource.cancelHint !== null) return;
     // The hint may be about what the agent did itself, or the first of many: one later look serves them all.
-    else if (resource.due === null) this.#parts.clock.after(REST_MS - rested, () => this.#becomesDue(resource, "corrective"));
+    const rest = resource.lookedAt + REST_MS - this.#parts.clock.monotonicMs();
+    if (rest <= 0) this.#becomesDue(resource, "corrective");
+    else {
+      resource.cancelHint = this.#parts.clock.after(rest, () => {
+        resource.cancelHint = null;
+        this.#becomesDue(resource, "corrective");
+      });
+    }
   }
 
   #becomesDue(resource: Resource, change: Change): void {
@@ -262,27 +301,29 @@ export class Reconciler {
     this.#kick();
   }
 
-  #retryLater(resource: Resource, change: Change): void {
-    resource.cancelRetry();
-    resource.cancelRetry = this.#parts.clock.after(backoffMs(0, this.#parts.random), () => this.#becomesDue(resource, change));
+  /** What these waited for has come about. */
+  #wake(isWaiting: (resource: Resource) => boolean): void {
+    for (const resource of this.#resources.values()) {
+      if (resource.status.state === "Blocked" && isWaiting(resource)) resource.due ??= resource.blockedFor;
+    }
   }
 
-  #wakeDependents(id: string): void {
-    for (const resource of this.#resources.values()) {
-      if (resource.decoded._tag === "Score" && resource.status.state === "Blocked" && resource.decoded.after.includes(id)) {
-        resource.due ??= resource.status.change ?? "intentional";
-      }
-    }
+  /** Under which name the status tells of it. */
+  #nameOf({ owned, status }: Retirement): string {
+    return Object.entries(this.statuses()).find(([, told]) => told === status)?.[0] ?? owned.id;
   }
 
   #drop(resource: Resource): void {
     resource.cancelRetry();
+    resource.cancelHint?.();
     resource.unwatch?.();
     this.#resources.delete(resource.id);
   }
 }
 
 const noop = (): void => {};
+
+const NEW = { blockedFor: "intentional", lookedAt: -Infinity, cancelRetry: noop, cancelHint: null, unwatch: null } as const;
 
 /** A refused Score is never the same as before: it is taken anew, as what is wrong with it may be another thing now. */
 const digestOf = (decoded: DecodedScore | undefined): string | undefined | symbol =>

@@ -2,6 +2,7 @@ import { retire } from "../scores/interpret.ts";
 import type { Outcome } from "../scores/outcome.ts";
 import type { AnyScore } from "../scores/score.ts";
 import { type DecodedManifest, decodeScore } from "../wire/decode.ts";
+import { errorOfRefusal } from "../wire/score-error.ts";
 import type { ScoreStatus } from "../wire/status.ts";
 import type { Owned } from "./ledger.ts";
 import type { ReconcilerParts } from "./reconciler.ts";
@@ -28,6 +29,8 @@ export interface RetirementsParts {
   readonly onChange: () => void;
   /** One is due again. */
   readonly onDue: () => void;
+  /** What stood there is gone, or is nobody's any more. */
+  readonly onGone: (identity: string) => void;
 }
 
 /** Removes what was dropped, newest first, by the spec under which it was made. */
@@ -51,7 +54,7 @@ export class Retirements {
 
   /** What the agent owns and the manifest does not want. What a refused Score is about stays as it is. */
   plan(manifest: DecodedManifest, now: Date): void {
-    const { ledger, kinds, topology } = this.#parts;
+    const { ledger, kinds, topology, log } = this.#parts;
     const wanted = new Map<string, string>();
     for (const decoded of manifest.scores.values()) {
       if (decoded._tag === "Score") wanted.set(decoded.score.bind().identity, decoded.score.kind);
@@ -64,14 +67,15 @@ export class Retirements {
       if (!wanted.has(identity) && manifest.scores.get(id)?._tag === "Refused") continue;
       const decoded = decodeScore(wire, { kinds, topology });
       const told = manifest.scores.has(id) ? undefined : ledger.statuses.get(id);
-      const status = before.get(identity)?.status ?? told ?? begin(decoded, manifest.generation, undefined, now);
-      this.#byIdentity.set(identity, {
-        owned,
-        score: decoded._tag === "Score" ? decoded.score : null,
-        status: retiring(status, manifest.generation, now),
-        stage: "due",
-        cancelRetry: () => {},
-      });
+      const known = before.get(identity)?.status ?? told ?? begin(decoded, manifest.generation, undefined, now);
+      const status = retiring(known, manifest.generation, now);
+      const rest = { owned, cancelRetry: () => {} };
+      if (decoded._tag === "Score") this.#byIdentity.set(identity, { ...rest, score: decoded.score, status, stage: "due" });
+      else {
+        const error = errorOfRefusal(decoded.refusal);
+        this.#byIdentity.set(identity, { ...rest, score: null, status: { ...status, error }, stage: "failed" });
+        log("what an unknown kind made cannot be removed", { id, identity, kind: wire.kind });
+      }
     }
     const kept = new Set([...this.#byIdentity.values()].map(({ owned }) => owned.id));
     for (const id of [...ledger.statuses.keys()]) if (!manifest.scores.has(id) && !kept.has(id)) ledger.forget(id);
@@ -82,7 +86,7 @@ export class Retirements {
     let failed = false;
     for (const each of this.#byIdentity.values()) {
       if (each.stage === "due") return each;
-      if (each.stage === "failed") failed = true;
+      if (each.stage === "failed") failed ||= each.score !== null;
       else empty ??= each;
     }
     // When nothing else goes any more, what is left of the empty ones is not the agent's, and they are done.
@@ -93,12 +97,8 @@ export class Retirements {
   async retire(retirement: Retirement): Promise<boolean> {
     const { ledger, log, ports, clock, stop } = this.#parts;
     const { owned, score } = retirement;
-    const { id, identity, wire, claims } = owned;
-    if (score === null) {
-      retirement.stage = "failed";
-      log("what an unknown kind made cannot be removed", { id, identity, kind: wire.kind });
-      return false;
-    }
+    const { id, identity, claims } = owned;
+    if (score === null) return false;
     const wasEmpty = retirement.stage === "empty";
     const isDropped = (): boolean => this.#byIdentity.get(identity) !== retirement;
     const superseded = (): boolean => stop.aborted || isDropped();
@@ -118,6 +118,7 @@ export class Retirements {
     this.#byIdentity.delete(identity);
     ledger.disown(identity);
     if (!this.#around.isWanted(id)) ledger.forget(id);
+    this.#around.onGone(identity);
     log("a dropped Score was removed", { id, identity, outcome: outcome.outcome });
     if (outcome.outcome === "SUCCESS") {
       for (const other of this.#byIdentity.values()) if (other.stage === "empty") other.stage = "due";

@@ -36,16 +36,17 @@ export function begin(decoded: DecodedScore, generation: number, before: ScoreSt
   };
   if (decoded._tag === "Refused") {
     const since = before?.state === "Refused" ? before.since : fresh.since;
-    return { ...fresh, state: "Refused", since, error: errorOfRefusal(decoded.refusal) };
+    const refused: ScoreStatus = { ...fresh, state: "Refused", since, error: errorOfRefusal(decoded.refusal) };
+    return before !== undefined && sameJson(before, refused) ? before : refused;
   }
   // The state goes on until the Score has been looked at for this generation; only then does the generation count.
   if (before?.digest === decoded.digest && before.state !== "Refused" && before.state !== "Retiring") return before;
   return fresh;
 }
 
-/** Work begins. A Score that is Ready stays so while it is only looked at. */
+/** Work begins. What is Ready, or Failed, stays so while it is looked at again: each retry would make its conditions flap. */
 export const started = (from: ScoreStatus, now: Date): ScoreStatus =>
-  from.state === "Ready" || from.state === "Retiring" ? from : next(from, now, { state: "Reconciling", blockedOn: [] });
+  from.state === "Pending" || from.state === "Blocked" ? next(from, now, { state: "Reconciling", blockedOn: [] }) : from;
 
 /** It waits for others. */
 export const blocked = (from: ScoreStatus, on: readonly string[], generation: number, now: Date): ScoreStatus =>
@@ -93,6 +94,7 @@ const failed = (
     error: from.error ?? error,
     attempts: from.attempts + 1,
     retryAfter: retryAfter.toISOString(),
+    blockedOn: [],
     generation,
     ...(observed === null ? {} : seen(from, observed)),
   });
@@ -115,7 +117,7 @@ const seen = (from: ScoreStatus, observed: unknown): Pick<ScoreStatus, "details"
 
 /** Whether two values are the same as JSON. Much cheaper than to write both out, and a pass does it for each Score. */
 export function sameJson(a: unknown, b: unknown): boolean {
-  if (Object.is(a, b)) return true;
+  if (a === b) return true;
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
   if (Array.isArray(a) !== Array.isArray(b)) return false;
   const keys = Object.keys(a);

@@ -33,17 +33,28 @@ export const dated = (told: readonly Told[], before: readonly Condition[], now: 
     return { ...condition, since: last?.status === condition.status ? last.since : now.toISOString() };
   });
 
+/** What is under way; what could not be removed is tried again for ever, as a Failed Score is, and is not. */
+const underWay = ({ scores }: StatusFacts): readonly string[] =>
+  Object.entries(scores).flatMap(([id, { state, error }]) =>
+    state === "Pending" || state === "Reconciling" || (state === "Retiring" && error === null) ? [id] : [],
+  );
+
+const failing = ({ scores }: StatusFacts, ...states: readonly ScoreStatus["state"][]): readonly string[] =>
+  Object.entries(scores).flatMap(([id, { state, error }]) =>
+    states.includes(state) || (state === "Retiring" && error !== null) ? [id] : [],
+  );
+
 const inState = ({ scores }: StatusFacts, ...states: readonly ScoreStatus["state"][]): readonly string[] =>
   Object.entries(scores).flatMap(([id, { state }]) => (states.includes(state) ? [id] : []));
 
 function ready(facts: StatusFacts): Told {
   const no = (reason: Condition["reason"], message: string): Told => ({ type: "Ready", status: "False", reason, message });
   if (facts.generation === 0) return no("NoDesiredState", "no manifest has been accepted yet");
-  const failed = inState(facts, "Failed", "Blocked");
+  const failed = failing(facts, "Failed", "Blocked");
   if (failed.length > 0) return no("ScoresFailed", `not as they should be: ${list(failed)}`);
   const refused = inState(facts, "Refused");
   if (refused.length > 0) return no("ScoresRefused", `refused: ${list(refused)}`);
-  const open = inState(facts, "Pending", "Reconciling", "Retiring");
+  const open = underWay(facts);
   if (open.length > 0 || facts.observedGeneration !== facts.generation) {
     return no("Working", open.length > 0 ? `under way: ${list(open)}` : `generation ${facts.generation} is under way`);
   }
@@ -53,14 +64,14 @@ function ready(facts: StatusFacts): Told {
 }
 
 function reconciling(facts: StatusFacts): Told {
-  const open = inState(facts, "Pending", "Reconciling", "Retiring");
+  const open = underWay(facts);
   return facts.isWorking || open.length > 0
     ? { type: "Reconciling", status: "True", reason: "Working", message: open.length > 0 ? `under way: ${list(open)}` : "looking" }
     : { type: "Reconciling", status: "False", reason: "Idle", message: "nothing is under way" };
 }
 
 function degraded(facts: StatusFacts): Told {
-  const failed = inState(facts, "Failed");
+  const failed = failing(facts, "Failed");
   const refused = inState(facts, "Refused");
   if (failed.length > 0) return { type: "Degraded", status: "True", reason: "ScoresFailed", message: `failed: ${list(failed)}` };
   if (refused.length > 0) return { type: "Degraded", status: "True", reason: "ScoresRefused", message: `refused: ${list(refused)}` };

@@ -34,6 +34,11 @@ export class Deadline implements Context {
 
   /** Runs it, and waits no longer than the deadline even if it ignores the signal. */
   async within<T>(run: () => MaybePromise<T>): Promise<T> {
+    return this.withinNow(run);
+  }
+
+  /** As {@link within}, but gives the result itself, and throws, where nothing has to be waited for. */
+  withinNow<T>(run: () => MaybePromise<T>): MaybePromise<T> {
     if (this.#stop.aborted) throw new Expired("Stopped");
     const result = run();
     return result instanceof Promise ? Promise.race([result, this.#arm().expired]) : result;

@@ -5,10 +5,11 @@ export type Carried<T> = T extends string | number | boolean | bigint | null | u
     ? never
     : T extends symbol
       ? never
-      : T extends ReadonlySet<infer Item>
-        ? ReadonlySet<Carried<Item>>
-        : T extends ReadonlyMap<infer Key, infer Value>
-          ? ReadonlyMap<Carried<Key>, Carried<Value>>
+      : // A Map is a ReadonlySet of its entries too, as far as the compiler can see, so it comes first.
+        T extends ReadonlyMap<infer Key, infer Value>
+        ? ReadonlyMap<Carried<Key>, Carried<Value>>
+        : T extends ReadonlySet<infer Item>
+          ? ReadonlySet<Carried<Item>>
           : T extends ArrayBufferView | RegExp | Error | Promise<unknown>
             ? never
             : T extends object
@@ -18,10 +19,10 @@ export type Carried<T> = T extends string | number | boolean | bigint | null | u
 /** Read-only all the way down. */
 export type Frozen<T> = T extends string | number | boolean | bigint | symbol | null | undefined | Date
   ? T
-  : T extends ReadonlySet<infer Item>
-    ? ReadonlySet<Frozen<Item>>
-    : T extends ReadonlyMap<infer Key, infer Value>
-      ? ReadonlyMap<Frozen<Key>, Frozen<Value>>
+  : T extends ReadonlyMap<infer Key, infer Value>
+    ? ReadonlyMap<Frozen<Key>, Frozen<Value>>
+    : T extends ReadonlySet<infer Item>
+      ? ReadonlySet<Frozen<Item>>
       : { readonly [K in keyof T]: Frozen<T[K]> };
 
 /** The largest spec in bytes of JSON. What is larger belongs into a package, an image or an asset. */
@@ -36,7 +37,8 @@ const plain = (_key: string, value: unknown): unknown =>
 /** Freezes plain data in place, all the way down. Sets and maps cannot be frozen; their type says read-only. */
 export function freeze<T>(value: T): Frozen<T>;
 export function freeze(value: unknown): unknown {
-  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
+  // Also below what is frozen already: zod's .readonly() freezes the one object and not what is in it.
+  if (typeof value === "object" && value !== null) {
     for (const inner of Object.values(value)) freeze(inner);
     if (!(value instanceof Date)) Object.freeze(value);
   }

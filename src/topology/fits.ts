@@ -10,18 +10,26 @@ export type Offered<T extends Topology> = T["offers"][number]["name"];
  * The compile-time gate: the Score's own type where the topology offers all that it requires, else a sentence that the
  * compiler prints as the type that the Score is not assignable to.
  *
- * The first two branches close a hole: a topology typed plain `Topology` would offer `string`, thus everything, and a
- * Score typed `AnyScore` would require `string`. `K` is the kind, so that a union of Scores is judged member by member.
+ * It closes the ways around: `any` is assignable to everything but `never`; a topology typed plain `Topology` would
+ * offer `string`, thus everything; a Score typed `AnyScore` would require `string`. A union of Scores is judged member
+ * by member, and so is a union of topologies, because each of them may be the one.
  */
-export type Fits<S, T extends Topology> = string extends Offered<T>
-  ? "the topology's type was widened: pass the topology constant itself, e.g. PiTopology"
-  : S extends AnyScore
-    ? string extends Requires<S>
-      ? "the score's type was widened: pass the score class's own instance, not AnyScore"
-      : [Exclude<Requires<S>, Offered<T>>] extends [never]
-        ? S
-        : `${S["kind"]}Score requires ${Exclude<Requires<S>, Offered<T>>}, which ${T["name"]} lacks`
-    : never;
+export type Fits<S, T extends Topology> = 0 extends 1 & S
+  ? never
+  : string extends Offered<T>
+    ? "the topology's type was widened: pass the topology constant itself, e.g. PiTopology"
+    : S extends AnyScore
+      ? string extends Requires<S>
+        ? "the score's type was widened: pass the score class's own instance, not AnyScore"
+        : [LackSentence<S, T>] extends [never]
+          ? S
+          : LackSentence<S, T>
+      : "this is no Score: make it with a Score class, e.g. new FileScore({ ... })";
+
+/** `lackSentence` for each capability that each of the topologies lacks; never where none does. */
+type LackSentence<S extends AnyScore, T extends Topology> = T extends Topology
+  ? `${S["kind"]}Score requires ${Exclude<Requires<S>, Offered<T>>}, which ${T["name"]} lacks`
+  : never;
 
 /** {@link Fits} for each Score of a record. */
 export type FitsAll<S, T extends Topology> = { readonly [Id in keyof S]: Fits<S[Id], T> };

@@ -44,7 +44,7 @@ const brand = Symbol.for("harmony-edge.manifest");
  *
  * @throws {InvalidManifest} for a bad id, an id that is not there, two Scores about one thing, or a cycle.
  */
-export function manifest<const T extends Topology, const S extends Readonly<Record<string, AnyScore>>>(
+export function manifest<const T extends Topology, const S extends Readonly<Record<string, unknown>>>(
   topology: T,
   scores: FitsAll<S, T>,
   order?: Order<Extract<NoInfer<keyof S>, string>>,

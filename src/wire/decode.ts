@@ -2,13 +2,15 @@ import { canonicalize } from "json-canonicalize";
 import { createHash } from "node:crypto";
 import * as z from "zod";
 import { type AnyScore, type AnyScoreClass, InvalidSpec } from "../scores/score.ts";
+import { SPEC_LIMIT_BYTES } from "../scores/spec.ts";
+import { cycles } from "../topology/cycles.ts";
 import { lacks, lackSentence } from "../topology/lacks.ts";
-import { findCycle, SCORE_ID, SCORES_LIMIT } from "../topology/manifest.ts";
+import { SCORE_ID, SCORES_LIMIT } from "../topology/manifest.ts";
 import type { Topology } from "../topology/topology.ts";
-import { Envelope, Payload, PAYLOAD_LIMIT_BYTES, WireScore } from "./envelope.ts";
+import { AssetEnvelope, type Envelope, InlineEnvelope, Payload, PAYLOAD_LIMIT_BYTES, WireScore } from "./envelope.ts";
 import type { AgentId } from "./keys.ts";
 import type { ManifestRefusal, ScoreRefusal } from "./refusal.ts";
-import { scan } from "./scan.ts";
+import { type JsonLimits, measure, scan } from "./scan.ts";
 import { isSigned, type TrustedKeys } from "./signature.ts";
 import { decodeSpec } from "./spec-codec.ts";
 
@@ -20,18 +22,22 @@ export interface Gate {
   readonly trustedKeys: TrustedKeys;
 }
 
+interface Accepted {
+  readonly _tag: "Score";
+  readonly score: AnyScore;
+  /** What on the device it is about. */
+  readonly identity: string;
+  /** As it came, for the ledger: what is dropped later is retired by its last accepted spec. */
+  readonly wire: WireScore;
+  /** `sha256:` and the hash of kind, version and spec as canonical JSON (RFC 8785). Tells whether a Score changed. */
+  readonly digest: string;
+  readonly after: readonly string[];
+  readonly restartOn: readonly string[];
+}
+
 /** One Score of an accepted manifest. */
 export type DecodedScore =
-  | {
-      readonly _tag: "Score";
-      readonly score: AnyScore;
-      /** As it came, for the ledger: what is dropped later is retired by its last accepted spec. */
-      readonly wire: WireScore;
-      /** `sha256:` and the hash of kind, version and spec as canonical JSON (RFC 8785). Tells whether a Score changed. */
-      readonly digest: string;
-      readonly after: readonly string[];
-      readonly restartOn: readonly string[];
-    }
+  | Accepted
   | { readonly _tag: "Refused"; readonly kind: string; readonly version: number; readonly refusal: ScoreRefusal };
 
 export interface DecodedManifest {
@@ -40,13 +46,17 @@ export interface DecodedManifest {
   readonly scores: ReadonlyMap<string, DecodedScore>;
 }
 
-const ENVELOPE_LIMITS = { depth: 8, nodes: 256 };
-const PAYLOAD_LIMITS = { depth: 64, nodes: 500_000 };
+const ENVELOPE_LIMITS = { depth: 8, values: 256 };
+const PAYLOAD_LIMITS = { depth: 64, values: 500_000 };
+/** Of the JSON of a spec, in characters. What a kind accepts is four times smaller; this bounds what its schema is given. */
+const SPEC_JSON_LIMIT = 4 * SPEC_LIMIT_BYTES;
+/** Of a refusal's message, in characters: it travels in a status, and may repeat what the sender wrote. */
+const MESSAGE_LIMIT = 1000;
 
 type Refused = { readonly _tag: "Refused"; readonly refusal: ManifestRefusal };
 const refuse = (reason: ManifestRefusal["reason"], message: string, generation: number | null = null): Refused => ({
   _tag: "Refused",
-  refusal: { reason, message, generation },
+  refusal: { reason, message: clip(message), generation },
 });
 
 export type Opened =
@@ -59,7 +69,10 @@ export type Opened =
 export function openEnvelope(bytes: Uint8Array): Opened {
   const parsed = parseBounded(bytes, ENVELOPE_LIMITS);
   if (parsed._tag === "Refused") return parsed;
-  const envelope = Envelope.safeParse(parsed.value);
+  const { value } = parsed;
+  // One of the two forms, not their union: a union cannot say what is wrong.
+  const isAsset = typeof value === "object" && value !== null && "payloadSha256" in value;
+  const envelope = (isAsset ? AssetEnvelope : InlineEnvelope).safeParse(value);
   if (!envelope.success) return refuse("Malformed", `the envelope: ${z.prettifyError(envelope.error)}`);
   const { signatures } = envelope.data;
   return "payload" in envelope.data
@@ -85,11 +98,15 @@ export function decodePayload(
   gate: Gate,
   inForce: InForce | null,
 ): Decoded {
+  const bytes = Buffer.from(payload);
+  if (bytes.length > PAYLOAD_LIMIT_BYTES) return tooLarge(bytes);
+  // Half a surrogate pair has no bytes of its own: two texts would share one signature.
+  if (bytes.toString() !== payload) return refuse("Malformed", "the payload is not well-formed Unicode");
   if (gate.trustedKeys.size > 0 && !isSigned(payload, signatures, gate.trustedKeys)) {
     const keys = [...gate.trustedKeys.keys()].join(", ");
     return refuse("BadSignature", `no signature by a key that this agent trusts (${keys}) fits the payload`);
   }
-  const parsed = parseBounded(Buffer.from(payload), PAYLOAD_LIMITS);
+  const parsed = parseBounded(bytes, PAYLOAD_LIMITS);
   if (parsed._tag === "Refused") return parsed;
   const read = Payload.safeParse(parsed.value);
   if (!read.success) return refuse("Malformed", `the payload: ${z.prettifyError(read.error)}`);
@@ -117,22 +134,24 @@ export function decodePayload(
 export function decodeScore(value: unknown, { kinds, topology }: Pick<Gate, "kinds" | "topology">): DecodedScore {
   const read = WireScore.safeParse(value);
   if (!read.success) {
-    const refusal: ScoreRefusal = { reason: "MalformedScore", message: z.prettifyError(read.error) };
+    const refusal: ScoreRefusal = { reason: "MalformedScore", message: clip(z.prettifyError(read.error)) };
     return { _tag: "Refused", kind: textAt(value, "kind"), version: 0, refusal };
   }
   const { data: wire } = read;
   const { kind, version, requires } = wire;
   const no = (reason: ScoreRefusal["reason"], message: string): DecodedScore => ({
     _tag: "Refused",
-    kind,
+    kind: clip(kind),
     version,
-    refusal: { reason, message },
+    refusal: { reason, message: clip(message) },
   });
 
   const named = kinds.filter((each) => each.kind === kind);
   const known = named.find((each) => each.version === version);
-  if (named.length === 0) return no("UnknownKind", `this agent does not know the kind "${kind}"; it knows ${list(kinds)}`);
-  if (known === undefined) return no("UnsupportedVersion", `this agent does not know ${kind}@${version}; it knows ${list(named)}`);
+  if (named.length === 0)
+    return no("UnknownKind", `this agent does not know the kind "${kind}"; it knows ${list(kinds)}`);
+  if (known === undefined)
+    return no("UnsupportedVersion", `this agent does not know ${kind}@${version}; it knows ${list(named)}`);
 
   const own = known.requires.map(({ name }) => name);
   if (own.length !== requires.length || own.some((name) => !requires.includes(name))) {
@@ -142,13 +161,18 @@ export function decodeScore(value: unknown, { kinds, topology }: Pick<Gate, "kin
   const lacking = lacks(known, topology);
   if (lacking.length > 0) return no("MissingCapability", lacking.map(lackSentence).join("; "));
 
+  const length = JSON.stringify(wire.spec.json).length;
+  if (length > SPEC_JSON_LIMIT)
+    return no("InvalidSpec", `${kind}@${version}: the spec is ${length} characters of JSON`);
   const spec = decodeSpec(wire.spec);
   if (spec._tag === "Refused") return no("InvalidSpec", `${kind}@${version}: ${spec.message}`);
   try {
-    const digest = digestOf(wire);
-    return { _tag: "Score", score: known.parse(spec.value), wire, digest, after: wire.after, restartOn: wire.restartOn };
+    const score = known.parse(spec.value);
+    const { identity } = score.bind();
+    const { after, restartOn } = wire;
+    return { _tag: "Score", score, identity, wire, digest: digestOf(wire), after, restartOn };
   } catch (error) {
-    // A schema that throws on hostile input is a bug of the kind, and still no reason to lose the agent.
+    // A schema or an identity that throws on hostile input is a bug of the kind, and still no reason to lose the agent.
     return no("InvalidSpec", error instanceof InvalidSpec ? error.message : `${kind}@${version}: ${String(error)}`);
   }
 }
@@ -159,51 +183,72 @@ const digestOf = ({ kind, version, spec }: WireScore): string =>
 /** Two Scores about one thing: the later one is refused. Order that cannot be: each Score that has it is refused. */
 function refuseContradictions(decoded: ReadonlyMap<string, DecodedScore>): ReadonlyMap<string, DecodedScore> {
   const result = new Map(decoded);
-  const no = (id: string, { score }: { readonly score: AnyScore }, refusal: ScoreRefusal): void => {
-    result.set(id, { _tag: "Refused", kind: score.kind, version: score.version, refusal });
+  const no = (
+    id: string,
+    { score: { kind, version } }: Accepted,
+    reason: ScoreRefusal["reason"],
+    message: string,
+  ): void => {
+    result.set(id, { _tag: "Refused", kind, version, refusal: { reason, message: clip(message) } });
   };
   const holders = new Map<string, string>();
   for (const [id, each] of decoded) {
     if (each._tag === "Refused") continue;
-    const { identity } = each.score.bind();
-    const holder = holders.get(identity);
+    const holder = holders.get(each.identity);
     if (holder !== undefined) {
-      no(id, each, { reason: "DuplicateIdentity", message: `"${holder}" is about ${identity} already` });
+      no(id, each, "DuplicateIdentity", `"${holder}" is about ${each.identity} already`);
       continue;
     }
-    holders.set(identity, id);
+    holders.set(each.identity, id);
     const missing = [...each.after, ...each.restartOn].find((on) => !decoded.has(on));
-    if (missing !== undefined) no(id, each, { reason: "InvalidOrder", message: `there is no Score "${missing}"` });
+    if (missing !== undefined) no(id, each, "InvalidOrder", `there is no Score "${missing}"`);
+    else if (each.restartOn.includes(id)) no(id, each, "InvalidOrder", "it restarts on its own changes");
   }
-  for (;;) {
-    const after: Record<string, readonly string[]> = {};
-    for (const [id, each] of result) if (each._tag === "Score") after[id] = each.after;
-    const cycle = findCycle(after);
-    if (cycle === null) return result;
-    for (const id of cycle) {
+  const after = new Map(
+    [...result].flatMap(([id, each]) => (each._tag === "Score" ? [[id, each.after] as const] : [])),
+  );
+  for (const group of cycles(after)) {
+    for (const id of group) {
       const each = result.get(id);
-      if (each?._tag === "Score") no(id, each, { reason: "InvalidOrder", message: cycle.join(" comes after ") });
+      if (each?._tag !== "Score") continue;
+      no(
+        id,
+        each,
+        "InvalidOrder",
+        group.length === 1 ? "it comes after itself" : `these come after each other: ${group.join(", ")}`,
+      );
     }
   }
+  return result;
 }
 
 type Parsed = { readonly _tag: "Parsed"; readonly value: unknown } | Refused;
 
-function parseBounded(bytes: Uint8Array, limits: { readonly depth: number; readonly nodes: number }): Parsed {
-  if (bytes.length > PAYLOAD_LIMIT_BYTES) return refuse("TooLarge", `${bytes.length} bytes, at most ${PAYLOAD_LIMIT_BYTES}`);
+function parseBounded(bytes: Uint8Array, limits: JsonLimits): Parsed {
+  if (bytes.length > PAYLOAD_LIMIT_BYTES) return tooLarge(bytes);
+  const unbounded = measure(bytes, limits);
+  if (unbounded !== null) return refuse("Malformed", unbounded);
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
   } catch (error) {
     return refuse("Malformed", `not JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
-  const wrong = scan(value, limits);
+  const wrong = scan(value);
   return wrong === null ? { _tag: "Parsed", value } : refuse("Malformed", wrong);
 }
 
-const list = (kinds: readonly AnyScoreClass[]): string => kinds.map(({ kind, version }) => `${kind}@${version}`).join(", ");
+const tooLarge = ({ length }: Uint8Array): Refused =>
+  refuse("TooLarge", `${length} bytes, at most ${PAYLOAD_LIMIT_BYTES}`);
+
+/** Also makes it well-formed Unicode, which not every reader of a status would do for itself. */
+const clip = (message: string): string =>
+  Buffer.from(message.length > MESSAGE_LIMIT ? `${message.slice(0, MESSAGE_LIMIT)}...` : message).toString();
+
+const list = (kinds: readonly AnyScoreClass[]): string =>
+  kinds.map(({ kind, version }) => `${kind}@${version}`).join(", ");
 const names = (given: readonly string[]): string => (given.length === 0 ? "nothing" : given.join(", "));
 const textAt = (value: unknown, key: string): string => {
   const text: unknown = typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined;
-  return typeof text === "string" ? text.slice(0, 64) : "?";
+  return typeof text === "string" && text !== "" ? clip(text.slice(0, 64)) : "?";
 };

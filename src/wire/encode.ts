@@ -24,7 +24,9 @@ export type Encoded =
 
 /** Refuses what the manifest's own topology lacks, also where the compiler was got around. */
 export function encode(manifest: Manifest, { agentId, generation, issuedAt, signers = [] }: EncodeOptions): Encoded {
-  const sentences = Object.values(manifest.scores).flatMap((score) => lacks(score, manifest.topology).map(lackSentence));
+  const sentences = Object.values(manifest.scores).flatMap((score) =>
+    lacks(score, manifest.topology).map(lackSentence),
+  );
   if (sentences.length > 0) return { _tag: "Lacking", sentences };
   const payload = JSON.stringify({
     agentId,
@@ -42,7 +44,11 @@ export function encode(manifest: Manifest, { agentId, generation, issuedAt, sign
   return { _tag: "Encoded", payload, signatures: signers.map(({ key, privateKey }) => sign(payload, key, privateKey)) };
 }
 
-export const encodeScore = (score: AnyScore, after: readonly string[] = [], restartOn: readonly string[] = []): WireScore => ({
+export const encodeScore = (
+  score: AnyScore,
+  after: readonly string[] = [],
+  restartOn: readonly string[] = [],
+): WireScore => ({
   kind: score.kind,
   version: score.version,
   requires: score.requires.map(({ name }) => name),

@@ -11,17 +11,22 @@ export type Signature = z.infer<typeof Signature>;
 
 const signatures = z.array(Signature).max(16);
 
-/** What the desired-state key holds: the payload as the exact text that was signed, or the hash of an asset that is it. */
-export const Envelope = z.union([
-  z.strictObject({ wire: z.literal(1), payload: z.string(), signatures }),
-  z.strictObject({ wire: z.literal(1), payloadSha256: z.string().regex(/^[0-9a-f]{64}$/), signatures }),
-]);
+/** The payload is here, as the exact text that was signed. */
+export const InlineEnvelope = z.strictObject({ wire: z.literal(1), payload: z.string(), signatures });
+/** The payload is the asset with this hash (lower-case hexadecimal). */
+export const AssetEnvelope = z.strictObject({
+  wire: z.literal(1),
+  payloadSha256: z.string().regex(/^[0-9a-f]{64}$/),
+  signatures,
+});
+/** What the desired-state key holds. */
+export const Envelope = z.union([InlineEnvelope, AssetEnvelope]);
 export type Envelope = z.infer<typeof Envelope>;
 
 /** A spec as superjson writes it: JSON, and what to make of which place in it. */
 export const WireSpec = z.strictObject({
   json: z.unknown(),
-  meta: z.strictObject({ values: z.unknown(), v: z.literal(1).optional() }).optional(),
+  meta: z.strictObject({ values: z.unknown(), v: z.literal(1) }).optional(),
 });
 export type WireSpec = z.infer<typeof WireSpec>;
 

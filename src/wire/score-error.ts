@@ -5,8 +5,17 @@ import type { ScoreError } from "./status.ts";
 
 type JsonValue = ScoreError["step"];
 
-/** A kind's own data (a step, what was seen) as plain JSON; kinds promise that it is. */
-export const asJson = (value: unknown): JsonValue => (value === undefined ? null : JSON.parse(JSON.stringify(value)));
+/**
+ * A kind's own data (a step, what was seen) as plain JSON. Kinds promise that it is; where one breaks that promise, a
+ * sentence says so in its place, because this is what failures are told with.
+ */
+export function asJson(value: unknown): JsonValue {
+  try {
+    return JSON.parse(JSON.stringify(value ?? null));
+  } catch (error) {
+    return `not JSON: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}
 
 /** How a FAILURE is told on the wire. */
 export const errorOf = (failure: Failure): ScoreError =>
@@ -76,8 +85,15 @@ export const errorOfRefusal = ({ reason, message }: ScoreRefusal): ScoreError =>
   step: null,
   blame: "author",
   next: match(reason)
-    .with("MissingCapability", () => "Take the Score out of this agent's manifest, or send it to an agent that offers the capability.")
-    .with("UnknownKind", "UnsupportedVersion", () => "Update the agent, or send a kind and version that it knows (harmony kinds).")
+    .with(
+      "MissingCapability",
+      () => "Take the Score out of this agent's manifest, or send it to an agent that offers the capability.",
+    )
+    .with(
+      "UnknownKind",
+      "UnsupportedVersion",
+      () => "Update the agent, or send a kind and version that it knows (harmony kinds).",
+    )
     .with("MalformedScore", "RequiresMismatch", () => "Send it with the same version of harmony as the agent's.")
     .with("InvalidSpec", () => "Correct the spec (harmony kinds KIND shows its schema) and apply again.")
     .with("DuplicateIdentity", "InvalidOrder", () => "Correct the manifest and apply again.")

@@ -13,5 +13,7 @@ export const sign = (payload: string, key: string, privateKey: KeyObject): Signa
 export const isSigned = (payload: string, signatures: readonly Signature[], trusted: TrustedKeys): boolean =>
   signatures.some(({ key, sig }) => {
     const publicKey = trusted.get(key);
-    return publicKey !== undefined && verifyBytes(null, Buffer.from(payload, "utf8"), publicKey, Buffer.from(sig, "base64"));
+    return (
+      publicKey !== undefined && verifyBytes(null, Buffer.from(payload, "utf8"), publicKey, Buffer.from(sig, "base64"))
+    );
   });

@@ -69,7 +69,8 @@ interface Place {
  * there, whose places it can only count off one by one.
  */
 function refusedBranches(branches: unknown, json: unknown): string | null {
-  if (typeof branches !== "object" || branches === null || Array.isArray(branches)) return "annotations are an object or an array";
+  if (typeof branches !== "object" || branches === null || Array.isArray(branches))
+    return "annotations are an object or an array";
   const root: Place = { annotated: false, inner: new Map() };
   for (const [path, tree] of Object.entries(branches)) {
     const nowhere = `the annotation path "${path.slice(0, 64)}" leads to no place of its own in the spec`;

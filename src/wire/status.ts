@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { AgentId } from "./keys.ts";
 import { MANIFEST_REFUSALS, SCORE_REFUSALS } from "./refusal.ts";
+import { measure } from "./scan.ts";
 
 /** The documents that agents write and any language reads: plain JSON, dates as ISO 8601 in UTC. */
 
@@ -9,15 +10,7 @@ const Json = z.json();
 
 /** Why a Score is not as it should be. */
 export const ScoreError = z.object({
-  reason: z.enum([
-    "PortFailed",
-    "Obstructed",
-    "DidNotConverge",
-    "TimedOut",
-    "Interrupted",
-    "Bug",
-    ...SCORE_REFUSALS,
-  ]),
+  reason: z.enum(["PortFailed", "Obstructed", "DidNotConverge", "TimedOut", "Interrupted", "Bug", ...SCORE_REFUSALS]),
   /** One sentence. */
   message: z.string(),
   during: z.enum(["decode", "observe", "plan", "apply", "retire"]),
@@ -32,7 +25,16 @@ export const ScoreError = z.object({
 export type ScoreError = z.infer<typeof ScoreError>;
 
 /** The states of one Score on one device. */
-export const SCORE_STATES = ["Pending", "Reconciling", "Ready", "Failed", "Blocked", "Refused", "Retiring", "Drifted"] as const;
+export const SCORE_STATES = [
+  "Pending",
+  "Reconciling",
+  "Ready",
+  "Failed",
+  "Blocked",
+  "Refused",
+  "Retiring",
+  "Drifted",
+] as const;
 export type ScoreState = (typeof SCORE_STATES)[number];
 
 export const ScoreStatus = z.object({
@@ -158,10 +160,17 @@ export const PlanReply = z.discriminatedUnion("_tag", [
 ]);
 export type PlanReply = z.infer<typeof PlanReply>;
 
-export type Read<T> = { readonly _tag: "Read"; readonly document: T } | { readonly _tag: "Unreadable"; readonly message: string };
+export type Read<T> =
+  | { readonly _tag: "Read"; readonly document: T }
+  | { readonly _tag: "Unreadable"; readonly message: string };
+
+/** Deeper than that `Json` runs out of stack; no kind's data comes near. */
+const DOCUMENT_LIMITS = { depth: 64, values: 500_000 };
 
 /** Reads one of these documents from bytes that anybody may have written. Never throws. */
 export function readDocument<T>(schema: z.ZodType<T>, bytes: Uint8Array): Read<T> {
+  const unbounded = measure(bytes, DOCUMENT_LIMITS);
+  if (unbounded !== null) return { _tag: "Unreadable", message: unbounded };
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));

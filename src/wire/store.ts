@@ -58,7 +58,10 @@ export interface Store {
   /** Tells of the connection; calls back at once with the present state. */
   onConnection(listener: (state: "connected" | "disconnected") => void): () => void;
   /** Stores bytes under their own sha256 (lower-case hexadecimal); storing them again is harmless. */
-  putAsset(bytes: Uint8Array, options?: CallOptions): Promise<{ readonly _tag: "Stored"; readonly sha256: string } | Unreachable>;
+  putAsset(
+    bytes: Uint8Array,
+    options?: CallOptions,
+  ): Promise<{ readonly _tag: "Stored"; readonly sha256: string } | Unreachable>;
   /** `Corrupt`: what came back does not have that hash. `limit`: more bytes than that are not read (`TooLarge`). */
   getAsset(
     sha256: string,

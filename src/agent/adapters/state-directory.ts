@@ -1,6 +1,6 @@
 import { constants } from "node:fs";
 import { lstat, mkdir, open, readFile, rename } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { PortError } from "../../capabilities/port-error.ts";
 import type { Disk } from "../disk.ts";
 
@@ -19,6 +19,8 @@ export class StateDirectory implements Disk {
     const chosen = path ?? join(root, ...DEFAULT);
     await told(chosen, async () => {
       if (path === null) await refuseLinks(root);
+      // What leads there is not the agent's: a /var that only the agent may enter would be of no use to others.
+      await mkdir(dirname(chosen), { recursive: true });
       await mkdir(chosen, { recursive: true, mode: 0o700 });
     });
     return new StateDirectory(chosen);
@@ -27,7 +29,7 @@ export class StateDirectory implements Disk {
   read(name: string): Promise<Uint8Array | null> {
     return told(join(this.path, name), async () => {
       try {
-        return await readFile(join(this.path, name));
+        return await readFile(join(this.path, name), { flag: constants.O_RDONLY | constants.O_NOFOLLOW });
       } catch (error) {
         if (codeOf(error) === "ENOENT") return null;
         throw error;

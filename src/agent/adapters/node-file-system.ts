@@ -1,0 +1,198 @@
+import type { Attributes, FileSystemEntry, FileSystemHost } from "../../capabilities/file-system-host.ts";
+import { PortError, type PortProblem } from "../../capabilities/port-error.ts";
+import { AccountNames, type Wanted } from "./account-names.ts";
+import { DirectoryWatch } from "./directory-watch.ts";
+import { FileReads } from "./file-reads.ts";
+import { asPortError, busy, invalid, obstructedBy, type Doing } from "./file-system-errors.ts";
+import * as writes from "./file-writes.ts";
+import { ATTEMPTS, RootedDirectories, type Obstacle, type OpenDirectory } from "./rooted-directories.ts";
+import { parsePath, type RootedPath } from "./rooted-path.ts";
+import { isTemporaryName } from "./temporary-name.ts";
+
+const HASH_UP_TO = 1024 * 1024;
+
+/** How many paths are remembered between two looks; more than that are only looked at a little slower. */
+const REMEMBER_AT_MOST = 4096;
+
+/** A path that was looked at before. `file`: a regular file stood there, so that it is opened without a look beforehand. */
+interface Remembered extends RootedPath {
+  file: boolean;
+}
+
+export interface NodeFileSystemOptions {
+  /** The directory that all paths are taken within; default `"/"`. It is opened once, and stays the root when it is moved. */
+  readonly root?: string | undefined;
+  /** Told once for each directory that cannot be watched; changes in it are then found by the periodic check alone. */
+  readonly onWatchProblem?: ((problem: PortProblem) => void) | undefined;
+}
+
+/**
+ * The files of this Linux machine, or those below one directory of it. Needs /proc. Owners and groups are those of
+ * /etc/passwd and /etc/group inside the root, else of the host; accounts from elsewhere (LDAP) show as numbers.
+ *
+ * Names of the form `.<name>.harmony-new` are kept for unfinished writes: they can be read, not written.
+ * Watches keep the process alive until {@link close}.
+ */
+export class NodeFileSystem implements FileSystemHost {
+  readonly #directories: RootedDirectories;
+  readonly #accounts: AccountNames;
+  readonly #reads: FileReads;
+  readonly #watch: DirectoryWatch;
+  readonly #remembered = new Map<string, Remembered>();
+  readonly #turns = new Map<string, Promise<void>>();
+
+  constructor(options: NodeFileSystemOptions = {}) {
+    this.#directories = new RootedDirectories(options.root ?? "/");
+    this.#accounts = new AccountNames(this.#directories);
+    this.#reads = new FileReads(this.#directories, this.#accounts);
+    this.#watch = new DirectoryWatch(this.#directories, options.onWatchProblem ?? (() => undefined));
+  }
+
+  /** Ends all watches. A write under way still ends; every later call is refused (`Unavailable`). */
+  close(): void {
+    this.#watch.close();
+    this.#directories.close();
+  }
+
+  inspect(path: string, options?: { readonly hashUpTo?: number }): FileSystemEntry {
+    try {
+      const place = this.#remember(path);
+      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+        const parent = this.#directories.open(place.parent);
+        if (parent._tag !== "Directory") return unreached(parent);
+        if (!place.file) {
+          const entry = this.#reads.look(parent, place.leaf);
+          if (entry === undefined) continue;
+          if (entry !== "file") return entry;
+        }
+        const entry = this.#reads.file(parent, place.leaf, options?.hashUpTo ?? HASH_UP_TO);
+        place.file = entry !== undefined;
+        if (entry !== undefined) return entry;
+      }
+      throw busy("Reading", path);
+    } catch (error) {
+      throw asPortError(error, "Reading", path);
+    }
+  }
+
+  watch(path: string, changed: () => void): () => void {
+    this.#directories.open("/");
+    return this.#watch.watch(parsePath(path).path, changed);
+  }
+
+  makeDirectory(path: string, attributes: Attributes): Promise<void> {
+    return this.#write("Making the directory", path, attributes, writes.makeDirectory);
+  }
+
+  writeFile(path: string, bytes: Uint8Array, attributes: Attributes): Promise<void> {
+    return this.#write("Writing the file", path, attributes, (change, wanted) =>
+      writes.replaceFile(change, bytes, wanted),
+    );
+  }
+
+  setAttributes(path: string, attributes: Attributes): Promise<void> {
+    return this.#write("Changing the attributes of", path, attributes, (change, wanted) =>
+      writes.setAttributes(change, wanted, this.#directories),
+    );
+  }
+
+  removeFile(path: string): Promise<void> {
+    return this.#remove("Removing the file", path, writes.removeFile);
+  }
+
+  removeDirectory(path: string): Promise<void> {
+    return this.#remove("Removing the directory", path, writes.removeDirectory);
+  }
+
+  async #write(
+    doing: Doing,
+    path: string,
+    attributes: Attributes,
+    job: (change: writes.Change, wanted: Wanted) => Promise<void>,
+  ): Promise<void> {
+    const place = parsePath(path);
+    if (isTemporaryName(place.leaf)) throw reserved(path);
+    const wanted = this.#accounts.wanted(attributes);
+    return this.#inTurn(
+      doing,
+      place,
+      (change) => job(change, wanted),
+      (missing) => {
+        throw noParent(doing, path, missing);
+      },
+    );
+  }
+
+  async #remove(doing: Doing, path: string, job: (change: writes.Change) => Promise<void>): Promise<void> {
+    return this.#inTurn(doing, parsePath(path), job, () => undefined);
+  }
+
+  /** Changes of one path wait for each other, because they share its temporary file. */
+  async #inTurn(
+    doing: Doing,
+    place: RootedPath,
+    job: (change: writes.Change) => Promise<void>,
+    withoutParent: (missing: string) => void,
+  ): Promise<void> {
+    const before = this.#turns.get(place.path) ?? Promise.resolve();
+    const done = before.then(() => this.#change(doing, place, job, withoutParent));
+    const over = done.catch(() => undefined);
+    this.#turns.set(place.path, over);
+    try {
+      await done;
+    } finally {
+      if (this.#turns.get(place.path) === over) this.#turns.delete(place.path);
+    }
+  }
+
+  async #change(
+    doing: Doing,
+    path: RootedPath,
+    job: (change: writes.Change) => Promise<void>,
+    withoutParent: (missing: string) => void,
+  ): Promise<void> {
+    let parent: OpenDirectory | Obstacle | undefined;
+    try {
+      parent = this.#directories.hold(path.parent);
+      if (parent._tag === "Missing") return withoutParent(parent.paths[0]);
+      if (parent._tag === "Unreachable") {
+        const there = parent.because === "link" ? "a symbolic link" : "something that is no directory";
+        throw obstructedBy(doing, path.path, there, parent.at);
+      }
+      await job({ doing, path, parent });
+    } catch (error) {
+      throw asPortError(error, doing, path.path);
+    } finally {
+      if (parent?._tag === "Directory") this.#directories.release(parent);
+    }
+  }
+
+  #remember(path: string): Remembered {
+    const known = this.#remembered.get(path);
+    if (known !== undefined) return known;
+    const place = { ...parsePath(path), file: false };
+    if (this.#remembered.size >= REMEMBER_AT_MOST) this.#remembered.clear();
+    this.#remembered.set(path, place);
+    return place;
+  }
+}
+
+function unreached(obstacle: Obstacle): FileSystemEntry {
+  return obstacle._tag === "Missing"
+    ? { type: "missing", missingParents: obstacle.paths, leftover: false }
+    : { type: "unreachable", at: obstacle.at, because: obstacle.because };
+}
+
+const noParent = (doing: Doing, path: string, missing: string): PortError =>
+  new PortError({
+    code: "NotFound",
+    blame: "author",
+    message: `${doing} ${path} failed: the directory ${missing} is not there.`,
+    next: `Ask for the parent directories of ${path} to be made, or make ${missing} first.`,
+  });
+
+const reserved = (path: string): PortError =>
+  invalid(
+    `${path} has a name that is kept for unfinished writes.`,
+    'Choose a name that does not end in ".harmony-new".',
+  );

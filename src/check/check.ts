@@ -1,0 +1,53 @@
+import type { AnyScore } from "../scores/score.ts";
+import { lacks, lackSentence } from "../topology/lacks.ts";
+import type { Manifest } from "../topology/manifest.ts";
+import type { Topology } from "../topology/topology.ts";
+import type { CapabilitiesDocument } from "../wire/status.ts";
+import type { Finding, Objection } from "./finding.ts";
+
+/** What a manifest is held against: a topology by its declaration, or one agent by what it says of itself. */
+export type Target =
+  | { readonly _tag: "Topology"; readonly topology: Topology }
+  | { readonly _tag: "Agent"; readonly document: CapabilitiesDocument };
+
+export const targetName = (target: Target): string =>
+  target._tag === "Topology" ? target.topology.name : `agent ${target.document.agentId}`;
+
+/** All that speaks against running this manifest on each of the targets; nothing when it can run there. Pure. */
+export const objections = (manifest: Manifest, targets: readonly Target[]): readonly Objection[] =>
+  targets.flatMap((target) =>
+    Object.entries(manifest.scores).flatMap(([id, score]) => objectionsTo(id, score, target)),
+  );
+
+/** The same, about a file. */
+export const check = (file: string, manifest: Manifest, targets: readonly Target[]): readonly Finding[] =>
+  objections(manifest, targets).map((objection) => ({ ...objection, file }));
+
+function objectionsTo(scoreId: string, score: AnyScore, target: Target): readonly Objection[] {
+  const { kind, version } = score;
+  const about = { severity: "error", scoreId, kind, target: targetName(target) } as const;
+  const lacking = lacks(score, placeOf(target)).map(
+    (lack): Objection => ({ ...about, rule: "MissingCapability", capability: lack.capability, sentence: lackSentence(lack) }),
+  );
+  if (target._tag === "Topology") return lacking;
+  const { agentId, kinds } = target.document;
+  const versions = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
+  if (versions === undefined) {
+    const sentence = `agent ${agentId} does not know the kind ${kind}; it knows ${listed(Object.keys(kinds))}`;
+    return [...lacking, { ...about, rule: "UnknownKind", capability: null, sentence }];
+  }
+  if (versions.includes(version)) return lacking;
+  const known = listed(versions.map((each) => `${kind}@${each}`));
+  const sentence = `agent ${agentId} does not know ${kind}@${version}; it knows ${known}`;
+  return [...lacking, { ...about, rule: "UnsupportedVersion", capability: null, sentence }];
+}
+
+const placeOf = (target: Target): Parameters<typeof lacks>[1] =>
+  target._tag === "Topology"
+    ? target.topology
+    : {
+        name: target.document.topology,
+        offers: Object.keys(target.document.capabilities).map((name) => ({ name })),
+      };
+
+const listed = (names: readonly string[]): string => (names.length === 0 ? "none" : names.join(", "));

@@ -1,0 +1,71 @@
+import { resolve } from "node:path";
+import * as z from "zod";
+import { AgentId } from "../../wire/keys.ts";
+import { type AddCommand, agentId, duration, examples } from "../command.ts";
+import { EXIT } from "../exit-code.ts";
+import { problemLine } from "../problem.ts";
+import { fitsOrTell, loadOrTell } from "../manifest-file.ts";
+import { progressLine } from "../apply-progress.ts";
+import { reportApply } from "../apply-report.ts";
+import { withFleet } from "../server.ts";
+import { readSigners, signOption } from "../sign-option.ts";
+import { typeCheck } from "../type-check.ts";
+
+const Args = z.tuple([z.string()]);
+const Options = z.object({
+  agent: AgentId,
+  timeout: z.number(),
+  wait: z.boolean(),
+  check: z.boolean().default(false),
+  sign: z.array(z.string()).default([]),
+});
+
+export const addApply: AddCommand = (program, run) => {
+  program
+    .command("apply")
+    .summary("ships a manifest to an agent and waits until it is so")
+    .description(
+      "Ships the manifest in FILE to one agent under a new generation, and waits until every Score is Ready, Failed or Refused.",
+    )
+    .argument("<FILE>", "TypeScript or JavaScript whose default export was made by manifest()")
+    .requiredOption("--agent <ID>", "the agent that is to be so", agentId)
+    .option("--timeout <TIME>", "how long to wait: 500ms, 60s, 5m", duration, 60_000)
+    .option("--no-wait", "end once it is stored for the agent")
+    .option("--check", "type-check FILE first")
+    .addOption(signOption())
+    .addHelpText(
+      "after",
+      examples(
+        "harmony apply kiosk.ts --agent pi-7",
+        "harmony apply kiosk.ts --agent pi-7 --timeout 5m --json",
+        "harmony apply kiosk.ts --agent pi-7 --sign ops=ops.pem",
+      ),
+    )
+    .action(
+      run(async (session, args, options) => {
+        const [file] = Args.parse(args);
+        const { agent, timeout, wait, check, sign } = Options.parse(options);
+        const { io } = session;
+        const signers = await readSigners(session, sign);
+        if (signers === null) return EXIT.usage;
+        const loaded = await loadOrTell(session, file);
+        if (loaded._tag === "CannotLoad") return EXIT.usage;
+        const { manifest } = loaded;
+        const fits = fitsOrTell(session, resolve(io.cwd, file), manifest, [{ _tag: "Topology", topology: manifest.topology }]);
+        if (check) {
+          const types = await typeCheck(resolve(io.cwd, file), io.signal);
+          if (types._tag === "NoCompiler") session.complain("--check: no TypeScript compiler was found here", "npm install --save-dev typescript");
+          const problems = types._tag === "Checked" ? types.problems : [];
+          for (const problem of problems) session.complain(problemLine(problem, io.cwd));
+          if (problems.length > 0 || types._tag === "NoCompiler") return EXIT.finding;
+        }
+        if (!fits) return EXIT.finding;
+        return withFleet(session, async (fleet) => {
+          const progress = progressLine(session, agent);
+          const applying = fleet.apply(manifest, agent, { signal: io.signal, timeoutMs: timeout, wait, signers, onProgress: progress.tell });
+          const result = await applying.finally(progress.end);
+          return reportApply(session, result, agent);
+        });
+      }),
+    );
+};

@@ -1,0 +1,138 @@
+import { Option } from "commander";
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import * as z from "zod";
+import { CapabilitiesDocument, type CheckedFile, check, type Finding, FORMATS, format, hasErrors, readDocument, type Target, targetName } from "../../check/index.ts";
+import type { Topology } from "../../topology/topology.ts";
+import { VERSION } from "../../wire/version.ts";
+import { type AddCommand, examples, several } from "../command.ts";
+import { EXIT } from "../exit-code.ts";
+import { loadManifest } from "../load-manifest.ts";
+import { displayPath, type Problem } from "../problem.ts";
+import type { Session } from "../session.ts";
+import { topologies } from "../topologies.ts";
+import { typeCheck } from "../type-check.ts";
+
+const Args = z.tuple([z.array(z.string())]);
+const Options = z.object({
+  topology: z.string().optional(),
+  capabilities: z.array(z.string()).default([]),
+  format: z.enum(FORMATS).optional(),
+});
+
+export const addCheck: AddCommand = (program, run) => {
+  program
+    .command("check")
+    .summary("the CI gate: tells what a target lacks for a manifest")
+    .description(
+      "Type-checks each FILE, and holds its manifest against a topology and against agents' capability documents. Needs no server.",
+    )
+    .argument("<FILE...>", "TypeScript or JavaScript whose default export was made by manifest()")
+    .option("--topology <NAME>", "the topology to hold it against (default: the manifest's own)")
+    .option("--capabilities <FILE.json>", "an agent's capabilities document to hold it against; may be repeated", several)
+    .addOption(new Option("--format <FORMAT>", "how to write the report (default: text on standard error, json with --json)").choices(FORMATS))
+    .addHelpText(
+      "after",
+      examples(
+        "harmony check kiosk.ts",
+        "harmony check manifests/*.ts --format sarif > harmony.sarif",
+        "harmony check kiosk.ts --capabilities pi-7.json --capabilities pi-8.json",
+      ),
+    )
+    .action(
+      run(async (session, args, options) => {
+        const [files] = Args.parse(args);
+        const { topology, capabilities, format: wanted } = Options.parse(options);
+        const targets = await namedTargets(session, topology, capabilities);
+        if (targets === null) return EXIT.usage;
+        const checked: CheckedFile[] = [];
+        const findings: Finding[] = [];
+        for (const file of files) {
+          const done = await checkFile(session, file, targets);
+          checked.push(done.file);
+          findings.push(...done.findings);
+        }
+        const report = { files: checked, findings };
+        const as = wanted ?? (session.json ? "json" : "text");
+        const text = format(report, as, VERSION);
+        if (as === "text") session.io.err(text);
+        else session.io.out(text);
+        for (const { rule, file, sentence } of as === "text" ? [] : findings) {
+          if (rule === "NotTypeChecked") session.say(`warning: ${file}: ${sentence}`);
+        }
+        if (findings.some(({ rule }) => rule === "CannotLoad")) return EXIT.usage;
+        return hasErrors(report) ? EXIT.finding : EXIT.done;
+      }),
+    );
+};
+
+interface Named {
+  /** Null: each manifest's own. */
+  readonly topology: Topology | null;
+  readonly agents: readonly Target[];
+}
+
+/** Null: one of them does not exist or cannot be read, which has been told. */
+async function namedTargets({ io, complain }: Session, name: string | undefined, files: readonly string[]): Promise<Named | null> {
+  const known = topologies();
+  const topology = name === undefined ? null : known.find((each) => each.name === name);
+  if (topology === undefined) {
+    complain(`there is no topology ${name}`, `This build knows ${known.map((each) => each.name).join(", ")}.`);
+    return null;
+  }
+  const agents: Target[] = [];
+  for (const file of files) {
+    const read = await readFile(resolve(io.cwd, file)).then(
+      (bytes) => readDocument(CapabilitiesDocument, bytes),
+      (error: unknown) => ({ _tag: "Unreadable", message: error instanceof Error ? error.message : String(error) }) as const,
+    );
+    if (read._tag === "Unreadable") {
+      complain(`${file} is no capabilities document: ${read.message}`, "It is the value of an agent's key in the bucket `capabilities`.");
+      return null;
+    }
+    agents.push({ _tag: "Agent", document: read.document });
+  }
+  return { topology, agents };
+}
+
+/** Both gates, whatever the first one says: types are stripped, so a FILE with a type error can still be loaded. */
+async function checkFile({ io, say }: Session, file: string, named: Named): Promise<{ readonly file: CheckedFile; readonly findings: readonly Finding[] }> {
+  const shown = displayPath(resolve(io.cwd, file), io.cwd);
+  const about = { scoreId: null, kind: null, capability: null, target: null } as const;
+  const place = (problem: Problem) => ({
+    file: displayPath(problem.file, io.cwd),
+    ...(problem.line === undefined ? {} : { line: problem.line }),
+    ...(problem.column === undefined ? {} : { column: problem.column }),
+  });
+  const loaded = await loadManifest(file, { cwd: io.cwd, print: io.err });
+  const findings: Finding[] = [];
+  // What the bundler cannot read, the compiler cannot either; it would say the same again in other words.
+  if (loaded._tag === "Loaded" || loaded.ran) {
+    const types = await typeCheck(resolve(io.cwd, file), io.signal);
+    if (types._tag === "NotAsked") {
+      say(`note: ${shown} is JavaScript, which is type-checked only with // @ts-check at its top`);
+    } else if (types._tag === "NoCompiler") {
+      const sentence = "no TypeScript compiler was found here, so this file was not type-checked: npm install --save-dev typescript";
+      findings.push({ ...about, rule: "NotTypeChecked", severity: "warning", file: shown, sentence });
+    } else {
+      findings.push(
+        ...types.problems.map(
+          (problem): Finding => ({ ...about, rule: "TypeError", severity: "error", ...place(problem), sentence: problem.message }),
+        ),
+      );
+    }
+  }
+  if (loaded._tag === "CannotLoad") {
+    findings.push(
+      ...loaded.problems.map(
+        (problem): Finding => ({ ...about, rule: "CannotLoad", severity: "error", ...place(problem), sentence: problem.message }),
+      ),
+    );
+    return { file: { file: shown, scores: [], targets: [] }, findings };
+  }
+  const { manifest } = loaded;
+  const targets: readonly Target[] = [{ _tag: "Topology", topology: named.topology ?? manifest.topology }, ...named.agents];
+  findings.push(...check(shown, manifest, targets));
+  const scores = Object.entries(manifest.scores).map(([id, { kind }]) => ({ id, kind }));
+  return { file: { file: shown, scores, targets: targets.map(targetName) }, findings };
+}

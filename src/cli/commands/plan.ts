@@ -1,0 +1,78 @@
+import { resolve } from "node:path";
+import { match } from "ts-pattern";
+import * as z from "zod";
+import type { PlanReply } from "../../wire/status.ts";
+import { AgentId } from "../../wire/keys.ts";
+import { type AddCommand, agentId, duration, examples } from "../command.ts";
+import { EXIT, type ExitCode } from "../exit-code.ts";
+import { fitsOrTell, loadOrTell } from "../manifest-file.ts";
+import { planReport } from "../plan-report.ts";
+import { tellUnreachable, withFleet } from "../server.ts";
+import { printJson, type Session } from "../session.ts";
+import { readSigners, signOption } from "../sign-option.ts";
+
+const Args = z.tuple([z.string()]);
+const Options = z.object({ agent: AgentId, timeout: z.number(), sign: z.array(z.string()).default([]) });
+
+export const addPlan: AddCommand = (program, run) => {
+  program
+    .command("plan")
+    .summary("what would change on an agent, changing nothing")
+    .description("Asks the agent what it would do with the manifest in FILE. The agent looks at the device and changes nothing.")
+    .argument("<FILE>", "TypeScript or JavaScript whose default export was made by manifest()")
+    .requiredOption("--agent <ID>", "the agent to ask", agentId)
+    .option("--timeout <TIME>", "how long the agent may take to look: 500ms, 60s, 5m", duration, 30_000)
+    .addOption(signOption())
+    .addHelpText("after", examples("harmony plan kiosk.ts --agent pi-7", "harmony plan kiosk.ts --agent pi-7 --json"))
+    .action(
+      run(async (session, args, options) => {
+        const [file] = Args.parse(args);
+        const { agent, timeout, sign } = Options.parse(options);
+        const { io } = session;
+        const signers = await readSigners(session, sign);
+        if (signers === null) return EXIT.usage;
+        const loaded = await loadOrTell(session, file);
+        if (loaded._tag === "CannotLoad") return EXIT.usage;
+        const { manifest } = loaded;
+        if (!fitsOrTell(session, resolve(io.cwd, file), manifest, [{ _tag: "Topology", topology: manifest.topology }])) return EXIT.finding;
+        return withFleet(session, async (fleet) => {
+          const result = await fleet.plan(manifest, agent, { signal: io.signal, timeoutMs: timeout, signers });
+          return match(result)
+            .returnType<ExitCode>()
+            .with({ _tag: "Answered" }, ({ reply }) => show(session, reply))
+            .with({ _tag: "NoAnswer" }, ({ message }) => {
+              session.complain(message, `harmony status ${agent} tells when it was last seen.`);
+              return EXIT.unreachable;
+            })
+            .with({ _tag: "Unreadable" }, ({ message }) => {
+              session.complain(message, "Is the agent of another version than this harmony?");
+              return EXIT.finding;
+            })
+            .with({ _tag: "Lacking" }, ({ objections }) => {
+              for (const { sentence } of objections) session.complain(sentence);
+              return EXIT.finding;
+            })
+            .with({ _tag: "TooLarge" }, ({ bytes, limit }) => {
+              session.complain(`the manifest is ${bytes} bytes, the most that an agent reads is ${limit}`);
+              return EXIT.finding;
+            })
+            .with({ _tag: "Unreachable" }, (unreachable) => {
+              tellUnreachable(session, unreachable);
+              return EXIT.unreachable;
+            })
+            .exhaustive();
+        });
+      }),
+    );
+};
+
+function show(session: Session, reply: PlanReply): ExitCode {
+  if (session.json) printJson(session, reply);
+  if (reply._tag === "Refused") {
+    session.complain(`the agent would refuse this manifest: ${reply.reason}: ${reply.message}`);
+    return EXIT.finding;
+  }
+  if (!session.json) session.io.out(planReport(reply, session.paintOut));
+  const wrong = Object.values(reply.scores).some(({ would }) => would === "FAIL" || would === "REFUSE");
+  return wrong ? EXIT.finding : EXIT.done;
+}

@@ -1,0 +1,71 @@
+import type { Argument, Command, Option } from "commander";
+import { KINDS } from "../../scores/index.ts";
+
+/** What may stand in a place of the command line. */
+export type Value =
+  | { readonly _tag: "Words"; readonly words: readonly string[] }
+  | { readonly _tag: "File" }
+  | { readonly _tag: "Directory" }
+  /** A name or number that cannot be guessed. */
+  | { readonly _tag: "Free" };
+
+export interface Flag {
+  /** With its dashes. */
+  readonly names: readonly string[];
+  readonly about: string;
+  /** Null: it stands alone. */
+  readonly value: Value | null;
+}
+
+export interface Node {
+  readonly name: string;
+  readonly about: string;
+  readonly flags: readonly Flag[];
+  /** Of its words. */
+  readonly value: Value | null;
+}
+
+export interface Tree extends Node {
+  readonly commands: readonly Node[];
+}
+
+/** The commands and flags, as commander knows them. Every command also takes the program's flags. */
+export const treeOf = (program: Command): Tree => ({
+  ...nodeOf(program),
+  commands: program.commands.map((command) => {
+    const own = nodeOf(command);
+    return { ...own, flags: [...own.flags, ...program.options.filter(({ long }) => long !== "--version").map(flagOf)] };
+  }),
+});
+
+const nodeOf = (command: Command): Node => {
+  const [first] = command.registeredArguments;
+  return {
+    name: command.name(),
+    about: command.summary(),
+    flags: [...command.options.map(flagOf), { names: ["--help"], about: "tells more", value: null }],
+    value: first === undefined ? null : valueOf(first.name(), first.argChoices),
+  };
+};
+
+const flagOf = ({ long, short, description, flags, argChoices, required, optional }: Option): Flag => ({
+  names: [short, long].filter((name) => name !== undefined),
+  about: description,
+  value: required || optional ? valueOf(/<(.+)>/.exec(flags)?.[1] ?? "", argChoices) : null,
+});
+
+function valueOf(name: string, choices: Argument["argChoices"]): Value {
+  if (choices !== undefined) return { _tag: "Words", words: choices };
+  if (name.startsWith("FILE") || name.endsWith("=FILE")) return { _tag: "File" };
+  if (name === "DIR") return { _tag: "Directory" };
+  return name === "KIND" ? { _tag: "Words", words: [...new Set(KINDS.map(({ kind }) => kind))] } : { _tag: "Free" };
+}
+
+/** The flags of a command that are followed by a value, with their values. */
+export const valued = ({ flags }: Node): readonly { readonly names: readonly string[]; readonly value: Value }[] =>
+  flags.flatMap(({ names, value }) => (value === null ? [] : [{ names, value }]));
+
+export const flagNames = ({ flags }: Node): string => flags.flatMap(({ names }) => names).join(" ");
+
+/** As every shell here reads it: nothing in it is taken for anything else. */
+export const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;

@@ -1,0 +1,100 @@
+import { Console } from "node:console";
+import { statSync } from "node:fs";
+import { createRequire } from "node:module";
+import { resolve } from "node:path";
+import { Writable } from "node:stream";
+import * as library from "../index.ts";
+import { isManifest, type Manifest } from "../topology/manifest.ts";
+import { type Bundle, bundleManifest, HANDED } from "./manifest-bundle.ts";
+import type { Problem } from "./problem.ts";
+
+export type Loaded =
+  | { readonly _tag: "Loaded"; readonly manifest: Manifest; readonly inputs: readonly string[] }
+  | {
+      readonly _tag: "CannotLoad";
+      readonly problems: readonly Problem[];
+      /** The files that are known to matter, so that a change of any of them is reason to try again. */
+      readonly inputs: readonly string[];
+      /** Whether it could at least be read, and went wrong when it ran. */
+      readonly ran: boolean;
+    };
+
+export interface LoadOptions {
+  readonly cwd: string;
+  /** Takes what FILE prints while it is loaded. */
+  readonly print: (text: string) => void;
+}
+
+/** For a FILE that waits for something at its top level. */
+const LOAD_DEADLINE_MS = 30_000;
+
+let loads = 0;
+
+/**
+ * Loads FILE: TypeScript or JavaScript whose default export was made by `manifest()`. Each call runs it anew. Nothing
+ * is written to disk, and no build step is needed.
+ */
+export async function loadManifest(file: string, { cwd, print }: LoadOptions): Promise<Loaded> {
+  const path = resolve(cwd, file);
+  const unread = (problems: readonly Problem[]): Loaded => ({ _tag: "CannotLoad", problems, inputs: [path], ran: false });
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return unread([{ file: path, message: "there is no such file" }]);
+  if (!stat.isFile()) return unread([{ file: path, message: "this is no file" }]);
+  const bundle = await bundleManifest(path, Object.keys(library));
+  if (bundle._tag === "Broken") return unread(bundle.problems);
+  const { inputs } = bundle;
+  const no = (problem: Problem): Loaded => ({ _tag: "CannotLoad", problems: [problem], inputs, ran: true });
+  const name = `harmony-manifest-${(loads += 1)}`;
+  let exported: unknown;
+  try {
+    exported = await run(bundle, name, print);
+  } catch (error) {
+    return no(problemOf(error, path, name, bundle));
+  }
+  if (exported === undefined) {
+    return no({ file: path, message: "there is no default export: write `export default manifest(PiTopology, { ... })`" });
+  }
+  if (!isManifest(exported)) {
+    const what = typeof exported === "object" && exported !== null && "then" in exported ? "a promise: await it" : "not made by manifest()";
+    return no({ file: path, message: `the default export is ${what}` });
+  }
+  return { _tag: "Loaded", manifest: exported, inputs };
+}
+
+async function run({ code }: Bundle, name: string, print: LoadOptions["print"]): Promise<unknown> {
+  const stream = new Writable({
+    decodeStrings: false,
+    write(text, _encoding, done) {
+      print(String(text));
+      done();
+    },
+  });
+  const handed = { library, createRequire, console: new Console(stream) };
+  Object.defineProperty(globalThis, HANDED, { value: handed, configurable: true });
+  // The name makes each load a module of its own and stands in stack traces in place of the whole text.
+  const url = `data:text/javascript;base64,${Buffer.from(`${code}\n//# sourceURL=${name}\n`).toString("base64")}`;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const message = `it was not loaded within ${LOAD_DEADLINE_MS / 1000} s: something at its top level is waited for`;
+    timer = setTimeout(() => reject(new Error(message)), LOAD_DEADLINE_MS);
+  });
+  try {
+    const module: unknown = await Promise.race([import(url), late]);
+    return typeof module === "object" && module !== null && "default" in module ? module.default : undefined;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The place in FILE, or in what it imports, where something was thrown. */
+function problemOf(error: unknown, file: string, name: string, { origin }: Bundle): Problem {
+  const named = error instanceof Error && !/^(Error|InvalidSpec|InvalidManifest)$/.test(error.name);
+  const message = error instanceof Error ? `${named ? `${error.name}: ` : ""}${error.message}` : String(error);
+  const stack = error instanceof Error ? (error.stack ?? "") : "";
+  // A tool that prepares stack traces itself may leave the whole text in place of the name.
+  for (const [, line, column] of stack.matchAll(new RegExp(`(?:${name}|;base64,[\\w+/=]+):(\\d+):(\\d+)`, "g"))) {
+    const place = origin(Number(line), Number(column));
+    if (place !== null) return { ...place, message };
+  }
+  return { file, message };
+}

@@ -1,0 +1,30 @@
+import type { ScoreState } from "../wire/status.ts";
+
+/** Colours for one stream; each gives the text back as it is where the stream takes none. */
+export interface Paint {
+  readonly red: (text: string) => string;
+  readonly green: (text: string) => string;
+  readonly yellow: (text: string) => string;
+  readonly dim: (text: string) => string;
+  readonly bold: (text: string) => string;
+}
+
+export function paint(coloured: boolean): Paint {
+  const code = (on: number, off: number) => (text: string) => (coloured ? `\u001b[${on}m${text}\u001b[${off}m` : text);
+  return { red: code(31, 39), green: code(32, 39), yellow: code(33, 39), dim: code(2, 22), bold: code(1, 22) };
+}
+
+export const paintState = (state: ScoreState, { green, yellow, red }: Paint): ((text: string) => string) => {
+  if (state === "Ready") return green;
+  return state === "Failed" || state === "Refused" ? red : yellow;
+};
+
+/**
+ * What comes from a device or a file may hold anything, and a terminal obeys what it is sent. Control characters are
+ * shown, not sent; a tab or line feed becomes a space.
+ */
+export const printable = (text: string): string =>
+  text
+    .replaceAll(/[\t\r\n]+/g, " ")
+    // oxlint-disable-next-line no-control-regex
+    .replaceAll(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "\ufffd");

@@ -1,0 +1,61 @@
+import type { AgentStatus, ScoreStatus } from "../wire/status.ts";
+import { spoken } from "./duration.ts";
+import { type Paint, paintState, printable } from "./paint.ts";
+import { table } from "./table.ts";
+
+/** The Scores of one agent as a table: id, kind, state, outcome, what. */
+export function scoreTable(status: AgentStatus, paint: Paint): string {
+  const rows = Object.entries(status.scores).map(([id, score]) => [
+    id,
+    score.kind,
+    { text: score.state, paint: paintState(score.state, paint) },
+    score.outcome ?? "-",
+    whatOf(score),
+  ]);
+  return table(["SCORE", "KIND", "STATE", "OUTCOME", "WHAT"], rows, paint.dim);
+}
+
+/** One short phrase about a Score. */
+export function whatOf({ state, outcome, change, error, blockedOn }: ScoreStatus): string {
+  if (error !== null) return error.message;
+  if (state === "Blocked") return `waits for ${blockedOn.join(", ")}`;
+  if (state === "Retiring") return "is being removed";
+  if (state === "Drifted") return "the device differs, and only a report was asked for";
+  if (state !== "Ready") return "";
+  if (outcome === "NOOP") return "was so already";
+  return change === "corrective" ? "was repaired" : "changed";
+}
+
+const DURING: Record<NonNullable<ScoreStatus["error"]>["during"], string> = {
+  decode: "when it was read",
+  observe: "while looking",
+  plan: "while planning",
+  apply: "in the step",
+  retire: "while removing",
+};
+
+const BLAME: Record<NonNullable<ScoreStatus["error"]>["blame"], string> = {
+  author: "the manifest's author: it asks for what cannot be",
+  device: "the device: something there is in the way",
+  platform: "Harmony itself",
+};
+
+/** For each Score that is not as it should be: where it went wrong, why, whose fault it is, and what to do. */
+export function failureReport(status: AgentStatus, paint: Paint, now: Date): string {
+  return Object.entries(status.scores)
+    .flatMap(([id, { kind, state, error, attempts, retryAfter }]) => {
+      if (error === null) return [];
+      const step = error.step === null ? "" : ` ${JSON.stringify(error.step)}`;
+      const again = retryAfter === null || !error.retryable ? "" : `, tried again in ${spoken(Math.max(0, Date.parse(retryAfter) - now.getTime()))}`;
+      const tries = attempts > 1 ? ` after ${attempts} attempts` : "";
+      return [
+        `${paint.red(printable(id))} (${printable(kind)}) is ${state}${tries}${again}`,
+        `  step:   ${DURING[error.during]}${printable(step)}`,
+        `  cause:  ${error.reason}: ${printable(error.message)}`,
+        `  fault:  ${BLAME[error.blame]}`,
+        `  to do:  ${printable(error.next)}`,
+      ];
+    })
+    .map((line) => `${line}\n`)
+    .join("");
+}

@@ -1,0 +1,60 @@
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { createFleet, type Fleet, systemClock } from "../fleet/index.ts";
+import { connectStore } from "../wire/nats/connect.ts";
+import type { Unreachable } from "../wire/store.ts";
+import { EXIT, type ExitCode } from "./exit-code.ts";
+import type { Session } from "./session.ts";
+
+/** Runs with a fleet behind the server that the flags name; tells why where there is none. */
+export async function withFleet(session: Session, run: (fleet: Fleet) => Promise<ExitCode>): Promise<ExitCode> {
+  const { server, io } = session;
+  const servers = server.split(",").map((each) => each.trim());
+  const wrong = servers.find((each) => !isServer(each));
+  if (wrong !== undefined) {
+    session.complain(`"${withoutPassword(wrong)}" is no server`, "It is written nats://HOST:PORT, or tls://HOST:PORT; several with commas.");
+    return EXIT.usage;
+  }
+  const credsFile = await readCreds(session);
+  if (credsFile === null) return EXIT.usage;
+  const connected = await connectStore({ servers, credsFile, name: "harmony", signal: io.signal });
+  if (connected._tag === "Unreachable") {
+    tellUnreachable(session, connected);
+    return EXIT.unreachable;
+  }
+  const { store } = connected;
+  try {
+    return await run(createFleet({ store, clock: systemClock }));
+  } finally {
+    await store.close();
+  }
+}
+
+export function tellUnreachable(session: Session, { reason, message }: Unreachable): void {
+  const hints: Record<Unreachable["reason"], string> = {
+    Disconnected: "Is a server running there? Name another one with --server URL or HARMONY_SERVER; harmony dev starts one.",
+    TimedOut: "Look at the server's load and its JetStream store, then try again.",
+    NoBucket: "Apply a manifest first: that makes the buckets.",
+    Denied: "The server refuses these credentials for this; name others with --creds FILE or HARMONY_CREDS.",
+    Failed: "Look at the server's log.",
+  };
+  session.complain(message, hints[reason]);
+}
+
+function isServer(text: string): boolean {
+  const url = text.includes("://") ? text : `nats://${text}`;
+  return URL.canParse(url) && /^(nats|tls):$/.test(new URL(url).protocol) && new URL(url).host !== "";
+}
+
+const withoutPassword = (server: string): string => server.replace(/\/\/[^@/]*@/, "//");
+
+/** Undefined: none are named. Null: they cannot be read, which has been told. */
+async function readCreds({ creds, io, complain }: Session): Promise<string | undefined | null> {
+  if (creds === null) return undefined;
+  try {
+    return await readFile(resolve(io.cwd, creds), "utf8");
+  } catch (error) {
+    complain(`the credentials in ${creds} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    return null;
+  }
+}

@@ -1,0 +1,45 @@
+import * as z from "zod";
+import { openEnvelope } from "../wire/decode.ts";
+import { Payload, PAYLOAD_LIMIT_BYTES } from "../wire/envelope.ts";
+import type { AgentId } from "../wire/keys.ts";
+import { readDocument } from "../wire/status.ts";
+import type { CallOptions, Found, Store, Unreachable } from "../wire/store.ts";
+
+/** What an agent's desired-state key holds, as a control plane reads it: signatures are the agent's to judge. */
+export type Desired =
+  | {
+      readonly _tag: "Desired";
+      readonly generation: number;
+      readonly issuedAt: string;
+      readonly scoreIds: readonly string[];
+      readonly revision: number;
+    }
+  /** Never written, or deleted. */
+  | { readonly _tag: "None" }
+  | { readonly _tag: "Unreadable"; readonly message: string; readonly revision: number };
+
+export async function readDesired(store: Store, agentId: AgentId, call: CallOptions): Promise<Desired | Unreachable> {
+  const found = await store.get("desired-state", agentId, call);
+  return found._tag === "Unreachable" ? found : desiredIn(store, found, call);
+}
+
+/** The same of a key that was read already. */
+export async function desiredIn(store: Store, found: Found, call: CallOptions): Promise<Desired | Unreachable> {
+  if (found._tag !== "Value") return { _tag: "None" };
+  const { revision } = found;
+  const unreadable = (message: string): Desired => ({ _tag: "Unreadable", message, revision });
+  const opened = openEnvelope(found.value);
+  if (opened._tag === "Refused") return unreadable(opened.refusal.message);
+  const payload = opened._tag === "Inline" ? inline(opened.payload) : await store.getAsset(opened.sha256, { ...call, limit: PAYLOAD_LIMIT_BYTES });
+  if (payload._tag === "Unreachable") return payload;
+  if (payload._tag !== "Value") return unreadable(`the payload is an asset that is ${payload._tag}`);
+  const read = readDocument(z.looseObject(Payload.shape), payload.value);
+  if (read._tag === "Unreadable") return unreadable(`the payload: ${read.message}`);
+  const { generation, issuedAt, scores } = read.document;
+  return { _tag: "Desired", generation, issuedAt, scoreIds: Object.keys(scores), revision };
+}
+
+const inline = (payload: string): { readonly _tag: "Value"; readonly value: Uint8Array } => ({
+  _tag: "Value",
+  value: new TextEncoder().encode(payload),
+});

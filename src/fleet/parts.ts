@@ -1,0 +1,8 @@
+import type { Clock } from "../scores/context.ts";
+import type { Store, StoreAdmin } from "../wire/store.ts";
+
+/** What everything in here works with; all of it is passed in. */
+export interface FleetParts {
+  readonly store: Store & StoreAdmin;
+  readonly clock: Clock;
+}

@@ -1,0 +1,52 @@
+import type { Manifest } from "../topology/manifest.ts";
+import { type AgentId, planSubject } from "../wire/keys.ts";
+import { PlanReply, readDocument } from "../wire/status.ts";
+import type { CallOptions, Unreachable } from "../wire/store.ts";
+import { pack, type Signers } from "./pack.ts";
+import type { FleetParts } from "./parts.ts";
+import type { NotShipped } from "./result.ts";
+import { highestKnown } from "./ship.ts";
+
+export interface PlanOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Milliseconds that the agent may take to look at everything. Default 30,000. */
+  readonly timeoutMs?: number | undefined;
+  readonly signers?: Signers | undefined;
+}
+
+export type PlanResult =
+  | { readonly _tag: "Answered"; readonly reply: PlanReply }
+  /** The server is there, the agent is not, or takes too long. */
+  | { readonly _tag: "NoAnswer"; readonly message: string }
+  | { readonly _tag: "Unreadable"; readonly message: string }
+  | Extract<NotShipped, { readonly _tag: "Lacking" | "TooLarge" }>
+  | Unreachable;
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+
+/** Asks the agent what it would do with a manifest. Changes nothing there, nor in the agent's key. */
+export async function plan(
+  { store, clock }: FleetParts,
+  manifest: Manifest,
+  agentId: AgentId,
+  { signal, timeoutMs = DEFAULT_TIMEOUT_MS, signers = [] }: PlanOptions = {},
+): Promise<PlanResult> {
+  const call: CallOptions = { signal };
+  const known = await highestKnown(store, agentId, call);
+  if (known._tag === "Unreachable") return known.reason === "NoBucket" ? nobody(agentId) : known;
+  const generation = known.generation + 1;
+  const packed = await pack(store, { manifest, agentId, signers, generation, issuedAt: clock.now() }, call);
+  if (packed._tag !== "Packed") return packed;
+  const reply = await store.request(planSubject(agentId), packed.envelope, { signal, timeoutMs });
+  if (reply._tag === "NobodyThere") return nobody(agentId);
+  if (reply._tag === "Unreachable") {
+    if (reply.reason !== "TimedOut" || signal?.aborted === true) return reply;
+    return { _tag: "NoAnswer", message: `agent ${agentId} has not answered within ${timeoutMs / 1000} s` };
+  }
+  const read = readDocument(PlanReply, reply.value);
+  return read._tag === "Read"
+    ? { _tag: "Answered", reply: read.document }
+    : { _tag: "Unreadable", message: `the answer of agent ${agentId} cannot be read: ${read.message}` };
+}
+
+const nobody = (agentId: AgentId): PlanResult => ({ _tag: "NoAnswer", message: `agent ${agentId} is not connected to the server` });

@@ -1,0 +1,76 @@
+import { converges, demandKeptOff, retires } from "./expectations.ts";
+import { settle } from "./fake-clock.ts";
+import type { Fault } from "./faulty-ports.ts";
+import { demand, onStage, type Ran, type Scene, type Stage, type Work } from "./stage.ts";
+import type { Verdict, World } from "./world.ts";
+
+export const survivesFaults =
+  (work: Work) =>
+  (world: World, scene: Scene): Promise<void> =>
+    forEachFault(world, scene, work, "fails", async (stage, fault) => {
+      const ran = await stage.run(work, { fault });
+      const { outcome } = ran;
+      demand(
+        outcome.outcome === "FAILURE" && outcome.failure._tag === "PortFailed",
+        "a port call failed, so it is a FAILURE (PortFailed)",
+        { fault, ...ran },
+      );
+      if (work === "interpret") demandKeptOff(stage, ran);
+    });
+
+/** How often is waited for what a real port still has to do once the deadline has passed. */
+const PATIENCE = 1000;
+
+export const givesUpInTime =
+  (work: Work) =>
+  (world: World, scene: Scene): Promise<void> =>
+    forEachFault(world, scene, work, "hangs", async (stage, fault) => {
+      const { deadlineMs } = stage.score.bind();
+      const done: Ran[] = [];
+      const running = stage.run(work, { fault }).then((ran) => void done.push(ran));
+      await Promise.race([stage.ports.reached, running]);
+      await stage.clock.advance(deadlineMs - 1);
+      demand(done.length === 0, "it waits for the call until its deadline", { fault, deadlineMs, done });
+      await stage.clock.advance(1);
+      for (let turns = 0; done.length === 0 && turns < PATIENCE; turns += 1) await Promise.race([settle(), running]);
+      const outcome = done[0]?.outcome;
+      demand(
+        outcome?.outcome === "FAILURE" && outcome.failure._tag === "TimedOut" && outcome.failure.afterMs === deadlineMs,
+        "a port call is never answered, so it is a FAILURE (TimedOut) at the deadline",
+        { fault, deadlineMs, outcome },
+      );
+    });
+
+/**
+ * Lets each call that the work makes go wrong, before its effect and after it, each time in a place of its own; and then
+ * expects that the work, done again without a fault, comes to its end.
+ */
+async function forEachFault(
+  world: World,
+  scene: Scene,
+  work: Work,
+  how: Fault["how"],
+  disturb: (stage: Stage, fault: Fault) => Promise<void>,
+): Promise<void> {
+  const calls = await onStage(world, scene, async (stage) => {
+    if (work === "retire") await stage.run("interpret");
+    return (await stage.run(work)).calls;
+  });
+  for (const [at, { waits }] of calls.entries()) {
+    if (how === "hangs" && !waits) continue;
+    for (const when of ["before", "after"] as const) {
+      await onStage(world, scene, async (stage) => {
+        if (work === "retire") await stage.run("interpret");
+        const found = world.judge(scene.spec, await stage.snapshot());
+        await disturb(stage, { at, when, how, waits });
+        if (work === "retire") await retires(stage);
+        else await recovers(stage, found);
+      });
+    }
+  }
+}
+
+async function recovers(stage: Stage, found: Verdict): Promise<void> {
+  const then = await converges(stage);
+  demand(then !== "obstructed" || found === "obstructed", "what it left half done is in its own way");
+}

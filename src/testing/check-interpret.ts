@@ -1,0 +1,79 @@
+import { converges, demandClaimed } from "./expectations.ts";
+import { same } from "./same.ts";
+import { demand, onStage, type Scene } from "./stage.ts";
+import type { World } from "./world.ts";
+
+export const comesToWhatTheDeviceAllows = (world: World, scene: Scene): Promise<void> =>
+  onStage(world, scene, async (stage) => void (await converges(stage)));
+
+export const repairs = (world: World, scene: Scene): Promise<void> =>
+  onStage(world, scene, async (stage) => {
+    await stage.run("interpret");
+    for (const change of scene.changes) {
+      await stage.place.change(change);
+      await converges(stage);
+    }
+  });
+
+/** A crash after each call in turn: whatever is there by then has been claimed by then. */
+export const claimsBeforehand = async (world: World, scene: Scene): Promise<void> => {
+  const calls = await onStage(world, scene, async (stage) => {
+    const { before, after, calls: all } = await stage.run("interpret");
+    demandClaimed(stage, before, after);
+    return all;
+  });
+  for (const [at, { writes, waits }] of calls.entries()) {
+    if (!writes) continue;
+    await onStage(world, scene, async (stage) => {
+      const { before, after } = await stage.run("interpret", { fault: { at, when: "after", how: "fails", waits } });
+      demandClaimed(stage, before, after);
+    });
+  }
+};
+
+export const foretells = (world: World, scene: Scene): Promise<void> =>
+  onStage(world, scene, async (stage) => {
+    for (const work of ["interpret", "retire"] as const) {
+      const before = await stage.snapshot();
+      const { preview, writes } = await stage.preview(work);
+      demand(writes === 0 && same(before, await stage.snapshot()), "a preview writes nothing", {
+        work,
+        writes,
+        before,
+      });
+      const { outcome } = await stage.run(work);
+      if (preview._tag === "Impossible") {
+        demand(
+          outcome.outcome === "FAILURE" && same(outcome.failure, preview.failure),
+          "the preview and the run tell the same failure",
+          { work, preview, outcome },
+        );
+      } else {
+        const did = outcome.outcome === "NOOP" ? [] : outcome.did;
+        demand(same(did, preview.steps), "the run takes the steps that the preview told", { work, preview, outcome });
+      }
+    }
+  });
+
+export const stopsBetweenSteps = async (world: World, scene: Scene): Promise<void> => {
+  const steps = await onStage(world, scene, async (stage) => {
+    const { preview } = await stage.preview();
+    return preview._tag === "Planned" ? preview.steps : [];
+  });
+  for (let taken = 0; taken < steps.length; taken += 1) {
+    await onStage(world, scene, async (stage) => {
+      const ran = await stage.run("interpret", { supersededAfter: taken });
+      const { outcome } = ran;
+      demand(
+        outcome.outcome === "FAILURE" &&
+          outcome.failure._tag === "Interrupted" &&
+          same(outcome.did, steps.slice(0, taken)) &&
+          same(outcome.failure.remaining, steps.slice(taken)),
+        "superseded, it ends after the current step and tells what remains",
+        { taken, steps, ...ran },
+      );
+      demandClaimed(stage, ran.before, ran.after);
+      await converges(stage);
+    });
+  }
+};

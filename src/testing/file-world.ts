@@ -1,0 +1,66 @@
+import * as fc from "fast-check";
+import { FileScore } from "../scores/file.ts";
+import type { FakeTreeEntry } from "./fake-file-system.ts";
+import { parentOf } from "./fake-paths.ts";
+import {
+  changesAround,
+  devicesAround,
+  type Entries,
+  type EntryChange,
+  judgePath,
+  leftoverOf,
+  openEntries,
+  type PathSpec,
+  pathSpecs,
+  type RightEntry,
+  withoutEmpty,
+} from "./file-system-world.ts";
+import { same } from "./same.ts";
+import type { World } from "./world.ts";
+
+type Spec = PathSpec & { readonly content: string | { readonly base64: string } };
+
+/** Text, and bytes that are no text, in base64. */
+const contents: fc.Arbitrary<Spec["content"]> = fc.oneof(
+  fc.constantFrom("", "hello\n", "grüße \u{1f389}\n"),
+  fc.string({ maxLength: 12 }),
+  fc.base64String({ maxLength: 12 }).map((base64) => ({ base64 })),
+  fc.constant({ base64: "/wD+" }),
+);
+
+const bytesOf = (content: Spec["content"]): Uint8Array =>
+  typeof content === "string"
+    ? new TextEncoder().encode(content)
+    : new Uint8Array(Buffer.from(content.base64, "base64"));
+
+const right = ({ content, mode = "0644", owner, group }: Spec): RightEntry => ({
+  type: "file",
+  bytes: bytesOf(content),
+  mode,
+  owner,
+  group,
+});
+
+/** Specs of a File, and the file system in memory. */
+export const fileWorld: World<Spec, Entries, EntryChange, FakeTreeEntry> = {
+  kind: FileScore,
+  specs: fc.tuple(pathSpecs, contents).map(([spec, content]) => ({ ...spec, content })),
+  devices: (spec) => devicesAround(spec.path, right(spec)),
+  changes: (spec) => changesAround(spec.path, right(spec)),
+  open: openEntries,
+  about: ({ path }) => [path, leftoverOf(path)],
+  judge: (spec, now) =>
+    judgePath(spec, now, { type: "file", mode: "0644" }, (entry) => {
+      if (entry.type !== "file") return false;
+      const bytes = "text" in entry ? new TextEncoder().encode(entry.text) : entry.bytes;
+      return same([...bytes], [...bytesOf(spec.content)]);
+    }),
+  /** A regular file at the path is the Score's own, whoever wrote it; with it goes what a write left half done. */
+  left({ path }, now, made) {
+    const left = { ...now };
+    const there = now[path];
+    if (there?.type === "file") delete left[path];
+    if (there === undefined || there.type === "file") delete left[leftoverOf(path)];
+    return withoutEmpty(left, parentOf(path), made);
+  },
+};

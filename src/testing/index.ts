@@ -1,0 +1,17 @@
+/**
+ * What an author of a kind tests it with: the contract that every kind keeps, and the ports in memory. `contractOf` needs
+ * the package `fast-check` to be installed.
+ */
+export { interpret, preview, previewRetire, retire } from "../scores/interpret.ts";
+export type { ApplySurroundings, Surroundings } from "../scores/interpret.ts";
+export { MemoryStore } from "../wire/memory-store.ts";
+export { contractOf } from "./contract.ts";
+export type { Check, ContractOptions } from "./contract.ts";
+export { FakeClock, settle } from "./fake-clock.ts";
+export { FakeFileSystem } from "./fake-file-system.ts";
+export type { FakeEntry, FakeFileSystemOptions, FakeTreeEntry } from "./fake-file-system.ts";
+export { FakeK8sClient } from "./fake-k8s-client.ts";
+export { FaultyPorts } from "./faulty-ports.ts";
+export type { Fault, PortCall } from "./faulty-ports.ts";
+export type { Place, Snapshot, Verdict, World } from "./world.ts";
+export { WORLDS } from "./worlds.ts";

@@ -1,0 +1,12 @@
+import type { KINDS } from "../scores/index.ts";
+import { directoryWorld } from "./directory-world.ts";
+import { fileWorld } from "./file-world.ts";
+import { k8sDeploymentWorld } from "./k8s-world.ts";
+import type { World } from "./world.ts";
+
+/** The world of every kind of this package, in memory. A kind without one does not compile. */
+export const WORLDS = {
+  File: fileWorld,
+  Directory: directoryWorld,
+  K8sDeployment: k8sDeploymentWorld,
+} satisfies { readonly [Kind in (typeof KINDS)[number]["kind"]]: World };

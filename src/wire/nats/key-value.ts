@@ -1,0 +1,100 @@
+import { headers, NatsError, type NatsConnection } from "nats";
+import type { Bucket, Found, Unreachable, Written } from "../store.ts";
+import { tooLate, untilAborted } from "./ask.ts";
+import type { Call } from "./call.ts";
+import { lastMessage } from "./direct-get.ts";
+import type { Link } from "./link.ts";
+import { expecting, publish, type Stored } from "./publish.ts";
+import { keySubject, streamOf } from "./subjects.ts";
+import { explain, unreachable } from "./unreachable.ts";
+
+const NOTHING = new Uint8Array();
+const OPERATION = "KV-Operation";
+/** The server's code for an API request that names a stream which does not exist. */
+const STREAM_NOT_FOUND = 10059;
+
+export async function get(link: Link, call: Call, bucket: Bucket, key: string): Promise<Found | Unreachable> {
+  const message = await lastMessage(link, call, streamOf(bucket), keySubject(bucket, key));
+  if (message._tag === "NoResponders") return noBucket(bucket);
+  if (message._tag !== "Message") return message;
+  const { headers: head, revision, data } = message;
+  // The second is what a newer server leaves where it removed a value by its age.
+  return head.has(OPERATION) || head.has("Nats-Marker-Reason")
+    ? { _tag: "Deleted", revision }
+    : { _tag: "Value", value: data, revision };
+}
+
+export async function put(
+  link: Link,
+  call: Call,
+  bucket: Bucket,
+  key: string,
+  value: Uint8Array,
+  expect: number | undefined,
+): Promise<Written | Unreachable> {
+  if (link.connection === undefined) return link.lost;
+  const limit = link.maxValueBytes;
+  if (value.length > limit) return { _tag: "TooLarge", bytes: value.length, limit };
+  const to = { stream: streamOf(bucket), subject: keySubject(bucket, key) };
+  const write = async (revision: number | undefined): Promise<Written | Unreachable> =>
+    orNoBucket(bucket, await publish(link, call, to, value, revision === undefined ? undefined : expecting(revision)));
+  const written = await write(expect);
+  if (expect !== 0 || written._tag !== "Conflict") return written;
+  // To the server a deletion marker is a revision like any other, so a deleted key is not at revision 0.
+  const found = await get(link, call, bucket, key);
+  if (found._tag === "Unreachable") return found;
+  return found._tag === "Deleted" ? write(found.revision) : written;
+}
+
+export async function remove(link: Link, call: Call, bucket: Bucket, key: string): Promise<Written | Unreachable> {
+  const to = { stream: streamOf(bucket), subject: keySubject(bucket, key) };
+  const marker = headers();
+  marker.set(OPERATION, "DEL");
+  return orNoBucket(bucket, await publish(link, call, to, NOTHING, marker));
+}
+
+export async function keys(link: Link, call: Call, bucket: Bucket): Promise<readonly string[] | Unreachable> {
+  const { connection } = link;
+  if (connection === undefined) return link.lost;
+  const doing = `list the keys of ${bucket}`;
+  const timeout = call.left();
+  if (timeout === 0) return tooLate(call, doing);
+  const listed = list(connection, bucket, timeout).then(
+    (found) => {
+      // A listing that was cut short ends just like a complete one.
+      if (connection.isClosed()) return unreachable("Disconnected", `the connection was lost: could not ${doing}`);
+      return call.left() === 0 ? tooLate(call, doing) : found;
+    },
+    (error: unknown) => {
+      if (connection.isClosed()) return unreachable("Disconnected", `the connection was lost: could not ${doing}`);
+      return isNoStream(error) ? noBucket(bucket) : explain(error, doing);
+    },
+  );
+  return untilAborted(call, doing, listed);
+}
+
+async function list(connection: NatsConnection, bucket: Bucket, timeout: number): Promise<readonly string[]> {
+  const js = connection.jetstream({ checkAPI: false, timeout });
+  const kv = await js.views.kv(bucket, { bindOnly: true, allow_direct: true });
+  const listing = await kv.keys();
+  const deadline = setTimeout(() => listing.stop(), timeout);
+  try {
+    const found: string[] = [];
+    for await (const key of listing) found.push(key);
+    return found;
+  } finally {
+    clearTimeout(deadline);
+  }
+}
+
+function orNoBucket(bucket: Bucket, stored: Stored): Written | Unreachable {
+  return stored._tag === "NoResponders" ? noBucket(bucket) : stored;
+}
+
+function noBucket(bucket: Bucket): Unreachable {
+  return unreachable("NoBucket", `the server has no bucket ${bucket}: a control plane makes it on its first run`);
+}
+
+function isNoStream(error: unknown): boolean {
+  return error instanceof NatsError && error.api_error?.err_code === STREAM_NOT_FOUND;
+}

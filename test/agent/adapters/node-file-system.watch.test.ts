@@ -1,0 +1,109 @@
+import fs from "node:fs";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { PortProblem } from "../../../src/capabilities/index.ts";
+import { AGENT_IS_ROOT, asNobody, realStage, type RealStage } from "../../capabilities/file-system-host/real-stage.ts";
+import { drain, eventually } from "../../capabilities/file-system-host/stage.ts";
+
+const asRoot = it.skipIf(!AGENT_IS_ROOT);
+const because = AGENT_IS_ROOT ? "" : " (skipped: needs root)";
+
+let stage: RealStage;
+let problems: PortProblem[];
+beforeEach(() => {
+  problems = [];
+  stage = realStage({ onWatchProblem: (problem) => problems.push(problem) });
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  stage.close();
+});
+
+describe("a watch that cannot be set", () => {
+  const errno = (code: string) => Object.assign(new Error(code), { code, errno: -28 });
+
+  it.each(["ENOSPC", "EMFILE"])("is told once for each directory when the answer is %s, and nothing is thrown", async (code) => {
+    await stage.put("/a/f", { type: "file", text: "" });
+    vi.spyOn(fs, "watch").mockImplementation(() => {
+      throw errno(code);
+    });
+    for (let round = 0; round < 3; round++) stage.host.watch("/a/f", () => undefined);
+    stage.host.watch("/a/g", () => undefined);
+    expect(problems.map(({ code: told, blame }) => [told, blame])).toEqual([
+      ["Unavailable", "device"],
+      ["Unavailable", "device"],
+    ]);
+    expect(problems.map(({ message }) => message)).toEqual([
+      expect.stringContaining("Watching / failed"),
+      expect.stringContaining("Watching /a failed"),
+    ]);
+    expect(problems[0]?.next).toContain("max_user_watches");
+  });
+
+  it("is set when its directory changes later", async () => {
+    await stage.put("/a/f", { type: "file", text: "" });
+    const real = fs.watch.bind(fs);
+    vi.spyOn(fs, "watch")
+      .mockImplementationOnce((at) => real(at))
+      .mockImplementationOnce(() => {
+        throw errno("ENOSPC");
+      });
+    let count = 0;
+    stage.host.watch("/a/f", () => void count++);
+    expect(problems).toHaveLength(1);
+    fs.chmodSync(path.join(stage.root, "a"), 0o711);
+    await eventually(() => expect(count).toBeGreaterThan(0));
+    await drain(stage);
+    const before = count;
+    await stage.put("/a/f", { type: "file", text: "new" });
+    await eventually(() => expect(count).toBeGreaterThan(before));
+    expect(problems).toHaveLength(1);
+  });
+
+  it("is told when it breaks down later", async () => {
+    await stage.put("/a/f", { type: "file", text: "" });
+    const spy = vi.spyOn(fs, "watch");
+    stage.host.watch("/a/f", () => undefined);
+    const watchers = spy.mock.results.map(({ value }) => value as fs.FSWatcher);
+    expect(watchers).toHaveLength(2);
+    watchers[1]?.emit("error", errno("EIO"));
+    expect(problems).toEqual([expect.objectContaining({ code: "Failed", message: expect.stringContaining("/a") })]);
+  });
+
+  asRoot(`tells of a directory that may not be read${because}`, async () => {
+    await stage.put("/a/f", { type: "file", text: "" });
+    await stage.put("/a", { type: "directory", mode: "0711" });
+    await asNobody(() => stage.host.watch("/a/f", () => undefined));
+    expect(problems).toEqual([expect.objectContaining({ code: "NotPermitted", message: expect.stringContaining("/a") })]);
+  });
+});
+
+describe("watches", () => {
+  it("are one for each directory, shared, and closed with the last of its paths or with the host", async () => {
+    const spy = vi.spyOn(fs, "watch");
+    const before = inotifyWatches();
+    await stage.put("/a/b/f", { type: "file", text: "" });
+    const stops = Array.from({ length: 50 }, (_, index) => stage.host.watch(`/a/b/${index}`, () => undefined));
+    expect(spy).toHaveBeenCalledTimes(3);
+    expect(inotifyWatches()).toBe(before + 3);
+    for (const stop of stops.slice(1)) stop();
+    expect(inotifyWatches()).toBe(before + 3);
+    stops[0]?.();
+    expect(inotifyWatches()).toBe(before);
+    stage.host.watch("/a/b/f", () => undefined);
+    stage.host.close();
+    expect(inotifyWatches()).toBe(before);
+  });
+});
+
+/** How many the kernel keeps for this process. */
+function inotifyWatches(): number {
+  const infos = fs.readdirSync("/proc/self/fdinfo").map((descriptor) => {
+    try {
+      return fs.readFileSync(`/proc/self/fdinfo/${descriptor}`, "utf8");
+    } catch {
+      return ""; // The descriptor of the listing itself is closed by now.
+    }
+  });
+  return infos.join("").split("\n").filter((line) => line.startsWith("inotify")).length;
+}

@@ -1,0 +1,45 @@
+import type { AnyScore } from "../../../src/scores/score.ts";
+import { DirectoryScore, FileScore } from "../../../src/scores/index.ts";
+import { type DecodedManifest, decodePayload, type Gate } from "../../../src/wire/decode.ts";
+import { encodeScore, inlineEnvelope } from "../../../src/wire/encode.ts";
+import { AgentId } from "../../../src/wire/keys.ts";
+import { ProbeScore, TEST_KINDS, TestTopology } from "./probe.ts";
+
+export const AGENT = AgentId.parse("pi-7");
+
+export const gate: Gate = { agentId: AGENT, kinds: TEST_KINDS, topology: TestTopology, trustedKeys: new Map() };
+
+/** What stands for one Score in a test: the Score, or exactly what lies on the wire. */
+export type Given = AnyScore | { readonly wire: unknown };
+
+export interface Wanted {
+  readonly generation: number;
+  readonly scores: Readonly<Record<string, Given>>;
+  readonly after?: Readonly<Record<string, readonly string[]>>;
+  readonly agentId?: string;
+}
+
+export const file = (path: string, content = "", rest: { readonly parents?: boolean; readonly mode?: string } = {}): AnyScore =>
+  new FileScore({ path, content, ...rest });
+export const directory = (path: string, rest: { readonly parents?: boolean } = {}): AnyScore => new DirectoryScore({ path, ...rest });
+export const probe = (name: string, value = "x", parts = 1): AnyScore => new ProbeScore({ name, value, parts });
+/** A Score that every agent refuses. */
+export const unknownKind = (kind = "Teleporter"): Given => ({ wire: { kind, version: 1, requires: [], spec: { json: {} } } });
+
+export const payloadOf = ({ generation, scores, after = {}, agentId = AGENT }: Wanted): string =>
+  JSON.stringify({
+    agentId,
+    generation,
+    issuedAt: "2026-01-01T00:00:00.000Z",
+    scores: Object.fromEntries(
+      Object.entries(scores).map(([id, given]) => [id, "wire" in given ? given.wire : encodeScore(given, after[id])]),
+    ),
+  });
+
+export const envelopeOf = (wanted: Wanted): Uint8Array => inlineEnvelope(payloadOf(wanted), []);
+
+export function decoded(wanted: Wanted): DecodedManifest {
+  const result = decodePayload(payloadOf(wanted), [], gate, null);
+  if (result._tag === "Refused") throw new Error(result.refusal.message);
+  return result.manifest;
+}

@@ -1,0 +1,91 @@
+import { Ledger } from "../../../src/agent/ledger.ts";
+import { Reconciler } from "../../../src/agent/reconciler.ts";
+import type { PortTable } from "../../../src/scores/attenuate.ts";
+import type { Clock } from "../../../src/scores/context.ts";
+import { FakeClock, settle } from "../../../src/testing/fake-clock.ts";
+import { FakeFileSystem } from "../../../src/testing/fake-file-system.ts";
+import type { ScoreStatus } from "../../../src/wire/status.ts";
+import { decoded, type Wanted } from "./manifests.ts";
+import { MemoryDisk } from "./memory-disk.ts";
+import { FakeProbe, TEST_KINDS, TestTopology } from "./probe.ts";
+
+export interface RigOptions {
+  /** What a start before this one left; default: nothing. */
+  readonly from?: { readonly disk: MemoryDisk; readonly files: FakeFileSystem; readonly probe: FakeProbe };
+  readonly kinds?: typeof TEST_KINDS;
+  readonly clock?: (clock: FakeClock) => Clock;
+  /** Default: both. */
+  readonly ports?: (ports: { readonly FileSystemHost: FakeFileSystem; readonly ProbeHost: FakeProbe }) => PortTable;
+}
+
+/** A reconciler on a device in memory. */
+export class ReconcilerRig {
+  readonly clock = new FakeClock();
+  readonly files: FakeFileSystem;
+  readonly probe: FakeProbe;
+  readonly disk: MemoryDisk;
+  readonly ledger: Ledger;
+  readonly reconciler: Reconciler;
+  readonly stop = new AbortController();
+  /** What it told of itself, in order. */
+  readonly told: ("working" | "settled")[] = [];
+  readonly logged: { readonly message: string; readonly fields: Readonly<Record<string, unknown>> }[] = [];
+  breaths = 0;
+
+  private constructor(options: RigOptions, disk: MemoryDisk, ledger: Ledger) {
+    this.files = options.from?.files ?? new FakeFileSystem();
+    this.probe = options.from?.probe ?? new FakeProbe();
+    this.disk = disk;
+    this.ledger = ledger;
+    const ports = { FileSystemHost: this.files, ProbeHost: this.probe };
+    this.reconciler = new Reconciler({
+      ports: options.ports?.(ports) ?? ports,
+      kinds: options.kinds ?? TEST_KINDS,
+      topology: TestTopology,
+      clock: options.clock?.(this.clock) ?? this.clock,
+      ledger,
+      log: (message, fields = {}) => void this.logged.push({ message, fields }),
+      stop: this.stop.signal,
+      random: () => 0.5,
+      breathe: async () => {
+        this.breaths += 1;
+        await new Promise((resume) => setImmediate(resume));
+      },
+      onChange: (how) => void this.told.push(how),
+    });
+  }
+
+  static async open(options: RigOptions = {}): Promise<ReconcilerRig> {
+    const disk = options.from?.disk ?? new MemoryDisk();
+    return new ReconcilerRig(options, disk, await Ledger.open(disk, () => {}));
+  }
+
+  /** A crash and a new start on the same device, with what had reached the disk. */
+  async crash(options: RigOptions = {}): Promise<ReconcilerRig> {
+    this.stop.abort();
+    return ReconcilerRig.open({ ...options, from: { disk: this.disk.copy(), files: this.files, probe: this.probe } });
+  }
+
+  /** Takes the manifest up and lets everything happen that waits for no time to pass. */
+  async accept(wanted: Wanted, change: "intentional" | "corrective" = "intentional"): Promise<void> {
+    this.reconciler.accept(decoded(wanted), change);
+    await settle();
+  }
+
+  status(id: string): ScoreStatus {
+    const status = this.reconciler.statuses()[id];
+    if (status === undefined) throw new Error(`no status of ${id}; there are ${Object.keys(this.reconciler.statuses()).join(", ")}`);
+    return status;
+  }
+
+  get states(): Readonly<Record<string, ScoreStatus["state"]>> {
+    return Object.fromEntries(Object.entries(this.reconciler.statuses()).map(([id, { state }]) => [id, state]));
+  }
+
+  /** What stands in the file system: files with their text, directories as null. */
+  get tree(): Readonly<Record<string, string | null>> {
+    return Object.fromEntries(
+      Object.entries(this.files.tree()).map(([path, entry]) => [path, entry.type === "file" && "text" in entry ? entry.text : null]),
+    );
+  }
+}

@@ -1,0 +1,235 @@
+import { createHash } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import { refusal, text, type Stage, type Subject } from "./stage.ts";
+
+const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+const EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+const MiB = 1024 * 1024;
+
+export const HARD_NAMES = [
+  "with space",
+  "new\nline",
+  "-rf",
+  "...",
+  ".hidden",
+  "~",
+  "*",
+  "$(id)",
+  "%s",
+  "\\",
+  "\u202eabc",
+  "é",
+  "e\u0301",
+  "日本語",
+  "😀",
+  "a".repeat(255),
+  "é".repeat(127),
+];
+
+export const INVALID_PATHS = [
+  "",
+  "etc",
+  "./etc",
+  "//",
+  "/a/",
+  "/a//b",
+  "//a",
+  "/.",
+  "/..",
+  "/a/..",
+  "/a/../b",
+  "/a/./b",
+  "/a\0b",
+  "/a\0",
+  "/half \ud83d of a pair",
+  `/${"a".repeat(256)}`,
+  `/${"é".repeat(128)}`,
+  `/missing/${"a".repeat(256)}`,
+  "/a".repeat(2048),
+];
+
+export function inspectContract(stage: () => Stage, subject: Subject): void {
+  const { owner, group } = subject.agent;
+  const ownersTest = it.skipIf(subject.noOwners !== undefined);
+  const because = subject.noOwners === undefined ? "" : ` (skipped: ${subject.noOwners})`;
+  const specialTest = it.skipIf(subject.noSpecial !== undefined);
+  const noSpecial = subject.noSpecial === undefined ? "" : ` (skipped: ${subject.noSpecial})`;
+
+  describe("inspect", () => {
+    it("tells a missing entry whose parent is there", () => {
+      expect(stage().host.inspect("/a")).toEqual({ type: "missing", missingParents: [], leftover: false });
+    });
+
+    it("names the ancestors that are missing too, outermost first", async () => {
+      const { host, put } = stage();
+      await put("/a", { type: "directory" });
+      expect(host.inspect("/a/b/c/d")).toEqual({ type: "missing", missingParents: ["/a/b", "/a/b/c"], leftover: false });
+      expect(host.inspect("/x/y")).toEqual({ type: "missing", missingParents: ["/x"], leftover: false });
+    });
+
+    it("tells that an interrupted write left its temporary file behind", async () => {
+      const { host, put } = stage();
+      await put("/a/.motd.harmony-new", { type: "file", text: "half" });
+      expect(host.inspect("/a/motd")).toEqual({ type: "missing", missingParents: [], leftover: true });
+      expect(host.inspect("/a/mot")).toMatchObject({ leftover: false });
+    });
+
+    it("takes only a regular file for a leftover", async () => {
+      const { host, put } = stage();
+      await put("/.a.harmony-new", { type: "directory" });
+      await put("/.b.harmony-new", { type: "link", target: "/c" });
+      expect(host.inspect("/a")).toMatchObject({ leftover: false });
+      expect(host.inspect("/b")).toMatchObject({ leftover: false });
+    });
+
+    it("shortens the temporary name of a long name by its hash", async () => {
+      const { host, put } = stage();
+      const name = "n".repeat(243);
+      await put(`/.${sha256(text(name))}.harmony-new`, { type: "file", text: "half" });
+      await put(`/.${"n".repeat(242)}.harmony-new`, { type: "file", text: "half" });
+      expect(host.inspect(`/${name}`)).toMatchObject({ type: "missing", leftover: true });
+      expect(host.inspect(`/${"n".repeat(242)}`)).toMatchObject({ type: "missing", leftover: true });
+    });
+
+    it("tells size, permissions, owner and hash of a regular file", async () => {
+      const { host, put } = stage();
+      await put("/a/f", { type: "file", text: "hello\n", mode: "4750" });
+      expect(host.inspect("/a/f")).toEqual({
+        type: "file",
+        size: 6,
+        mode: "4750",
+        owner,
+        group,
+        uid: expect.any(Number),
+        gid: expect.any(Number),
+        sha256: "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03",
+      });
+      await put("/a/none", { type: "file", text: "" });
+      expect(host.inspect("/a/none")).toMatchObject({ size: 0, sha256: EMPTY });
+    });
+
+    ownersTest(`tells owners by name, and by number where the host knows no name${because}`, async () => {
+      const { host, put } = stage();
+      await put("/f", { type: "file", text: "", owner: "alice", group: "staff" });
+      expect(host.inspect("/f")).toMatchObject({ owner: "alice", uid: 1001, group: "staff", gid: 50 });
+      await put("/d", { type: "directory", owner: "54321", group: "54322" });
+      expect(host.inspect("/d")).toMatchObject({ owner: "54321", uid: 54_321, group: "54322", gid: 54_322 });
+    });
+
+    it("sees new content, a new type and a removal at the next look", async () => {
+      const { host, put, take } = stage();
+      await put("/f", { type: "file", text: "one" });
+      expect(host.inspect("/f")).toMatchObject({ sha256: sha256(text("one")) });
+      await put("/f", { type: "file", text: "two" });
+      expect(host.inspect("/f")).toMatchObject({ sha256: sha256(text("two")) });
+      await take("/f");
+      await put("/f", { type: "link", target: "/x" });
+      expect(host.inspect("/f")).toMatchObject({ type: "link" });
+      await take("/f");
+      await put("/f", { type: "directory" });
+      expect(host.inspect("/f")).toMatchObject({ type: "directory" });
+      await take("/f");
+      expect(host.inspect("/f")).toMatchObject({ type: "missing" });
+    });
+
+    it.each([65_535, 65_536, 65_537, 200_000])("hashes a file of %i bytes whole", async (size) => {
+      const { host, put } = stage();
+      const bytes = Uint8Array.from({ length: size }, (_, index) => index % 251);
+      await put("/f", { type: "file", bytes });
+      expect(host.inspect("/f")).toMatchObject({ size, sha256: sha256(bytes) });
+    });
+
+    it("reads no file larger than hashUpTo, which is 1 MiB by default", async () => {
+      const { host, put } = stage();
+      await put("/f", { type: "file", text: "12345" });
+      expect(host.inspect("/f", { hashUpTo: 5 })).toMatchObject({ size: 5, sha256: sha256(text("12345")) });
+      expect(host.inspect("/f", { hashUpTo: 4 })).toMatchObject({ size: 5, sha256: null });
+      expect(host.inspect("/f", { hashUpTo: 0 })).toMatchObject({ size: 5, sha256: null });
+      await put("/large", { type: "file", bytes: new Uint8Array(MiB) });
+      expect(host.inspect("/large")).toMatchObject({ size: MiB, sha256: sha256(new Uint8Array(MiB)) });
+      await put("/large", { type: "file", bytes: new Uint8Array(MiB + 1) });
+      expect(host.inspect("/large")).toMatchObject({ size: MiB + 1, sha256: null });
+      expect(host.inspect("/large", { hashUpTo: 2 * MiB })).toMatchObject({ sha256: sha256(new Uint8Array(MiB + 1)) });
+    });
+
+    it("tells a directory, and whether it is empty", async () => {
+      const { host, put } = stage();
+      await put("/d", { type: "directory", mode: "2750" });
+      expect(host.inspect("/d")).toMatchObject({ type: "directory", mode: "2750", owner, group, empty: true });
+      await put("/d/.x", { type: "link", target: "nowhere" });
+      expect(host.inspect("/d")).toMatchObject({ type: "directory", empty: false });
+      expect(host.inspect("/")).toMatchObject({ type: "directory", empty: false });
+    });
+
+    it("tells a link as it is written, and does not follow it", async () => {
+      const { host, put } = stage();
+      await put("/real/f", { type: "file", text: "" });
+      for (const target of ["/real/f", "real", "../../..", "/nowhere", " "]) {
+        await put("/l", { type: "link", target });
+        expect(host.inspect("/l")).toEqual({ type: "link", target });
+      }
+    });
+
+    specialTest(`tells a fifo as special, without waiting for its writer${noSpecial}`, async () => {
+      const { host, put } = stage();
+      await put("/p", { type: "special" });
+      expect(host.inspect("/p")).toEqual({ type: "special" });
+      expect(host.inspect("/p/x")).toEqual({ type: "unreachable", at: "/p", because: "not-a-directory" });
+    });
+
+    it("is stopped by the outermost ancestor that is no directory", async () => {
+      const { host, put } = stage();
+      await put("/real/sub/f", { type: "file", text: "" });
+      await put("/abs", { type: "link", target: "/real" });
+      await put("/real/rel", { type: "link", target: "sub" });
+      await put("/real/up", { type: "link", target: "../../../.." });
+      const link = (at: string) => ({ type: "unreachable", at, because: "link" });
+      expect(host.inspect("/abs/sub/f")).toEqual(link("/abs"));
+      expect(host.inspect("/abs/rel/f")).toEqual(link("/abs"));
+      expect(host.inspect("/real/rel/f")).toEqual(link("/real/rel"));
+      expect(host.inspect("/real/up/etc/passwd")).toEqual(link("/real/up"));
+      expect(host.inspect("/real/sub/f/x/y")).toEqual({
+        type: "unreachable",
+        at: "/real/sub/f",
+        because: "not-a-directory",
+      });
+    });
+
+    it.each(HARD_NAMES)("takes the name %j literally", async (name) => {
+      const { host, put, tree } = stage();
+      await put(`/${name}/${name}`, { type: "file", text: name });
+      expect(host.inspect(`/${name}/${name}`)).toMatchObject({ type: "file", sha256: sha256(text(name)) });
+      await host.writeFile(`/${name}/${name}`, text("new"), {});
+      expect(tree()).toMatchObject({ [`/${name}/${name}`]: { text: "new" } });
+      expect(Object.keys(tree())).toHaveLength(2);
+    });
+
+    it("reaches a path of the greatest length", async () => {
+      const { host, put } = stage();
+      const path = `/${"a".repeat(200)}`.repeat(20);
+      await put(path, { type: "file", text: "deep" });
+      expect(host.inspect(path)).toMatchObject({ sha256: sha256(text("deep")) });
+      await host.removeFile(path);
+      expect(host.inspect(path)).toMatchObject({ type: "missing", missingParents: [] });
+    });
+  });
+
+  describe.each(INVALID_PATHS.map((path) => [path.length > 40 ? `${path.slice(0, 40)}…` : path, path]))(
+    "the path %j",
+    (_, path) => {
+      const invalid = { code: "Invalid", blame: "author", retryable: false };
+      it("is refused by every method, and nothing is touched", async () => {
+        const { host, tree } = stage();
+        const before = tree();
+        expect(await refusal(path, () => host.inspect(path))).toMatchObject(invalid);
+        expect(await refusal(path, () => host.watch(path, () => undefined))).toMatchObject(invalid);
+        expect(await refusal(path, () => host.makeDirectory(path, {}))).toMatchObject(invalid);
+        expect(await refusal(path, () => host.writeFile(path, text(""), {}))).toMatchObject(invalid);
+        expect(await refusal(path, () => host.setAttributes(path, {}))).toMatchObject(invalid);
+        expect(await refusal(path, () => host.removeFile(path))).toMatchObject(invalid);
+        expect(await refusal(path, () => host.removeDirectory(path))).toMatchObject(invalid);
+        expect(tree()).toEqual(before);
+      });
+    },
+  );
+}

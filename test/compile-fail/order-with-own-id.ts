@@ -1,0 +1,13 @@
+// Nothing comes after itself, or restarts on itself.
+// expect 11:18 TS2322 Type '"web"' is not assignable to type '"motd"'.
+// expect 12:30 TS2322 Type '"web"' is not assignable to type '"motd"'.
+import { FileScore, manifest, PiTopology } from "harmony-edge";
+
+const scores = {
+  motd: new FileScore({ path: "/etc/motd", content: "hello\n" }),
+  web: new FileScore({ path: "/etc/web", content: "hello\n" }),
+};
+export default manifest(PiTopology, scores, {
+  after: { web: ["web"] },
+  restartOn: { web: ["motd", "web"] },
+});

@@ -1,0 +1,65 @@
+import {
+  DirectoryScore,
+  FileScore,
+  FileSystemHost,
+  K8sClient,
+  K8sDeploymentScore,
+  type Manifest,
+  manifest,
+  PiTopology,
+  topology,
+} from "harmony-edge";
+
+/** What authors write and both compilers must accept. */
+
+export const one = manifest(PiTopology, { motd: new FileScore({ path: "/etc/motd", content: "hello\n" }) });
+
+export const empty = manifest(PiTopology, {});
+
+export const ordered = manifest(
+  PiTopology,
+  {
+    www: new DirectoryScore({ path: "/srv/www", mode: "0750", owner: "www-data" }),
+    "index.html": new FileScore({ path: "/srv/www/index.html", content: { base64: "PGgxPkhpPC9oMT4=" } }),
+    web: new FileScore({ path: "/etc/web.conf", content: "root /srv/www\n", parents: true }),
+  },
+  { after: { "index.html": ["www"], web: ["www", "index.html"] }, restartOn: { web: ["index.html"] } },
+);
+
+/** More than what is required is no hindrance, and a Score of each sort may stand beside the others. */
+const Cluster = topology("Cluster", [K8sClient, FileSystemHost]);
+export const mixed = manifest(Cluster, {
+  shop: new K8sDeploymentScore({ name: "shop", image: "shop:1" }),
+  motd: new FileScore({ path: "/etc/motd", content: "hello\n" }),
+});
+
+/** Parts that are put together from functions and spreads. */
+const website = (name: string) => ({
+  www: new DirectoryScore({ path: `/srv/${name}` }),
+  index: new FileScore({ path: `/srv/${name}/index.html`, content: `<h1>${name}</h1>\n` }),
+});
+const banner = { motd: new FileScore({ path: "/etc/motd", content: "hello\n" }) } satisfies Record<string, FileScore>;
+export const composed = manifest(
+  PiTopology,
+  { ...website("shop"), ...banner },
+  { after: { index: ["www"], motd: ["index"] } },
+);
+
+/** A manifest made in a function, for any number of things. */
+export function many(paths: readonly string[]): Manifest {
+  const files: Record<string, FileScore> = {};
+  for (const [at, path] of paths.entries()) files[`file-${at}`] = new FileScore({ path, content: "" });
+  return manifest(PiTopology, { ...files, ...banner });
+}
+
+/** Either of two Scores that both fit. */
+export const either = (asFile: boolean): Manifest =>
+  manifest(PiTopology, {
+    thing: asFile ? new FileScore({ path: "/srv/x", content: "" }) : new DirectoryScore({ path: "/srv/x" }),
+  });
+
+/** Either of two places that both offer what is required. */
+export const somewhere = (onCluster: boolean): Manifest => manifest(onCluster ? Cluster : PiTopology, banner);
+
+/** A spec says what was left out. */
+export const mode: string = one.scores["motd"] instanceof FileScore ? one.scores["motd"].spec.mode : "";

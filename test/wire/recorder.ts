@@ -1,0 +1,30 @@
+/** Remembers what it is told, and lets a test wait for it; the timeout of the test is the deadline. */
+export interface Recorder<T> {
+  readonly all: readonly T[];
+  readonly tell: (value: T) => void;
+  /** The first value, told already or yet to come, that fits. */
+  until(fits: (value: T) => boolean): Promise<T>;
+}
+
+export function recorder<T>(): Recorder<T> {
+  const all: T[] = [];
+  const waiting = new Set<() => void>();
+  return {
+    all,
+    tell: (value) => {
+      all.push(value);
+      for (const look of waiting) look();
+    },
+    until: async (fits) =>
+      new Promise((resolve) => {
+        const look = (): void => {
+          const index = all.findIndex(fits);
+          if (index === -1) return;
+          waiting.delete(look);
+          resolve(all[index]!);
+        };
+        waiting.add(look);
+        look();
+      }),
+  };
+}
