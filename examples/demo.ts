@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "nats";
 import { startNatsServer } from "../src/cli/nats-server.ts";
@@ -38,7 +38,8 @@ const run = (command: string, args: readonly string[], env: NodeJS.ProcessEnv = 
 
 /** Runs the command line as a person would, and shows what it says. */
 async function harmony(...args: readonly string[]): Promise<Ran> {
-  say(bold(`$ harmony ${args.join(" ")}`));
+  const words = args.map((word) => (word.startsWith("/") && !word.startsWith(folder) ? relative(process.cwd(), word) : word));
+  say(bold(`$ harmony ${words.join(" ")}`));
   const ran = await run(process.execPath, [HARMONY, ...args], { HARMONY_SERVER: server.url });
   if (`${ran.out}${ran.err}`.trim() !== "") say(indented(`${ran.out}${ran.err}`));
   return ran;
@@ -167,7 +168,7 @@ async function tell(): Promise<void> {
 
 /** The kiosk without its motd, and its import of the package as it stands. */
 function withoutMotd(text: string): string {
-  const without = text.replace(/^ {2}(?:"motd"|motd): new FileScore\(\{[^]*?^ {2}\}\),\n/m, "").replace(/^ {2}(?:"motd"|motd): new FileScore\(.*\),\n/m, "");
+  const without = text.replace(/^( +)motd: new FileScore\(\{\n[^]*?^\1\}\),\n/m, "");
   assert.notEqual(without, text, "examples/kiosk.ts has a Score motd");
   return without;
 }

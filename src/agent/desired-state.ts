@@ -37,7 +37,12 @@ export async function payloadOf(bytes: Uint8Array, store: Store): Promise<Payloa
     case "TooLarge":
       return refused("TooLarge", `the payload is ${asset.bytes} bytes, at most ${asset.limit}`);
     case "Value":
-      return { _tag: "Text", payload: new TextDecoder("utf-8").decode(asset.value), signatures: opened.signatures };
+      try {
+        const payload = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(asset.value);
+        return { _tag: "Text", payload, signatures: opened.signatures };
+      } catch {
+        return refused("Malformed", `the payload ${opened.sha256} is not UTF-8`);
+      }
   }
 }
 
@@ -133,8 +138,11 @@ export class DesiredState {
     const read = await payloadOf(found.value, store);
     if (this.#stopped) return POLL_MS;
     if (read._tag === "Unreachable") return this.#retry("the payload could not be read");
-    if (read._tag === "Refused") onReading(read, found.revision);
-    else this.#decode(read.payload, read.signatures, found.revision);
+    if (read._tag === "Refused") {
+      onReading(read, found.revision);
+      // An asset can come later than what names it, or come again.
+      if (read.refusal.reason === "MissingPayload") return this.#retry(read.refusal.message);
+    } else this.#decode(read.payload, read.signatures, found.revision);
     return this.#done(found.revision);
   }
 

@@ -84,6 +84,8 @@ export class Reporter {
       .catch((bug: unknown) => this.#parts.log("a bug of the reporter", { bug: String(bug) }))
       .finally(() => {
         this.#running = false;
+        // Something may have been told between the last look and now.
+        if (this.#dirty) this.#run();
       });
   }
 
@@ -111,21 +113,26 @@ export class Reporter {
         log("the status is too large for the server and is cut", { bytes: written.bytes, limit: written.limit });
         continue;
       }
-      if (written._tag !== "Written") return this.#readBack();
-      this.#revision = written.revision;
-      this.#stored = text;
-      return "stored";
+      if (written._tag === "Written") {
+        this.#revision = written.revision;
+        this.#stored = text;
+        return "stored";
+      }
+      const told = await this.#readBack(bytes);
+      if (told === "stored") this.#stored = text;
+      return told;
     }
     log("the status cannot be cut small enough for the server", {});
     return "stored";
   }
 
   /** The key moved on, or an answer was lost: what the key holds tells on top of what to write again. */
-  async #readBack(): Promise<"again" | "later"> {
+  async #readBack(bytes: Uint8Array): Promise<"stored" | "again" | "later"> {
     const { store, agentId, status, onFenced } = this.#parts;
     const found = await store.get("actual-state", agentId);
     if (found._tag === "Unreachable") return "later";
     this.#revision = found._tag === "Absent" ? 0 : found.revision;
+    if (found._tag === "Value" && Buffer.compare(found.value, bytes) === 0) return "stored";
     const read = found._tag === "Value" ? readDocument(AgentStatus, found.value) : null;
     if (read?._tag === "Read" && read.document.epoch > status().epoch) {
       this.#stopped = true;

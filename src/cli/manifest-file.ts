@@ -2,6 +2,7 @@ import { format, objections, type Target } from "../check/index.ts";
 import type { Manifest } from "../topology/manifest.ts";
 import { VERSION } from "../wire/version.ts";
 import { type Loaded, loadManifest } from "./load-manifest.ts";
+import { visible } from "./paint.ts";
 import { displayPath, problemLine } from "./problem.ts";
 import type { Session } from "./session.ts";
 
@@ -21,6 +22,6 @@ export function fitsOrTell({ io, say }: Session, file: string, manifest: Manifes
   const findings = objections(manifest, targets).map((objection) => ({ ...objection, file: shown }));
   if (findings.length === 0) return true;
   const scores = Object.entries(manifest.scores).map(([id, { kind }]) => ({ id, kind }));
-  say(format({ files: [{ file: shown, scores, targets: [] }], findings }, "text", VERSION).trimEnd());
+  say(visible(format({ files: [{ file: shown, scores, targets: [] }], findings }, "text", VERSION).trimEnd()));
   return false;
 }

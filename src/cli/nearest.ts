@@ -4,7 +4,7 @@ export function nearest(text: string, names: readonly string[]): string | null {
     .map((name) => ({ name, edits: distance(text.toLowerCase(), name.toLowerCase()) }))
     .toSorted((a, b) => a.edits - b.edits);
   const [best] = ranked;
-  return best !== undefined && best.edits <= Math.max(1, Math.floor(text.length / 3)) ? best.name : null;
+  return best !== undefined && best.edits <= 3 && best.edits <= text.length / 2 ? best.name : null;
 }
 
 /** How many letters must be put in, taken out or changed (Levenshtein). */

@@ -20,11 +20,12 @@ export const paintState = (state: ScoreState, { green, yellow, red }: Paint): ((
 };
 
 /**
- * What comes from a device or a file may hold anything, and a terminal obeys what it is sent. Control characters are
- * shown, not sent; a tab or line feed becomes a space.
+ * What comes from a device or a file may hold anything, and a terminal obeys what it is sent: control characters are
+ * shown as a mark. Line feeds and tabs stay.
  */
-export const printable = (text: string): string =>
-  text
-    .replaceAll(/[\t\r\n]+/g, " ")
-    // oxlint-disable-next-line no-control-regex
-    .replaceAll(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
+export const visible = (text: string): string =>
+  // oxlint-disable-next-line no-control-regex
+  text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
+
+/** The same on one line. */
+export const printable = (text: string): string => visible(text.replaceAll(/[\t\r\n]+/g, " "));

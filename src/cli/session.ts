@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { Io } from "./io.ts";
-import { type Paint, paint } from "./paint.ts";
+import { type Paint, paint, visible } from "./paint.ts";
 
 /** The flags that every command takes, before or after its name. */
 const Flags = z.object({
@@ -47,8 +47,8 @@ export function openSession(io: Io, given: unknown): Session {
     paintErr,
     say,
     complain(sentence, next) {
-      say(`${paintErr.red("error:")} ${sentence}`);
-      if (next !== undefined) say(`  ${next}`);
+      say(`${paintErr.red("error:")} ${visible(sentence)}`);
+      if (next !== undefined) say(`  ${visible(next)}`);
     },
   };
 }

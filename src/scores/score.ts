@@ -147,6 +147,8 @@ export function Score<
     static readonly requires = shape.requires;
     static readonly schema = { spec: shape.spec, observed: shape.observed, step: shape.step };
     readonly spec: Spec;
+    /** Made once, since the spec never changes and each look at the device asks for it. */
+    #bound: Bound<N, Seen, Step> | undefined;
 
     constructor(input: unknown) {
       const parsed = z.safeParse(shape.spec, input);
@@ -177,6 +179,10 @@ export function Score<
     }
 
     bind(): Bound<N, Seen, Step> {
+      return (this.#bound ??= this.#bind());
+    }
+
+    #bind(): Bound<N, Seen, Step> {
       const { spec } = this;
       return {
         identity: how.identity(spec),

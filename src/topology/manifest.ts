@@ -5,10 +5,12 @@ import type { Topology } from "./topology.ts";
 /** Order between the Scores of a manifest, by id. */
 export interface Order<Id extends string = string> {
   /** A Score is interpreted only when those it comes after are Ready. */
-  readonly after?: { readonly [Of in Id]?: readonly Exclude<Id, Of>[] };
+  readonly after?: { readonly [Of in Id]?: readonly Other<Id, Of>[] };
   /** A Score is told to restart when one of these has changed something. Implies nothing about order. */
-  readonly restartOn?: { readonly [Of in Id]?: readonly Exclude<Id, Of>[] };
+  readonly restartOn?: { readonly [Of in Id]?: readonly Other<Id, Of>[] };
 }
+/** Any id but the one itself. Where the ids are not known before run time, `manifest()` alone can tell. */
+type Other<Id extends string, Of extends string> = string extends Id ? string : Exclude<Id, Of>;
 
 /** What one agent should be: Scores by id, with order between them. Made by `manifest()`. */
 export interface Manifest {

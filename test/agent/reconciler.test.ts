@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import { KINDS } from "../../src/scores/index.ts";
 import { settle } from "../../src/testing/fake-clock.ts";
 import { directory, file, probe, unknownKind } from "./support/manifests.ts";
-import { TEST_KINDS } from "./support/probe.ts";
+import type { ScoreError } from "../../src/wire/status.ts";
+import { type FakeProbe, TEST_KINDS } from "./support/probe.ts";
 import { ReconcilerRig } from "./support/reconciler-rig.ts";
 
 describe("order", () => {
@@ -88,15 +89,16 @@ describe("failure", () => {
     expect(rig.clock.nextInMs).toBe(1000);
   });
 
-  test.each([
-    ["lies", "DidNotConverge", (rig: ReconcilerRig) => rig.probe.lies("a/0")],
-    ["throws", "Bug", (rig: ReconcilerRig) => rig.probe.throws("a/0")],
-    ["fails", "PortFailed", (rig: ReconcilerRig) => rig.probe.fails("a/0")],
-    ["hangs", "TimedOut", (rig: ReconcilerRig) => void rig.probe.hangs("a/0")],
-    ["does not answer a look", "TimedOut", (rig: ReconcilerRig) => rig.probe.blinds("a/0")],
-  ] as const)("of a port that %s is told as %s, and the others go on", async (_, reason, trouble) => {
+  const troubles: readonly (readonly [string, ScoreError["reason"], (probe: FakeProbe) => void])[] = [
+    ["lies", "DidNotConverge", (port) => port.lies("a/0")],
+    ["throws", "Bug", (port) => port.throws("a/0")],
+    ["fails", "PortFailed", (port) => port.fails("a/0")],
+    ["hangs", "TimedOut", (port) => void port.hangs("a/0")],
+    ["does not answer a look", "TimedOut", (port) => port.blinds("a/0")],
+  ];
+  test.each(troubles)("of a port that %s is told as %s, and the others go on", async (_, reason, trouble) => {
     const rig = await ReconcilerRig.open();
-    trouble(rig);
+    trouble(rig.probe);
     await rig.accept({ generation: 1, scores: { a: probe("a"), b: probe("b") } });
     await rig.clock.advance(reason === "TimedOut" ? 30_000 : 0);
     expect(rig.states).toEqual({ a: "Failed", b: "Ready" });

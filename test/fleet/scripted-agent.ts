@@ -3,7 +3,7 @@ import { decodePayload, openEnvelope } from "../../src/wire/decode.ts";
 import type { DecodedManifest } from "../../src/wire/decode.ts";
 import { AgentId } from "../../src/wire/keys.ts";
 import type { TrustedKeys } from "../../src/wire/signature.ts";
-import type { MemoryStore } from "../../src/wire/memory-store.ts";
+import type { Store } from "../../src/wire/store.ts";
 import { type AgentStatus, type CapabilitiesDocument, type Heartbeat, type ScoreStatus, writeDocument } from "../../src/wire/status.ts";
 
 export const PI = AgentId.parse("pi-7");
@@ -85,7 +85,7 @@ export interface Script {
  * An agent without a device: it goes through the real gate and tells what the script says. It answers each write to its
  * key with one status after the other.
  */
-export function scriptedAgent(store: MemoryStore, script: Script = {}): { readonly stop: () => void; readonly accepted: DecodedManifest[] } {
+export function scriptedAgent(store: Store, script: Script = {}): { readonly stop: () => void; readonly accepted: DecodedManifest[] } {
   const accepted: DecodedManifest[] = [];
   let inForce = script.inForce === undefined ? null : { generation: script.inForce, payload: "an earlier one" };
   const tell = (status: Partial<AgentStatus>) => store.put("actual-state", PI, writeDocument(agentStatus(status)));

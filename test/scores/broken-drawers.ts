@@ -250,7 +250,7 @@ export const MUTANTS: readonly Mutant[] = [
     what: "removes a foreign thing",
     kind: () => drawerKind({ retire: (spec, seen) => sound.retire(spec, seen, new Set([spec.name])) }),
     check: "takes nothing away that it never made",
-    says: /takes nothing away/,
+    says: /leaves exactly what is not its own/,
   },
   {
     what: "decides by what it remembers",

@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-import type { MaybePromise } from "../../src/scores/context.ts";
 import { interpret, retire } from "../../src/scores/interpret.ts";
 import type { Failure, Outcome } from "../../src/scores/outcome.ts";
 import { FakeClock, settle } from "../../src/testing/index.ts";

@@ -196,6 +196,6 @@ describe("a preview", () => {
   });
 });
 
-test("where no adapter provides a port that the kind requires, it is named", () => {
-  expect(() => interpret(score, around({}))).toThrow("no adapter provides Cabinet");
+test("where no adapter provides a port that the kind requires, it is named", async () => {
+  await expect(interpret(score, around({}))).rejects.toThrow("no adapter provides Cabinet");
 });

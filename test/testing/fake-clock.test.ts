@@ -19,8 +19,9 @@ describe("a fake clock", () => {
         async (delays, advances) => {
           const clock = new FakeClock();
           const ran: { nth: number; at: number }[] = [];
-          for (const [nth, ms] of delays.entries())
+          for (const [nth, ms] of delays.entries()) {
             clock.after(ms, () => void ran.push({ nth, at: clock.monotonicMs() }));
+          }
           for (const ms of advances) await clock.advance(ms);
           const end = advances.reduce((sum, ms) => sum + ms, 0);
           const due = delays.map((at, nth) => ({ nth, at })).filter(({ at }) => advances.length > 0 && at <= end);

@@ -2,7 +2,11 @@ import type { CheckedFile, Finding, Report } from "../finding.ts";
 
 /** One test suite a file, one test case a Score, and one more for what is about the file itself. */
 export function formatJunit({ files, findings }: Report): string {
-  const suites = files.map((file) => suite(file, findings.filter((finding) => finding.file === file.file)));
+  const known = new Set(files.map(({ file }) => file));
+  // What a checked file imports can be wrong too.
+  const imported = new Set(findings.map(({ file }) => file).filter((file) => !known.has(file)));
+  const all = [...files, ...Array.from(imported, (file): CheckedFile => ({ file, scores: [], targets: [] }))];
+  const suites = all.map((file) => suite(file, findings.filter((finding) => finding.file === file.file)));
   const total = { tests: sum(suites, "tests"), failures: sum(suites, "failures") };
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',

@@ -8,6 +8,7 @@ import { VERSION } from "../../wire/version.ts";
 import { type AddCommand, examples, several } from "../command.ts";
 import { EXIT } from "../exit-code.ts";
 import { loadManifest } from "../load-manifest.ts";
+import { visible } from "../paint.ts";
 import { displayPath, type Problem } from "../problem.ts";
 import type { Session } from "../session.ts";
 import { topologies } from "../topologies.ts";
@@ -55,7 +56,7 @@ export const addCheck: AddCommand = (program, run) => {
         const report = { files: checked, findings };
         const as = wanted ?? (session.json ? "json" : "text");
         const text = format(report, as, VERSION);
-        if (as === "text") session.io.err(text);
+        if (as === "text") session.io.err(visible(text));
         else session.io.out(text);
         for (const { rule, file, sentence } of as === "text" ? [] : findings) {
           if (rule === "NotTypeChecked") session.say(`warning: ${file}: ${sentence}`);

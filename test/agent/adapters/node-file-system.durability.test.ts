@@ -4,23 +4,27 @@ import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { realStage, type RealStage } from "../../capabilities/file-system-host/real-stage.ts";
 import { refusal, text } from "../../capabilities/file-system-host/stage.ts";
 
-/** The calls that reach the disk, in order, and what happens right before one of them. */
-const journal = vi.hoisted(() => ({ calls: [] as string[], before: new Map<string, () => void>() }));
-
-const place = (at: unknown) => path.basename(String(at));
-const noted = <Call extends unknown[], Result>(name: string, real: (...call: Call) => Result, show = place) => (...call: Call): Result => {
-  const line = `${name} ${show(call[0])}`;
-  journal.calls.push(line);
-  journal.before.get(line)?.();
-  return real(...call);
-};
+/** The calls that reach the disk, in order, and what happens right before one of them. Hoisted, as the mocks are. */
+const { calls, before, noted, place } = vi.hoisted(() => {
+  const journal = { calls: [] as string[], before: new Map<string, () => void>() };
+  const lastPart = (at: unknown) => String(at).split("/").at(-1) ?? "";
+  const note =
+    <Call extends unknown[], Result>(name: string, real: (...call: Call) => Result, show = lastPart) =>
+    (...call: Call): Result => {
+      const line = `${name} ${show(call[0])}`;
+      journal.calls.push(line);
+      journal.before.get(line)?.();
+      return real(...call);
+    };
+  return { ...journal, noted: note, place: lastPart };
+});
 
 vi.mock("node:fs/promises", async (original) => {
   const real = await original<typeof import("node:fs/promises")>();
   const open: typeof real.open = async (...call) => {
     const handle = await real.open(...call);
     const name = place(call[0]);
-    journal.calls.push(`open ${name}`);
+    calls.push(`open ${name}`);
     handle.sync = noted("sync", handle.sync.bind(handle), () => name);
     handle.chmod = noted("chmod", handle.chmod.bind(handle), () => name);
     handle.chown = noted("chown", handle.chown.bind(handle), () => name);
@@ -32,26 +36,26 @@ vi.mock("node:fs/promises", async (original) => {
 });
 
 vi.mock("node:fs", async (original) => {
-  const real = await original<typeof import("node:fs")>();
+  const { default: real } = await original<{ default: typeof import("node:fs") }>();
   const fsync = noted("sync", real.fsync, (fd) => place(real.readlinkSync(`/proc/self/fd/${String(fd)}`)));
-  return { ...real, default: { ...real.default, fsync } };
+  return { default: { ...real, fsync } };
 });
 
 let stage: RealStage;
 beforeEach(() => {
   stage = realStage();
   fs.mkdirSync(path.join(stage.root, "d"));
-  journal.calls.length = 0;
+  calls.length = 0;
 });
 afterEach(() => {
-  journal.before.clear();
+  before.clear();
   stage.close();
 });
 
 it("a file is whole on the disk before it gets its name, and the name is before the call succeeds", async () => {
   await stage.host.writeFile("/d/f", text("x"), {});
   const temporary = ".f.harmony-new";
-  expect(journal.calls).toEqual([
+  expect(calls).toEqual([
     `unlink ${temporary}`,
     `open ${temporary}`,
     `chmod ${temporary}`,
@@ -63,7 +67,7 @@ it("a file is whole on the disk before it gets its name, and the name is before 
 
 it("a directory and its name are on the disk before the call succeeds", async () => {
   await stage.host.makeDirectory("/d/e", {});
-  expect(journal.calls).toEqual(["mkdir e", "open e", "chmod e", "sync e", "sync d"]);
+  expect(calls).toEqual(["mkdir e", "open e", "chmod e", "sync e", "sync d"]);
 });
 
 it("a removal is on the disk before the call succeeds", async () => {
@@ -71,18 +75,18 @@ it("a removal is on the disk before the call succeeds", async () => {
   fs.mkdirSync(path.join(stage.root, "d/e"));
   await stage.host.removeFile("/d/f");
   await stage.host.removeDirectory("/d/e");
-  expect(journal.calls).toEqual(["unlink f", "unlink .f.harmony-new", "sync d", "rmdir e", "sync d"]);
+  expect(calls).toEqual(["unlink f", "unlink .f.harmony-new", "sync d", "rmdir e", "sync d"]);
 });
 
 it("nothing is written to the disk when there is nothing to remove", async () => {
   await stage.host.removeFile("/d/f");
   await stage.host.removeDirectory("/d/e");
-  expect(journal.calls.filter((call) => call.startsWith("sync"))).toEqual([]);
+  expect(calls.filter((call) => call.startsWith("sync"))).toEqual([]);
 });
 
 it.each(["a directory", "a link"])("%s that comes while the file is written is refused, and stays", async (what) => {
   const at = path.join(stage.root, "d/f");
-  journal.before.set("sync .f.harmony-new", () => {
+  before.set("sync .f.harmony-new", () => {
     if (what === "a link") fs.symlinkSync("elsewhere", at);
     else fs.mkdirSync(at);
   });
@@ -93,7 +97,7 @@ it.each(["a directory", "a link"])("%s that comes while the file is written is r
 
 it("another process that writes the same file at the same time never gets its half under the name", async () => {
   const temporary = path.join(stage.root, "d/.f.harmony-new");
-  journal.before.set("sync .f.harmony-new", () => {
+  before.set("sync .f.harmony-new", () => {
     fs.unlinkSync(temporary);
     fs.writeFileSync(temporary, "half");
   });
@@ -104,7 +108,7 @@ it("another process that writes the same file at the same time never gets its ha
 
 it.each(["chmod", "sync", "rename"])("a failure of %s leaves the old file, and nothing else", async (call) => {
   fs.writeFileSync(path.join(stage.root, "d/f"), "old");
-  journal.before.set(`${call} .f.harmony-new`, () => {
+  before.set(`${call} .f.harmony-new`, () => {
     throw Object.assign(new Error("EIO: i/o error"), { code: "EIO", errno: -5 });
   });
   const problem = await refusal("/d/f", () => stage.host.writeFile("/d/f", text("new"), {}));
@@ -114,7 +118,7 @@ it.each(["chmod", "sync", "rename"])("a failure of %s leaves the old file, and n
 });
 
 it("a failure to give a directory its permissions leaves none", async () => {
-  journal.before.set("chmod e", () => {
+  before.set("chmod e", () => {
     throw Object.assign(new Error("EPERM"), { code: "EPERM", errno: -1 });
   });
   expect(await refusal("/d/e", () => stage.host.makeDirectory("/d/e", {}))).toMatchObject({ code: "NotPermitted" });
@@ -123,7 +127,7 @@ it("a failure to give a directory its permissions leaves none", async () => {
 
 it("what is no error of the system comes out as it is, since it is a bug", async () => {
   const bug = new TypeError("a bug");
-  journal.before.set("mkdir e", () => {
+  before.set("mkdir e", () => {
     throw bug;
   });
   await expect(stage.host.makeDirectory("/d/e", {})).rejects.toBe(bug);

@@ -113,6 +113,18 @@ describe("a file that changes while it is read", () => {
     expect(stage.host.inspect("/f")).toMatchObject({ size: 3, sha256: sha256("new") });
   });
 
+  it("is not hashed half old and half new when that shows in its size", async () => {
+    await stage.put("/f", { type: "file", text: "a".repeat(100_000) });
+    const fresh = "b".repeat(100_001);
+    const read = fs.readSync.bind(fs);
+    vi.spyOn(fs, "readSync").mockImplementationOnce((...call: Parameters<typeof read>) => {
+      const got = read(...call);
+      fs.writeFileSync(onDisk("/f"), fresh);
+      return got;
+    });
+    expect(stage.host.inspect("/f")).toMatchObject({ size: fresh.length, sha256: sha256(fresh) });
+  });
+
   it("is told with the size of what was hashed, when it goes on changing", async () => {
     await stage.put("/f", { type: "file", text: "" });
     let content = "";

@@ -104,6 +104,17 @@ describe("nothing outside the root is reached", () => {
     expect(fs.statSync(path.join(stage.outside, "f")).mode & 0o777).toBe(0o600);
   });
 
+  it("by a directory that was looked at right before it was replaced by a link", async () => {
+    await stage.put("/d/f", { type: "file", text: "inside" });
+    expect(stage.host.inspect("/d/f")).toMatchObject({ type: "file" });
+    fs.renameSync(path.join(stage.root, "d"), path.join(stage.root, "moved"));
+    fs.symlinkSync(stage.outside, path.join(stage.root, "d"));
+    const write = () => stage.host.writeFile("/d/new", text("inside"), {});
+    expect(await refusal("/d/new", write)).toMatchObject({ code: "Obstructed" });
+    expect(fs.readdirSync(path.join(stage.root, "moved"))).toEqual(["f"]);
+    expect(outsideOf(stage)).toEqual(before);
+  });
+
   it("by a root that is moved away and replaced by a link", async () => {
     fs.renameSync(stage.root, `${stage.root}.moved`);
     fs.symlinkSync(stage.outside, stage.root);

@@ -60,6 +60,22 @@ describe("a watch that cannot be set", () => {
     expect(problems).toHaveLength(1);
   });
 
+  it("is not told again when a change in its directory makes no difference", async () => {
+    await stage.put("/a/f", { type: "file", text: "" });
+    const real = fs.watch.bind(fs);
+    const spy = vi.spyOn(fs, "watch");
+    spy.mockImplementationOnce((at) => real(at));
+    spy.mockImplementation(() => {
+      throw errno("ENOSPC");
+    });
+    let count = 0;
+    stage.host.watch("/a/f", () => void count++);
+    fs.chmodSync(path.join(stage.root, "a"), 0o711);
+    await eventually(() => expect(count).toBeGreaterThan(0));
+    expect(spy.mock.calls.length).toBeGreaterThan(2);
+    expect(problems).toHaveLength(1);
+  });
+
   it("is told when it breaks down later", async () => {
     await stage.put("/a/f", { type: "file", text: "" });
     const spy = vi.spyOn(fs, "watch");
@@ -90,9 +106,35 @@ describe("watches", () => {
     expect(inotifyWatches()).toBe(before + 3);
     stops[0]?.();
     expect(inotifyWatches()).toBe(before);
-    stage.host.watch("/a/b/f", () => undefined);
+    let count = 0;
+    stage.host.watch("/a/b/f", () => void count++);
+    fs.renameSync(path.join(stage.root, "a"), path.join(stage.root, "moved"));
+    await stage.put("/a/b/f", { type: "file", text: "" });
+    await drain(stage);
+    expect(count).toBeGreaterThan(0);
+    expect(inotifyWatches()).toBe(before + 3);
     stage.host.close();
     expect(inotifyWatches()).toBe(before);
+  });
+});
+
+describe("a watch", () => {
+  it("is set on the directory that is there, not on the one that was looked at right before", async () => {
+    await stage.put("/a/b/f", { type: "file", text: "old" });
+    expect(stage.host.inspect("/a/b/f")).toMatchObject({ type: "file" });
+    fs.renameSync(path.join(stage.root, "a/b"), path.join(stage.root, "a/moved"));
+    fs.mkdirSync(path.join(stage.root, "a/b"));
+    let count = 0;
+    stage.host.watch("/a/b/f", () => void count++);
+    await stage.put("/a/b/f", { type: "file", text: "new" });
+    await eventually(() => expect(count).toBeGreaterThan(0));
+  });
+
+  it("tells of new permissions of the root itself", async () => {
+    let count = 0;
+    stage.host.watch("/", () => void count++);
+    fs.chmodSync(stage.root, 0o711);
+    await eventually(() => expect(count).toBeGreaterThan(0));
   });
 });
 

@@ -11,6 +11,7 @@ type Act = (stage: Stage) => Promise<void>;
 const cases: readonly [string, string, Act, Act][] = [
   ["a file that comes", "/d/f", ({ put }) => put("/d", directory), ({ put }) => put("/d/f", file("new"))],
   ["a file in the root", "/f", async () => undefined, ({ put }) => put("/f", file("new"))],
+  ["something in the root, to who watches the root", "/", async () => undefined, ({ put }) => put("/f", file("new"))],
   ["new content", "/d/f", ({ put }) => put("/d/f", file("old")), ({ put }) => put("/d/f", file("new"))],
   ["an atomic write", "/d/f", ({ put }) => put("/d/f", file("old")), ({ host }) => host.writeFile("/d/f", text("x"), {})],
   ["new permissions", "/d/f", ({ put }) => put("/d/f", file("")), ({ host }) => host.setAttributes("/d/f", { mode: "0600" })],
@@ -107,6 +108,26 @@ export function watchContract(stage: () => Stage): void {
       const again = listen("/d/f");
       second.stop();
       await again.news(() => put("/d/f", file("4")));
+    });
+
+    it("does not tell a watcher that another one has just stopped", async () => {
+      const { host, put } = stage();
+      await put("/d/f", file(""));
+      let stopped = false;
+      let late = 0;
+      const stops: (() => void)[] = [];
+      for (const path of ["/d/f", "/d", "/"]) {
+        host.watch(path, () => {
+          stopped = true;
+          for (const stop of stops) stop();
+        });
+      }
+      for (const path of ["/d/f", "/d", "/"]) stops.push(host.watch(path, () => void late++));
+      await put("/d", { type: "directory", mode: "0700" });
+      await put("/d/f", file("new"));
+      await eventually(() => expect(stopped).toBe(true));
+      await drain(stage());
+      expect(late).toBe(0);
     });
 
     it("counts one function given twice as two watchers", async () => {

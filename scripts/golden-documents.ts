@@ -1,0 +1,113 @@
+import { AgentId } from "../src/wire/keys.ts";
+import type { AgentStatus, CapabilitiesDocument, Heartbeat, PlanReply, ScoreStatus } from "../src/wire/status.ts";
+
+/** Documents as agents of the first wire format write them: each state, and each sort of value, at least once. */
+
+const agentId = AgentId.parse("pi-7");
+const since = "2026-11-23T08:00:00.000Z";
+
+const ready: ScoreStatus = {
+  kind: "File",
+  version: 1,
+  digest: "sha256:0f343b0931126a20f133d67c2b018a3b5a2e2b7c4f7e4b8f6b5f5c9f6a3d2e1c",
+  generation: 7,
+  state: "Ready",
+  outcome: "NOOP",
+  change: "intentional",
+  since,
+  details: { state: "present", path: "/etc/motd", size: 6, sha256: null, mode: "0644", owner: "root", group: "root", uid: 0, gid: 0 },
+  error: null,
+  attempts: 0,
+  retryAfter: null,
+  blockedOn: [],
+};
+
+const status: AgentStatus = {
+  agentId,
+  generation: 7,
+  observedGeneration: 6,
+  observedRevision: 42,
+  epoch: 3,
+  conditions: [
+    { type: "Ready", status: "False", reason: "ScoresFailed", message: "1 of 4 Scores failed", since },
+    { type: "Reconciling", status: "True", reason: "Working", message: "", since },
+    { type: "Degraded", status: "True", reason: "ScoresFailed", message: "web failed", since },
+    { type: "Accepted", status: "False", reason: "StaleGeneration", message: "generation 5 is older than 7", since },
+  ],
+  scores: {
+    motd: ready,
+    web: {
+      ...ready,
+      state: "Failed",
+      outcome: "FAILURE",
+      change: "corrective",
+      error: {
+        reason: "PortFailed",
+        message: "no space is left for /srv/web",
+        during: "apply",
+        step: { do: "write", path: "/srv/web", size: 3, sha256: "ab", replaces: null },
+        blame: "device",
+        next: "Make room.",
+        retryable: true,
+      },
+      attempts: 3,
+      retryAfter: "2026-11-23T08:00:08.500Z",
+    },
+    later: { ...ready, state: "Blocked", outcome: null, change: null, details: null, blockedOn: ["web"] },
+    shop: {
+      ...ready,
+      kind: "K8sDeployment",
+      digest: "",
+      state: "Refused",
+      outcome: null,
+      change: null,
+      details: null,
+      error: {
+        reason: "MissingCapability",
+        message: "K8sDeploymentScore requires K8sClient, which PiTopology lacks",
+        during: "decode",
+        step: null,
+        blame: "author",
+        next: "Take it out.",
+        retryable: false,
+      },
+    },
+  },
+  agent: { version: "0.1.0", bootId: "6f1d2c3b-0000-4000-8000-000000000000", topology: "PiTopology" },
+};
+
+const heartbeat: Heartbeat = {
+  agentId,
+  bootId: "6f1d2c3b-0000-4000-8000-000000000000",
+  epoch: 3,
+  sequence: 12_345,
+  uptimeMs: 123_450_000,
+  agentVersion: "0.1.0",
+  observedGeneration: 7,
+  at: since,
+};
+
+const capabilities: CapabilitiesDocument = {
+  agentId,
+  topology: "PiTopology",
+  capabilities: { FileSystemHost: { root: "/", writable: true, freeBytes: 1_000_000, quirks: [null, "noatime"] } },
+  kinds: { File: [1], Directory: [1], K8sDeployment: [1] },
+  agentVersion: "0.1.0",
+};
+
+const plan: PlanReply = {
+  _tag: "Plan",
+  agentId,
+  generation: 7,
+  scores: {
+    same: { would: "NOOP", kind: "File", observed: ready.details },
+    other: { would: "CHANGE", kind: "File", observed: null, steps: [{ do: "write", path: "/srv/web" }] },
+    gone: { would: "RETIRE", kind: "Directory", observed: { state: "present" }, steps: [{ do: "removeDirectoryIfEmpty" }] },
+    wrong: { would: "REFUSE", kind: "Fire", error: { reason: "UnknownKind", message: "unknown", during: "decode", step: null, blame: "author", next: "Update.", retryable: false } },
+    stuck: { would: "FAIL", kind: "File", error: { reason: "Obstructed", message: "a link", during: "plan", step: null, blame: "device", next: "Move it.", retryable: true } },
+  },
+};
+
+const refusedPlan: PlanReply = { _tag: "Refused", reason: "WrongAgent", message: 'the manifest is for agent "pi-8"' };
+
+export const DOCUMENTS = { status, heartbeat, capabilities, plan, "plan-refused": refusedPlan };

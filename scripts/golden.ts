@@ -1,0 +1,115 @@
+// Writes the golden bytes of the wire that are not there yet. What is there is never written again: it stands for what
+// agents and control planes out there have sent. For a new kind, or a new version of one, add Scores to SAMPLES, and run
+// node scripts/golden.ts
+import { generateKeyPairSync } from "node:crypto";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { FileSystemHost } from "../src/capabilities/file-system-host.ts";
+import { K8sClient } from "../src/capabilities/k8s-client.ts";
+import { DirectoryScore, FileScore, K8sDeploymentScore, KINDS } from "../src/scores/index.ts";
+import type { AnyScore } from "../src/scores/score.ts";
+import { type Manifest, manifest } from "../src/topology/manifest.ts";
+import { topology } from "../src/topology/topology.ts";
+import { decodeScore } from "../src/wire/decode.ts";
+import { assetEnvelope, encode, type EncodeOptions, encodeScore, inlineEnvelope } from "../src/wire/encode.ts";
+import { AgentId } from "../src/wire/keys.ts";
+import { encodeSpec } from "../src/wire/spec-codec.ts";
+import { DOCUMENTS } from "./golden-documents.ts";
+
+const folder = fileURLToPath(new URL("../test/wire/golden/", import.meta.url));
+
+/** Offers all that any kind requires. */
+const Everywhere = topology("Everywhere", [FileSystemHost, K8sClient]);
+
+const SAMPLES: Readonly<Record<string, Readonly<Record<string, AnyScore>>>> = {
+  "File@1": {
+    defaults: new FileScore({ path: "/etc/motd", content: "hello\n" }),
+    everything: new FileScore({
+      path: "/srv/www/index.html",
+      content: "<h1>h\u00e9llo \u{1f30d}</h1>\r\n\t\"quoted\" \\ \u2028\n",
+      mode: "0640",
+      owner: "www-data",
+      group: "33",
+      parents: true,
+    }),
+    bytes: new FileScore({ path: "/opt/logo.bin", content: { base64: "iVBORw0KGgoAAAD//w==" }, mode: "4755" }),
+    empty: new FileScore({ path: "/etc/nologin", content: "" }),
+    "empty.bytes": new FileScore({ path: "/etc/empty", content: { base64: "" }, owner: "0" }),
+    "path-with-all-sorts": new FileScore({ path: "/srv/\u00fcber uns/a.b\\c", content: "\0\u007f" }),
+  },
+  "Directory@1": {
+    defaults: new DirectoryScore({ path: "/srv/www" }),
+    everything: new DirectoryScore({ path: "/var/lib/app/data", mode: "2770", owner: "app", group: "1000", parents: true }),
+    sticky: new DirectoryScore({ path: "/srv/drop box", mode: "1777" }),
+  },
+  "K8sDeployment@1": {
+    defaults: new K8sDeploymentScore({ name: "shop", image: "shop:1" }),
+    everything: new K8sDeploymentScore({
+      name: "api",
+      namespace: "prod",
+      image: "registry.example/team/api@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+      replicas: 3,
+    }),
+    none: new K8sDeploymentScore({ name: "paused", image: "x", replicas: 0 }),
+  },
+};
+
+const options: EncodeOptions = { agentId: AgentId.parse("pi-7"), generation: 7, issuedAt: new Date("2026-11-23T08:00:00.000Z") };
+
+/** A place in a row, so that order is in the bytes too. */
+const inARow = (scores: Readonly<Record<string, AnyScore>>): Manifest => {
+  const ids = Object.keys(scores);
+  const after = Object.fromEntries(ids.slice(1).map((id, at) => [id, [ids[at] ?? id]]));
+  const unjudged: Record<string, never> = {};
+  // The encoder judges whether they fit; there is no one type for Scores of all kinds.
+  return manifest(Everywhere, Object.assign(unjudged, scores), { after, restartOn: after });
+};
+
+function encoded(of: Manifest, how: EncodeOptions = options): Extract<ReturnType<typeof encode>, { _tag: "Encoded" }> {
+  const result = encode(of, how);
+  if (result._tag !== "Encoded") throw new Error(JSON.stringify(result));
+  return result;
+}
+
+/** One file, or several that belong together: when any of them is there, none is written. */
+function write(files: Readonly<Record<string, Uint8Array | string>>): void {
+  const there = Object.keys(files).filter((name) => existsSync(join(folder, name)));
+  if (there.length > 0) {
+    process.stderr.write(`${there.join(" and ")}: there already, left as it is\n`);
+    return;
+  }
+  for (const [name, content] of Object.entries(files)) {
+    writeFileSync(join(folder, name), content, { flag: "wx" });
+    process.stderr.write(`${name}: written\n`);
+  }
+}
+
+/** What must come of it for ever: the spec, as superjson writes it, and the digest, by which agents know it again. */
+function expectationOf(score: AnyScore): { readonly spec: unknown; readonly digest: string } {
+  const decoded = decodeScore(encodeScore(score), { kinds: KINDS, topology: Everywhere });
+  if (decoded._tag !== "Score") throw new Error(decoded.refusal.message);
+  return { spec: encodeSpec(decoded.score.spec), digest: decoded.digest };
+}
+
+const asText = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+
+mkdirSync(folder, { recursive: true });
+
+for (const [name, scores] of Object.entries(SAMPLES)) {
+  const { payload, signatures } = encoded(inARow(scores));
+  const expected = Object.fromEntries(Object.entries(scores).map(([id, score]) => [id, expectationOf(score)]));
+  write({ [`${name}.json`]: inlineEnvelope(payload, signatures), [`${name}.expected.json`]: asText(expected) });
+}
+
+const motd = manifest(Everywhere, { motd: new FileScore({ path: "/etc/motd", content: "hello\n" }) });
+const { publicKey, privateKey } = generateKeyPairSync("ed25519");
+const signed = encoded(motd, { ...options, signers: [{ key: "ops-2026", privateKey }] });
+write({
+  "envelope-signed.json": inlineEnvelope(signed.payload, signed.signatures),
+  "envelope-signed.public-key.pem": publicKey.export({ type: "spki", format: "pem" }),
+});
+write({ "envelope-inline.json": inlineEnvelope(encoded(motd).payload, []) });
+write({ "envelope-empty.json": inlineEnvelope(encoded(manifest(Everywhere, {})).payload, []) });
+write({ "envelope-asset.json": assetEnvelope("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", signed.signatures) });
+for (const [name, document] of Object.entries(DOCUMENTS)) write({ [`${name}.json`]: JSON.stringify(document) });
