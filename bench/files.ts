@@ -6,18 +6,7 @@ import { manifest } from "../src/topology/manifest.ts";
 import { PiTopology } from "../src/topology/pi.ts";
 import { decodeScore, type DecodedManifest } from "../src/wire/decode.ts";
 import { encodeScore } from "../src/wire/encode.ts";
-
-/** Bytes of each file. */
-export const FILE_BYTES = 1024;
-
-const idOf = (index: number): string => `f${String(index).padStart(5, "0")}`;
-/** As a Score names it, below the root of the file system adapter. */
-export const pathOf = (index: number): string => `/files/${idOf(index)}`;
-
-/** 1 KiB of text that differs from file to file, and with `version` from time to time. */
-export function contentOf(index: number, version = 0): string {
-  return `${index} ${version} ${"0123456789abcdef".repeat(FILE_BYTES / 16)}`.slice(0, FILE_BYTES);
-}
+import { contentOf, idOf, pathOf } from "./content.ts";
 
 export const fileScore = (index: number, version = 0): FileScore =>
   new FileScore({ path: pathOf(index), content: contentOf(index, version), mode: "0644" });

@@ -14,3 +14,25 @@ export type { Manifest, Order } from "./topology/manifest.ts";
 export { PiTopology } from "./topology/pi.ts";
 export { topology } from "./topology/topology.ts";
 export type { Topology } from "./topology/topology.ts";
+export { createFleet, STALE_MS, systemClock } from "./fleet/index.ts";
+export type {
+  AgentView,
+  ApplyOptions,
+  ApplyResult,
+  Desired,
+  Fleet,
+  FleetParts,
+  Liveness,
+  Missing,
+  NotShipped,
+  PlanOptions,
+  PlanResult,
+  Progress,
+  Shipped,
+  WatchOptions,
+} from "./fleet/index.ts";
+export { AgentId } from "./wire/keys.ts";
+export { connectStore } from "./wire/nats/connect.ts";
+export type { Connected, ConnectOptions } from "./wire/nats/connect.ts";
+export type { AgentStatus, CapabilitiesDocument, Heartbeat, PlanReply, ScoreStatus } from "./wire/status.ts";
+export type { CallOptions, Store, StoreAdmin, Unreachable } from "./wire/store.ts";

@@ -84,6 +84,7 @@ export class Agent {
       capabilities: this.#capabilities(),
       observedGeneration: () => this.#reconciler.observedGeneration,
       onFenced,
+      onForgotten: () => this.#tellAgain(),
     });
     this.#desired = new DesiredState({
       store,
@@ -128,6 +129,8 @@ export class Agent {
     const { ledger, log } = this.#parts;
     this.#end();
     await this.#reconciler.idle();
+    // Its retries would keep the process from ending.
+    this.#reconciler.pause();
     await ledger.flush().catch((error: unknown) => log("the ledger could not be saved", { error: String(error) }));
   }
 
@@ -182,7 +185,9 @@ export class Agent {
 
   #inForce(): InForce | null {
     const { accepted } = this.#parts.ledger;
-    if (accepted !== null && accepted.generation >= this.#floor) return accepted;
+    // What could not be decoded at the start, or was another agent's, is saved and not in force.
+    const isInForce = accepted !== null && accepted.generation === this.#reconciler.generation;
+    if (isInForce && accepted.generation >= this.#floor) return accepted;
     return this.#floor > 0 ? { generation: this.#floor, payload: null } : null;
   }
 
@@ -209,13 +214,15 @@ export class Agent {
   async #reconnected(): Promise<void> {
     const { store, gate } = this.#parts;
     this.#reporter.retryNow();
-    await this.#presence.publishCapabilities();
+    this.#presence.reconnected();
     const own = await store.get("actual-state", gate.agentId);
-    // The server came back without what it knew: it is told again.
-    if (own._tag === "Absent" || own._tag === "Deleted") {
-      this.#reporter.forgetStored();
-      this.#reporter.report(true);
-    }
+    if (own._tag === "Absent" || own._tag === "Deleted") this.#tellAgain();
+  }
+
+  /** The server lost what it knew. */
+  #tellAgain(): void {
+    this.#reporter.forgetStored();
+    this.#reporter.report(true);
   }
 
   #scheduleDriftPass(): void {
@@ -229,16 +236,17 @@ export class Agent {
   #changed(how: "working" | "settled"): void {
     const { ledger, log } = this.#parts;
     if (this.#stop.signal.aborted) return;
+    // Writes nothing where all is saved, and makes good what could not be saved before.
+    if (how === "settled") void ledger.flush().catch((error: unknown) => log("the ledger could not be saved", { error: String(error) }));
     // A pass that found all well is no news.
     const news = this.#reconciler.changes !== this.#toldChanges || (how === "settled" && this.#toldWorking);
     if (!news) return;
     this.#toldChanges = this.#reconciler.changes;
-    this.#toldWorking = how === "working";
     this.#reporter.report(how === "settled");
-    if (how === "settled") void ledger.flush().catch((error: unknown) => log("the ledger could not be saved", { error: String(error) }));
   }
 
   #fence(epoch: number): void {
+    if (this.#fenced) return;
     this.#fenced = true;
     this.#parts.log("Fenced: another agent with this id has started; this one stops interpreting and stays silent until it is restarted", {
       agentId: this.#parts.gate.agentId,
@@ -263,6 +271,7 @@ export class Agent {
     const scores = this.#reconciler.statuses();
     const told = conditionsOf({ generation, observedGeneration, isWorking, scores, reading: this.#reading });
     this.#conditions = dated(told, this.#conditions, clock.now());
+    this.#toldWorking = isWorking;
     return {
       agentId: gate.agentId,
       generation,

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Clock, Log } from "../scores/context.ts";
 import { type DecodedManifest, decodePayload, type Gate, type InForce, openEnvelope } from "../wire/decode.ts";
 import { type Envelope, PAYLOAD_LIMIT_BYTES } from "../wire/envelope.ts";
@@ -64,6 +65,8 @@ export interface DesiredStateParts {
 export class DesiredState {
   readonly #parts: DesiredStateParts;
   #revision = 0;
+  /** Hash of the bytes at that revision: a store that was made anew counts from one again. */
+  #digest = "";
   #reading = false;
   #again = false;
   #failures = 0;
@@ -123,17 +126,18 @@ export class DesiredState {
     if (found._tag === "Unreachable") return this.#retry(found.message);
     if (found._tag === "Absent") {
       onReading({ _tag: "Absent" }, 0);
-      return this.#done(0);
+      return this.#done(0, "");
     }
     if (found.revision < this.#revision && this.#lags < LAGS) {
       this.#lags += 1;
       return RETRY_MIN_MS;
     }
     this.#lags = 0;
-    if (found.revision === this.#revision) return this.#done(found.revision);
+    const digest = found._tag === "Value" ? createHash("sha256").update(found.value).digest("base64") : "";
+    if (found.revision === this.#revision && digest === this.#digest) return this.#done(found.revision, digest);
     if (found._tag === "Deleted") {
       onReading({ _tag: "Deleted" }, found.revision);
-      return this.#done(found.revision);
+      return this.#done(found.revision, digest);
     }
     const read = await payloadOf(found.value, store);
     if (this.#stopped) return POLL_MS;
@@ -143,7 +147,7 @@ export class DesiredState {
       // An asset can come later than what names it, or come again.
       if (read.refusal.reason === "MissingPayload") return this.#retry(read.refusal.message);
     } else this.#decode(read.payload, read.signatures, found.revision);
-    return this.#done(found.revision);
+    return this.#done(found.revision, digest);
   }
 
   #decode(payload: string, signatures: Envelope["signatures"], revision: number): void {
@@ -158,8 +162,9 @@ export class DesiredState {
     else onManifest(decoded.manifest, payload, revision);
   }
 
-  #done(revision: number): number {
+  #done(revision: number, digest: string): number {
     this.#revision = revision;
+    this.#digest = digest;
     this.#failures = 0;
     return POLL_MS;
   }

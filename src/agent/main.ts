@@ -36,13 +36,15 @@ async function run(given: AgentArguments): Promise<number> {
   const log = logTo(process.stderr);
   const state = await StateDirectory.open(root, given.stateDir === null ? null : resolve(given.stateDir));
   const keys = await Promise.all(given.trust.map(async ({ name, file }) => ({ name, file, pem: await readFile(file) })));
+  const trusted = trustedKeys(keys);
+  const credsFile = given.credsFile === null ? undefined : await readFile(given.credsFile, "utf8");
   const ledger = await Ledger.open(state, log);
   const connected = await connectStore({
     servers: given.server,
     name: `harmony-agent ${given.agentId}`,
     inboxPrefix: `_INBOX.${given.agentId}`,
     waitOnFirstConnect: true,
-    ...(given.credsFile === null ? {} : { credsFile: await readFile(given.credsFile, "utf8") }),
+    credsFile,
   });
   if (connected._tag === "Unreachable") throw new Error(connected.message);
   const { store } = connected;
@@ -50,14 +52,14 @@ async function run(given: AgentArguments): Promise<number> {
     agentId: given.agentId,
     root,
     driftPassMs: given.driftPassMs,
-    trustedKeys: trustedKeys(keys),
+    trustedKeys: trusted,
     store,
     ledger,
     log,
   });
 
   const asked = signalled();
-  log("started", { agent: given.agentId, version: VERSION, root, state: state.path, server: given.server });
+  log("started", { agent: given.agentId, version: VERSION, root, state: state.path, server: withoutSecret(given.server) });
   agent.start();
   log("stopping", { signal: await asked });
   const inTime = await Promise.race([
@@ -68,6 +70,9 @@ async function run(given: AgentArguments): Promise<number> {
   log(inTime ? "stopped" : "stopped late: something did not end in time; the next start goes on from the ledger", {});
   return 0;
 }
+
+/** A URL may hold a password, and a log is read by many. */
+const withoutSecret = (server: string): string => server.replace(/\/\/[^@/]*@/, "//...@");
 
 const signalled = (): Promise<string> =>
   new Promise((resolve) => {

@@ -5,6 +5,8 @@ import type { Store } from "../wire/store.ts";
 import { VERSION } from "../wire/version.ts";
 
 export const HEARTBEAT_MS = 10_000;
+/** A write and, where it fails, a reading and another write are over before the next one is due. */
+const ANSWER_MS = HEARTBEAT_MS * 0.3;
 
 export interface PresenceParts {
   readonly store: Store;
@@ -15,6 +17,8 @@ export interface PresenceParts {
   readonly capabilities: CapabilitiesDocument;
   readonly observedGeneration: () => number;
   readonly onFenced: (epoch: number) => void;
+  /** The heartbeat that this agent wrote is not there any more, and so perhaps nothing else either. */
+  readonly onForgotten: () => void;
 }
 
 /** What taking an epoch found in the agent's own keys. */
@@ -29,7 +33,7 @@ export interface Taken {
 /**
  * That this agent is alive, and that it is the only one with its id. Each start takes an epoch one above the highest that
  * it finds; of two agents the one with the higher epoch holds, and the other learns of it when its next compare-and-set
- * on the heartbeat fails.
+ * on the heartbeat fails. Two with the same epoch, as after the loss of a store, are told apart by their boot ids.
  */
 export class Presence {
   readonly #parts: PresenceParts;
@@ -38,6 +42,8 @@ export class Presence {
   #sequence = 0;
   #revision = 0;
   #cancel: (() => void) | null = null;
+  #beating = false;
+  #isPublished = false;
   #stopped = false;
 
   constructor(parts: PresenceParts) {
@@ -66,8 +72,14 @@ export class Presence {
     this.#epoch = epoch;
     this.#revision = written.revision;
     this.#schedule();
-    await this.publishCapabilities();
+    await this.#publishCapabilities();
     return { epoch, before, statusRevision: status._tag === "Absent" ? 0 : status.revision };
+  }
+
+  /** The connection is back: beats at once, and looks after the capabilities again. */
+  reconnected(): void {
+    this.#isPublished = false;
+    if (this.#epoch > 0) void this.#next();
   }
 
   stop(): void {
@@ -76,29 +88,47 @@ export class Presence {
   }
 
   #schedule(): void {
+    this.#cancel?.();
     if (!this.#stopped) this.#cancel = this.#parts.clock.after(HEARTBEAT_MS, () => void this.#next());
   }
 
   async #next(): Promise<void> {
-    const { store, agentId } = this.#parts;
-    const beat = writeDocument(this.#beat(this.#epoch));
-    const written = await store.put("heartbeat", agentId, beat, { expect: this.#revision, timeoutMs: HEARTBEAT_MS / 2 });
-    if (written._tag === "Written") this.#revision = written.revision;
-    else if (written._tag !== "TooLarge") await this.#readBack();
+    // First, so that an answer that is slow to come does not put off the next one.
     this.#schedule();
+    if (this.#beating || this.#stopped) return;
+    this.#beating = true;
+    // At once again after a conflict: who waited for the next one would lose to the same other agent each time.
+    if (!(await this.#write()) && (await this.#readBack())) await this.#write();
+    this.#beating = false;
+    if (!this.#isPublished && !this.#stopped) await this.#publishCapabilities();
   }
 
-  /** Either an answer was lost, or somebody else beats in this key. */
-  async #readBack(): Promise<void> {
-    const { store, agentId, onFenced } = this.#parts;
-    const found = await store.get("heartbeat", agentId, { timeoutMs: HEARTBEAT_MS / 2 });
-    if (found._tag === "Unreachable") return;
+  async #write(): Promise<boolean> {
+    const { store, agentId } = this.#parts;
+    const beat = writeDocument(this.#beat(this.#epoch));
+    const written = await store.put("heartbeat", agentId, beat, { expect: this.#revision, timeoutMs: ANSWER_MS });
+    if (written._tag === "Written") this.#revision = written.revision;
+    return written._tag === "Written";
+  }
+
+  /** Either an answer was lost, or somebody else beats in this key, or the store lost it. True: the key is this agent's. */
+  async #readBack(): Promise<boolean> {
+    const { store, agentId, bootId, onFenced, onForgotten } = this.#parts;
+    const found = await store.get("heartbeat", agentId, { timeoutMs: ANSWER_MS });
+    if (found._tag === "Unreachable" || this.#stopped) return false;
     this.#revision = found._tag === "Absent" ? 0 : found.revision;
-    const read = found._tag === "Value" ? readDocument(Heartbeat, found.value) : null;
-    if (read?._tag === "Read" && read.document.epoch > this.#epoch && !this.#stopped) {
-      this.stop();
-      onFenced(read.document.epoch);
+    if (found._tag !== "Value") {
+      this.#isPublished = false;
+      onForgotten();
+      return true;
     }
+    const read = readDocument(Heartbeat, found.value);
+    if (read._tag === "Unreadable") return true;
+    const { epoch, bootId: other } = read.document;
+    if (epoch < this.#epoch || (epoch === this.#epoch && other <= bootId)) return true;
+    this.stop();
+    onFenced(epoch);
+    return false;
   }
 
   #beat(epoch: number): Heartbeat {
@@ -116,13 +146,15 @@ export class Presence {
     };
   }
 
-  /** Sees to it that the key in `capabilities` says what this agent offers. */
-  async publishCapabilities(): Promise<void> {
+  /** Sees to it that the key in `capabilities` says what this agent offers; tried again with each heartbeat until it does. */
+  async #publishCapabilities(): Promise<void> {
     const { store, agentId, capabilities, log } = this.#parts;
     const bytes = writeDocument(capabilities);
     const found = await store.get("capabilities", agentId);
-    if (found._tag === "Value" && Buffer.compare(found.value, bytes) === 0) return;
+    this.#isPublished = found._tag === "Value" && Buffer.compare(found.value, bytes) === 0;
+    if (this.#isPublished || found._tag === "Unreachable") return;
     const written = await store.put("capabilities", agentId, bytes);
+    this.#isPublished = written._tag === "Written";
     if (written._tag !== "Written") log("the capabilities could not be published", { ...written });
   }
 }

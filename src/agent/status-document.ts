@@ -101,11 +101,13 @@ const list = (ids: readonly string[]): string =>
 
 /** Cuts what can be cut when the whole is too large for one message: first details, then texts; never states. */
 export function cut(status: AgentStatus, how: "details" | "texts"): AgentStatus {
+  const brief = (score: ScoreStatus): ScoreStatus => ({ ...score, details: null, digest: "", error: withoutTexts(score.error) });
   const scores = Object.fromEntries(
-    Object.entries(status.scores).map(([id, score]) => [id, { ...score, details: null, error: how === "texts" ? brief(score.error) : score.error }]),
+    Object.entries(status.scores).map(([id, score]) => [id, how === "texts" ? brief(score) : { ...score, details: null }]),
   );
   return { ...status, scores, truncated: true };
 }
 
-const brief = (error: ScoreStatus["error"]): ScoreStatus["error"] =>
-  error === null ? null : { ...error, message: error.message.slice(0, 80), step: null, next: "" };
+/** The reason stays: with it, 2000 failed Scores whose ids are as long as ids may be still fit into a mebibyte. */
+const withoutTexts = (error: ScoreStatus["error"]): ScoreStatus["error"] =>
+  error === null ? null : { ...error, message: "", step: null, next: "" };

@@ -14,7 +14,10 @@ export type FileSystemEntry =
       readonly type: "missing";
       /** The ancestors that are missing too, outermost first; empty when the parent directory is there. */
       readonly missingParents: readonly string[];
-      /** True when an interrupted `writeFile` left its temporary file behind; the next `writeFile` or `remove` clears it. */
+      /**
+       * True when an interrupted `writeFile` left its temporary file `.<name>.harmony-new` behind; the next `writeFile` or
+       * `removeFile` clears it.
+       */
       readonly leftover: boolean;
     }
   | (Ownership & {
@@ -37,7 +40,7 @@ export type FileSystemEntry =
 export interface Attributes {
   /** Four octal digits. */
   readonly mode?: string | undefined;
-  /** A name or a decimal number. */
+  /** A name or a decimal number. A name that the host does not know is refused (`Invalid`). */
   readonly owner?: string | undefined;
   readonly group?: string | undefined;
 }
@@ -56,7 +59,10 @@ export interface FileSystemHost {
   inspect(path: string, options?: { readonly hashUpTo?: number }): FileSystemEntry;
   /** Tells when the entry at `path` may have changed. Never misses on purpose, may tell too often; returns the way to stop. */
   watch(path: string, changed: () => void): () => void;
-  /** Makes one directory. Its parent must exist. Succeeds when a directory is there already, whose attributes it leaves alone. */
+  /**
+   * Makes one directory, durably. Its parent must exist (`NotFound`). Mode defaults to `"0755"`, owner and group to the
+   * agent's own. Succeeds when a directory is there already, whose attributes it leaves alone.
+   */
   makeDirectory(path: string, attributes: Attributes): Promise<void>;
   /**
    * Puts a regular file at `path` with exactly these bytes, atomically and durably (temporary file, fsync, rename, fsync
@@ -64,7 +70,10 @@ export interface FileSystemHost {
    * Mode defaults to `"0644"`; owner and group default to those of the file it replaces, else to the agent's own.
    */
   writeFile(path: string, bytes: Uint8Array, attributes: Attributes): Promise<void>;
-  /** Sets permissions and owner of the regular file or directory at `path`. */
+  /**
+   * Sets permissions and owner of the regular file or directory at `path`; refuses anything else, and a file that has
+   * other names (hard links), which the change would reach too (`Obstructed`).
+   */
   setAttributes(path: string, attributes: Attributes): Promise<void>;
   /** Removes the regular file at `path` and what an interrupted write left beside it. Succeeds when there is none; refuses anything else (`Obstructed`). */
   removeFile(path: string): Promise<void>;

@@ -45,12 +45,13 @@ export async function loadManifest(file: string, { cwd, print }: LoadOptions): P
   const { inputs } = bundle;
   const no = (problem: Problem): Loaded => ({ _tag: "CannotLoad", problems: [problem], inputs, ran: true });
   const name = `harmony-manifest-${(loads += 1)}`;
-  let exported: unknown;
+  let module: object;
   try {
-    exported = await run(bundle, name, print);
+    module = await run(bundle, name, print);
   } catch (error) {
     return no(problemOf(error, path, name, bundle));
   }
+  const exported = "default" in module ? module.default : undefined;
   if (exported === undefined) {
     return no({ file: path, message: "there is no default export: write `export default manifest(PiTopology, { ... })`" });
   }
@@ -61,7 +62,8 @@ export async function loadManifest(file: string, { cwd, print }: LoadOptions): P
   return { _tag: "Loaded", manifest: exported, inputs };
 }
 
-async function run({ code }: Bundle, name: string, print: LoadOptions["print"]): Promise<unknown> {
+/** The module's exports: not the default one alone, which would be awaited on its way. */
+async function run({ code }: Bundle, name: string, print: LoadOptions["print"]): Promise<object> {
   const stream = new Writable({
     decodeStrings: false,
     write(text, _encoding, done) {
@@ -80,7 +82,7 @@ async function run({ code }: Bundle, name: string, print: LoadOptions["print"]):
   });
   try {
     const module: unknown = await Promise.race([import(url), late]);
-    return typeof module === "object" && module !== null && "default" in module ? module.default : undefined;
+    return Object(module);
   } finally {
     clearTimeout(timer);
   }

@@ -19,7 +19,7 @@ export const ScoreError = z.object({
   blame: z.enum(["author", "device", "platform"]),
   /** One sentence: what to do about it. */
   next: z.string(),
-  /** Whether the agent goes on trying by itself. */
+  /** False where only what somebody changes can help: then the agent looks again every five minutes at the most. */
   retryable: z.boolean(),
 });
 export type ScoreError = z.infer<typeof ScoreError>;
@@ -40,7 +40,7 @@ export type ScoreState = (typeof SCORE_STATES)[number];
 export const ScoreStatus = z.object({
   kind: z.string(),
   version: z.int(),
-  /** Hash of kind, version and spec; empty where the Score could not be decoded. */
+  /** Hash of kind, version and spec; empty where the Score could not be decoded, or where texts were cut. */
   digest: z.string(),
   /** The newest manifest generation that it was interpreted, or refused, for. */
   generation: z.int(),

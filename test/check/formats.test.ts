@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { type Finding, format, FORMATS, type Report, RULES } from "harmony-edge/check";
 import { describe, expect, test } from "vitest";
 import * as z from "zod";

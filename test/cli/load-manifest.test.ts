@@ -129,7 +129,6 @@ describe("a FILE that is not is told with its place", () => {
   test.each([
     ["no default export", "export const a = 1;\n", /no default export: write `export default manifest/],
     ["another default export", "export default { scores: {} };\n", /the default export is not made by manifest\(\)/],
-    ["a promise", 'import { manifest, PiTopology } from "harmony-edge";\nexport default Promise.resolve(manifest(PiTopology, {}));\n', /a promise: await it/],
   ])("%s", async (_, text, message) => {
     expect(problemsOf((await load({ "m.ts": text })).loaded)).toMatchObject([{ message: expect.stringMatching(message) }]);
   });

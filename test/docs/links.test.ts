@@ -16,7 +16,9 @@ const anchorOf = (heading: string): string =>
     .replaceAll(" ", "-");
 
 const anchorsOf = (path: string): readonly string[] =>
-  [...(pages.find((page) => page.path === path)?.prose ?? "").matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) => anchorOf(heading));
+  [...(pages.find((page) => page.path === path)?.prose ?? "").matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) =>
+    anchorOf(heading),
+  );
 
 describe("every link within the repository leads somewhere", () => {
   const within = links.filter(({ target }) => !/^[a-z]+:/.test(target));

@@ -20,7 +20,13 @@ const theirs: FakeEntry = { type: "file", text: "theirs" };
 const right = ({ text }: Spec): FakeEntry => ({ type: "file", text: `${text}\n` });
 /** What can stand at a path: what is wanted, another file, and what is in the way. */
 const entries = (spec: Spec): fc.Arbitrary<FakeEntry> =>
-  fc.constantFrom<FakeEntry>(right(spec), theirs, { type: "directory" }, { type: "link", target: "/" }, { type: "special" });
+  fc.constantFrom<FakeEntry>(
+    right(spec),
+    theirs,
+    { type: "directory" },
+    { type: "link", target: "/" },
+    { type: "special" },
+  );
 
 const motdWorld: World<Spec, Entries, Change, FakeTreeEntry> = {
   kind: MotdScore,
@@ -59,5 +65,5 @@ const motdWorld: World<Spec, Entries, Change, FakeTreeEntry> = {
 };
 
 describe("Motd keeps the contract", () => {
-  for (const { name, run } of contractOf(motdWorld)) it(name, () => expect(run()).resolves.toBeUndefined());
+  it.each(contractOf(motdWorld))("$name", (check) => expect(check.run()).resolves.toBeUndefined());
 });

@@ -76,14 +76,14 @@ describe.each(configurations)("$page:$line", ({ text }) => {
     expect(await agent.keys("desired-state")).toMatchObject(denied);
     expect(await agent.request(`fleet.plan.${OTHER}`, bytes("?"))).toMatchObject(denied);
 
-    const raw = await connect({ servers: url, user: AGENT, pass: PASSWORD });
+    const raw = await connect({ servers: url, user: AGENT, pass: PASSWORD, inboxPrefix: `_INBOX.${AGENT}` });
     onTestFinished(() => raw.close());
     // In one account the server itself would write the answer, the agent's own status, into the other's key.
-    raw.publish(`$JS.API.DIRECT.GET.KV_actual-state.$KV.actual-state.${AGENT}`, undefined, { reply: `$KV.desired-state.${OTHER}` });
-    await raw.flush();
-    // What was sent before has been carried out when a later request of the same connection has its answer.
-    await agent.get("actual-state", AGENT);
-    await control.put("heartbeat", OTHER, bytes("later"));
+    const own = `$JS.API.DIRECT.GET.KV_actual-state.$KV.actual-state.${AGENT}`;
+    raw.publish(own, undefined, { reply: `$KV.desired-state.${OTHER}` });
+    // Once a later request of the same connection has its answer, the first one has been answered too.
+    expect((await raw.request(own)).string()).toBe("evil");
+    await control.put("desired-state", "pi-9", bytes("later"));
     expect(await textOf(control, "desired-state", OTHER)).toBe("good");
   });
 });

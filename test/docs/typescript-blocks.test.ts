@@ -44,16 +44,21 @@ describe("the TypeScript of the documentation compiles", () => {
 
 describe("what is said to be an error is one, in the words that are told, and nothing else is", () => {
   const wrong = [...all.entries()].filter(([, { info }]) => info === "error");
-  test.each(wrong.map(([at, { page, line, text }]) => ({ at, place: `${page}:${line}`, text })))("$place", ({ at, text }) => {
-    const told = text.split("\n").flatMap((line, index) => {
-      const sentence = /\/\/ error: (.+)$/.exec(line)?.[1];
-      return sentence === undefined ? [] : [{ line: index + 1, sentence }];
-    });
-    expect(told.length).toBeGreaterThan(0);
-    const found = errorsOf(at);
-    expect(found.map(({ line }) => line)).toEqual(told.map(({ line }) => line));
-    for (const { line, sentence } of told) expect(found.find((error) => error.line === line)?.message).toContain(sentence);
-  });
+  test.each(wrong.map(([at, { page, line, text }]) => ({ at, place: `${page}:${line}`, text })))(
+    "$place",
+    ({ at, text }) => {
+      const told = text.split("\n").flatMap((line, index) => {
+        const sentence = /\/\/ error: (.+)$/.exec(line)?.[1];
+        return sentence === undefined ? [] : [{ line: index + 1, sentence }];
+      });
+      expect(told.length).toBeGreaterThan(0);
+      const found = errorsOf(at);
+      expect(found.map(({ line }) => line)).toEqual(told.map(({ line }) => line));
+      for (const { line, sentence } of told) {
+        expect(found.find((error) => error.line === line)?.message).toContain(sentence);
+      }
+    },
+  );
 });
 
 describe("a file that the guide shows whole is shown as it is", () => {

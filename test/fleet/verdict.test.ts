@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { judge } from "../../src/fleet/verdict.ts";
 import { type AgentStatus, SCORE_STATES, type ScoreStatus } from "../../src/wire/status.ts";
@@ -30,7 +30,8 @@ test("is settled exactly when every Score is Ready, stuck or drifted, and nothin
       const atRest = (id: string): boolean => ["Ready", "Drifted"].includes(scores[id]?.state ?? "") || isStuck(id, scores);
       const expected = wanted.every(atRest) && Object.keys(scores).every((id) => wanted.includes(id));
       expect(verdict._tag).toBe(expected ? "Settled" : "Waiting");
-      if (verdict._tag === "Settled") expect(verdict.troubled).toEqual(wanted.filter((id) => scores[id]?.state !== "Ready"));
+      const troubled = wanted.filter((id) => scores[id]?.state !== "Ready");
+      expect(verdict._tag === "Settled" ? verdict.troubled : troubled).toEqual(troubled);
     }),
     { numRuns: 2000 },
   );

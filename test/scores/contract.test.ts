@@ -1,8 +1,14 @@
 import { describe, expect, test } from "vitest";
 import type { AnyScoreClass } from "../../src/scores/score.ts";
 import { contractOf, type World } from "../../src/testing/index.ts";
-import { MUTANTS } from "./broken-drawers.ts";
+import { CONVERGING } from "./broken/converging.ts";
+import { DISTURBED } from "./broken/disturbed.ts";
+import type { Mutant } from "./broken/mutant.ts";
+import { RETIRING } from "./broken/retiring.ts";
+import { TELLING } from "./broken/telling.ts";
 import { DrawerScore, drawerKind, drawerWorld, sound } from "./drawer.ts";
+
+const MUTANTS: readonly Mutant[] = [...CONVERGING, ...DISTURBED, ...RETIRING, ...TELLING];
 
 const checksOf = (kind: AnyScoreClass) => contractOf(drawerWorld(kind));
 

@@ -78,6 +78,14 @@ describe("a directory that the Score made", () => {
     expect(Object.keys(fs.tree())).toEqual(["/srv", path, `${path}/theirs`]);
   });
 
+  test("has its own permissions and owner alone: its parents are 0755 and the agent's", async () => {
+    await device.interpret(www({ path: "/srv/a/b", mode: "0700", owner: "pi", parents: true }));
+    expect(fs.tree()).toMatchObject({
+      "/srv/a": { mode: "0755", owner: "root" },
+      "/srv/a/b": { mode: "0700", owner: "pi" },
+    });
+  });
+
   test("goes with the parents that it made", async () => {
     const deep = www({ path: "/srv/a/b/c", parents: true });
     await device.interpret(deep);

@@ -52,10 +52,10 @@ const observed = z.discriminatedUnion("state", [
 ]);
 const step = z.object({ do: z.enum(["build", "label", "unlabel", "remove"]), drawer: z.string() });
 
-type Spec = z.infer<typeof spec>;
+export type DrawerSpec = Readonly<z.infer<typeof spec>>;
 type Seen = z.infer<typeof observed>;
 type Step = z.infer<typeof step>;
-export type DrawerInterpretation = Interpretation<readonly [typeof Cabinet], Readonly<Spec>, Seen, Step>;
+export type DrawerInterpretation = Interpretation<readonly [typeof Cabinet], DrawerSpec, Seen, Step>;
 
 export const shape = { version: 1, requires: [Cabinet], spec, observed, step } as const;
 
@@ -104,7 +104,12 @@ const texts = fc.constantFrom("mine", "theirs", "", LOCKED);
 /** The world of {@link DrawerScore}, for it or for a broken one like it. */
 export const drawerWorld = (
   kind: AnyScoreClass = DrawerScore,
-): World<Spec, Readonly<Record<string, string>>, { readonly name: string; readonly to: string | null }, string> => ({
+): World<
+  DrawerSpec,
+  Readonly<Record<string, string>>,
+  { readonly name: string; readonly to: string | null },
+  string
+> => ({
   kind,
   specs: fc.record(
     { name: fc.constantFrom("a", "b"), text: fc.constantFrom("mine", "ours") },

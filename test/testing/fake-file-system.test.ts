@@ -8,7 +8,6 @@ fileSystemHostContract("FakeFileSystem", {
   open: fakeStage,
   agent: { owner: "root", group: "root" },
   noOwners: undefined,
-  noSpecial: undefined,
 });
 
 describe("what FakeFileSystem has for tests", () => {

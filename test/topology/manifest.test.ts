@@ -38,14 +38,17 @@ describe("a manifest", () => {
   test("is known as one, and what looks like one is not", () => {
     const made = manifest(PiTopology, { motd: file("/etc/motd") });
     expect(isManifest(made)).toBe(true);
-    expect([{ ...made }, {}, null, undefined, "manifest", [made]].map(isManifest)).toEqual([
-      false,
-      false,
-      false,
-      false,
-      false,
-      false,
-    ]);
+    expect(
+      [
+        { ...made },
+        { [Symbol.for("harmony-edge.manifest")]: "so it says" },
+        {},
+        null,
+        undefined,
+        "manifest",
+        [made],
+      ].map(isManifest),
+    ).toEqual([false, false, false, false, false, false, false]);
     expect(Object.isFrozen(made)).toBe(true);
   });
 });

@@ -18,10 +18,12 @@ export function recorder<T>(): Recorder<T> {
     until: async (fits) =>
       new Promise((resolve) => {
         const look = (): void => {
-          const index = all.findIndex(fits);
-          if (index === -1) return;
-          waiting.delete(look);
-          resolve(all[index]!);
+          for (const value of all) {
+            if (!fits(value)) continue;
+            waiting.delete(look);
+            resolve(value);
+            return;
+          }
         };
         waiting.add(look);
         look();

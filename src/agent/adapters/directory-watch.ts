@@ -105,8 +105,8 @@ export class DirectoryWatch {
     else if (isTemporaryName(name)) {
       for (const [target, { listeners }] of node.children) if (temporaryName(target) === name) call([...listeners]);
     }
-    // Nothing watches the root from above, so that its own attributes are told by it alone, under no certain name.
-    if (renamed || node === this.#root) call([...node.listeners]);
+    // An entry that came or went; or the directory itself, which counts as renamed, under no certain name.
+    if (renamed) call([...node.listeners]);
   }
 
   /** The entry may have been replaced, and with it everything beneath. */

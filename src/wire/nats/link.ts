@@ -78,8 +78,6 @@ export class Link {
     const connection = this.#connection;
     this.#down(unreachable("Disconnected", "this store was closed"));
     this.#closed.abort();
-    this.#interests.clear();
-    this.#listeners.clear();
     await connection?.close();
   }
 

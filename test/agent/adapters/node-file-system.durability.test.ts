@@ -1,26 +1,31 @@
 import fs from "node:fs";
+import type * as promises from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { realStage, type RealStage } from "../../capabilities/file-system-host/real-stage.ts";
 import { refusal, text } from "../../capabilities/file-system-host/stage.ts";
 
+/** The last part of a path. */
+function place(at: unknown): string {
+  return String(at).split("/").at(-1) ?? "";
+}
+
 /** The calls that reach the disk, in order, and what happens right before one of them. Hoisted, as the mocks are. */
-const { calls, before, noted, place } = vi.hoisted(() => {
+const { calls, before, noted } = vi.hoisted(() => {
   const journal = { calls: [] as string[], before: new Map<string, () => void>() };
-  const lastPart = (at: unknown) => String(at).split("/").at(-1) ?? "";
   const note =
-    <Call extends unknown[], Result>(name: string, real: (...call: Call) => Result, show = lastPart) =>
+    <Call extends unknown[], Result>(name: string, real: (...call: Call) => Result, show = place) =>
     (...call: Call): Result => {
       const line = `${name} ${show(call[0])}`;
       journal.calls.push(line);
       journal.before.get(line)?.();
       return real(...call);
     };
-  return { ...journal, noted: note, place: lastPart };
+  return { ...journal, noted: note };
 });
 
 vi.mock("node:fs/promises", async (original) => {
-  const real = await original<typeof import("node:fs/promises")>();
+  const real = await original<typeof promises>();
   const open: typeof real.open = async (...call) => {
     const handle = await real.open(...call);
     const name = place(call[0]);
@@ -36,7 +41,7 @@ vi.mock("node:fs/promises", async (original) => {
 });
 
 vi.mock("node:fs", async (original) => {
-  const { default: real } = await original<{ default: typeof import("node:fs") }>();
+  const { default: real } = await original<{ default: typeof fs }>();
   const fsync = noted("sync", real.fsync, (fd) => place(real.readlinkSync(`/proc/self/fd/${String(fd)}`)));
   return { default: { ...real, fsync } };
 });
@@ -90,7 +95,9 @@ it.each(["a directory", "a link"])("%s that comes while the file is written is r
     if (what === "a link") fs.symlinkSync("elsewhere", at);
     else fs.mkdirSync(at);
   });
-  expect(await refusal("/d/f", () => stage.host.writeFile("/d/f", text("x"), {}))).toMatchObject({ code: "Obstructed" });
+  expect(await refusal("/d/f", () => stage.host.writeFile("/d/f", text("x"), {}))).toMatchObject({
+    code: "Obstructed",
+  });
   expect(stage.tree()).toMatchObject({ "/d/f": what === "a link" ? { target: "elsewhere" } : { type: "directory" } });
   expect(fs.readdirSync(path.join(stage.root, "d"))).toEqual(["f"]);
 });

@@ -5,5 +5,4 @@ fileSystemHostContract("NodeFileSystem", {
   open: () => realStage(),
   agent: AGENT_IS_ROOT ? { owner: "root", group: "root" } : { owner: "agent", group: "agent" },
   noOwners: AGENT_IS_ROOT ? undefined : "only root may change owners",
-  noSpecial: undefined,
 });

@@ -1,3 +1,4 @@
+import { EventEmitter } from "node:events";
 import fs from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -5,8 +6,9 @@ import type { PortProblem } from "../../../src/capabilities/index.ts";
 import { AGENT_IS_ROOT, asNobody, realStage, type RealStage } from "../../capabilities/file-system-host/real-stage.ts";
 import { drain, eventually } from "../../capabilities/file-system-host/stage.ts";
 
-const asRoot = it.skipIf(!AGENT_IS_ROOT);
 const because = AGENT_IS_ROOT ? "" : " (skipped: needs root)";
+
+const errno = (code: string) => Object.assign(new Error(code), { code, errno: -28 });
 
 let stage: RealStage;
 let problems: PortProblem[];
@@ -20,25 +22,26 @@ afterEach(() => {
 });
 
 describe("a watch that cannot be set", () => {
-  const errno = (code: string) => Object.assign(new Error(code), { code, errno: -28 });
-
-  it.each(["ENOSPC", "EMFILE"])("is told once for each directory when the answer is %s, and nothing is thrown", async (code) => {
-    await stage.put("/a/f", { type: "file", text: "" });
-    vi.spyOn(fs, "watch").mockImplementation(() => {
-      throw errno(code);
-    });
-    for (let round = 0; round < 3; round++) stage.host.watch("/a/f", () => undefined);
-    stage.host.watch("/a/g", () => undefined);
-    expect(problems.map(({ code: told, blame }) => [told, blame])).toEqual([
-      ["Unavailable", "device"],
-      ["Unavailable", "device"],
-    ]);
-    expect(problems.map(({ message }) => message)).toEqual([
-      expect.stringContaining("Watching / failed"),
-      expect.stringContaining("Watching /a failed"),
-    ]);
-    expect(problems[0]?.next).toContain("max_user_watches");
-  });
+  it.each(["ENOSPC", "EMFILE"])(
+    "is told once for each directory when the answer is %s, and nothing is thrown",
+    async (code) => {
+      await stage.put("/a/f", { type: "file", text: "" });
+      vi.spyOn(fs, "watch").mockImplementation(() => {
+        throw errno(code);
+      });
+      for (let round = 0; round < 3; round++) stage.host.watch("/a/f", () => undefined);
+      stage.host.watch("/a/g", () => undefined);
+      expect(problems.map(({ code: told, blame }) => [told, blame])).toEqual([
+        ["Unavailable", "device"],
+        ["Unavailable", "device"],
+      ]);
+      expect(problems.map(({ message }) => message)).toEqual([
+        expect.stringContaining("Watching / failed"),
+        expect.stringContaining("Watching /a failed"),
+      ]);
+      expect(problems[0]?.next).toContain("max_user_watches");
+    },
+  );
 
   it("is set when its directory changes later", async () => {
     await stage.put("/a/f", { type: "file", text: "" });
@@ -80,17 +83,20 @@ describe("a watch that cannot be set", () => {
     await stage.put("/a/f", { type: "file", text: "" });
     const spy = vi.spyOn(fs, "watch");
     stage.host.watch("/a/f", () => undefined);
-    const watchers = spy.mock.results.map(({ value }) => value as fs.FSWatcher);
-    expect(watchers).toHaveLength(2);
-    watchers[1]?.emit("error", errno("EIO"));
+    expect(spy.mock.results).toHaveLength(2);
+    const watcher: unknown = spy.mock.results[1]?.value;
+    if (!(watcher instanceof EventEmitter)) throw new Error("a watch emits events");
+    watcher.emit("error", errno("EIO"));
     expect(problems).toEqual([expect.objectContaining({ code: "Failed", message: expect.stringContaining("/a") })]);
   });
 
-  asRoot(`tells of a directory that may not be read${because}`, async () => {
+  it.skipIf(!AGENT_IS_ROOT)(`tells of a directory that may not be read${because}`, async () => {
     await stage.put("/a/f", { type: "file", text: "" });
     await stage.put("/a", { type: "directory", mode: "0711" });
     await asNobody(() => stage.host.watch("/a/f", () => undefined));
-    expect(problems).toEqual([expect.objectContaining({ code: "NotPermitted", message: expect.stringContaining("/a") })]);
+    expect(problems).toEqual([
+      expect.objectContaining({ code: "NotPermitted", message: expect.stringContaining("/a") }),
+    ]);
   });
 });
 
@@ -147,5 +153,8 @@ function inotifyWatches(): number {
       return ""; // The descriptor of the listing itself is closed by now.
     }
   });
-  return infos.join("").split("\n").filter((line) => line.startsWith("inotify")).length;
+  return infos
+    .join("")
+    .split("\n")
+    .filter((line) => line.startsWith("inotify")).length;
 }

@@ -1,9 +1,8 @@
 import { FakeFileSystem } from "../../../src/testing/fake-file-system.ts";
-import { GROUPS, USERS, type Stage } from "./stage.ts";
+import { GROUPS, USERS, turn, type Stage } from "./stage.ts";
 
 export function fakeStage(): Stage & { readonly host: FakeFileSystem } {
   const host = new FakeFileSystem({ users: USERS, groups: GROUPS });
-  const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
   return {
     host,
     put: async (path, entry) => {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { NodeFileSystem, type NodeFileSystemOptions } from "../../../src/agent/adapters/node-file-system.ts";
 import type { FakeEntry, FakeTreeEntry } from "../../../src/testing/fake-file-system.ts";
-import { GROUPS, USERS, type Stage } from "./stage.ts";
+import { GROUPS, USERS, turn, type Stage } from "./stage.ts";
 
 export const AGENT_IS_ROOT = process.geteuid?.() === 0;
 
@@ -28,7 +28,6 @@ export function realStage(options: Omit<NodeFileSystemOptions, "root"> = {}): Re
   fs.writeFileSync(path.join(root, "etc/passwd"), accounts({ ...USERS, agent: me.user }));
   fs.writeFileSync(path.join(root, "etc/group"), accounts({ ...GROUPS, agent: me.group }));
   const host = new NodeFileSystem({ root, ...options });
-  const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
   return {
     host,
     root,

@@ -10,11 +10,11 @@ export const GROUPS = { root: 0, alice: 1001, staff: 50 };
 export interface Stage {
   readonly host: FileSystemHost;
   /** What somebody else does to it. Resolves in a later turn of the event loop, as other processes act between turns. */
-  put(path: string, entry: FakeEntry): Promise<void>;
-  take(path: string): Promise<void>;
+  readonly put: (path: string, entry: FakeEntry) => Promise<void>;
+  readonly take: (path: string) => Promise<void>;
   /** All there is but /etc. */
-  tree(): Record<string, FakeTreeEntry>;
-  close(): void;
+  readonly tree: () => Record<string, FakeTreeEntry>;
+  readonly close: () => void;
 }
 
 export interface Subject {
@@ -23,8 +23,6 @@ export interface Subject {
   readonly agent: { readonly owner: string; readonly group: string };
   /** Why owners cannot be changed here; undefined when they can. */
   readonly noOwners: string | undefined;
-  /** Why fifos cannot be made here; undefined when they can. */
-  readonly noSpecial: string | undefined;
 }
 
 /** The problem that a call is refused with. Fails when it succeeds, or when something else than a proper PortError comes out. */
@@ -42,10 +40,29 @@ export async function refusal(path: string, call: () => unknown): Promise<Requir
   return { ...thrown.problem, retryable };
 }
 
+/**
+ * Makes every call, and gives what each was refused with, as `name: code`. To be compared with what
+ * {@link allRefused} gives.
+ */
+export async function refusals(path: string, calls: readonly NamedCall[]): Promise<string[]> {
+  const told: string[] = [];
+  for (const [name, call] of calls) told.push(`${name}: ${(await refusal(path, call)).code}`);
+  return told;
+}
+
+export type NamedCall = readonly [string, () => unknown];
+
+export const allRefused = (calls: readonly NamedCall[], code: string): string[] =>
+  calls.map(([name]) => `${name}: ${code}`);
+
+/** Lets the event loop have its turn. */
+export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 export const text = (content: string): Uint8Array => new TextEncoder().encode(content);
 
 /** Waits until something holds; vitest ends the test when it never does. */
-export const eventually = (assertion: () => void): Promise<void> => vi.waitFor(assertion, { timeout: 10_000, interval: 2 });
+export const eventually = (assertion: () => void): Promise<void> =>
+  vi.waitFor(assertion, { timeout: 10_000, interval: 2 });
 
 /** Lets all events come that are under way: they arrive in order, so that a last one marks the end. */
 export async function drain({ host, put, take }: Stage): Promise<void> {

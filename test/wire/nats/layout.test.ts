@@ -1,4 +1,4 @@
-import { connect, DiscardPolicy, type NatsConnection, type StreamConfig } from "nats";
+import { connect, DiscardPolicy, headers, type Msg, type NatsConnection, type StreamConfig } from "nats";
 import { expect, onTestFinished, test } from "vitest";
 import { natsServer } from "../../support/nats-server.ts";
 import { recorder } from "../recorder.ts";
@@ -179,19 +179,41 @@ test("a stream that cannot be brought up to date is told, with the server's reas
   });
 });
 
+test("a description that points at all chunks takes none away when it is replaced", async () => {
+  const { url, connection } = await foreign();
+  const store = await connected({ servers: url });
+  await store.ensureBuckets();
+  const shas = [];
+  for (const asset of ["one", "two"]) {
+    const stored = await store.putAsset(bytes(asset));
+    shas.push(stored._tag === "Stored" ? stored.sha256 : "");
+  }
+  const manager = await connection.jetstreamManager();
+  const { subject } = await manager.streams.getMessage("OBJ_assets", { seq: 4 });
+  await connection.jetstream().publish(subject, bytes('{"nuid": ">", "size": 1, "chunks": 1}'));
+  expect(await store.putAsset(bytes("two"))).toMatchObject({ _tag: "Stored" });
+  await store.get("heartbeat", "fence");
+  for (const sha256 of shas) expect(await store.getAsset(sha256, { limit: 10 })).toMatchObject({ _tag: "Value" });
+});
+
 test("what does not come from the stream is no answer", async () => {
   const { url, connection } = await foreign();
   const store = await connected({ servers: url });
+  const [noHeaders, noRevision, wrongStatus] = [undefined, headers(), headers(408, "Bad Request")];
+  noRevision.set("Nats-Subject", "$KV.heartbeat.a");
+  wrongStatus.set("Nats-Sequence", "1");
   const lies = ["", "hello", "{}", '{"stream":"KV_other","seq":7}', '{"stream":"KV_heartbeat","seq":"x"}'];
-  for (const lie of lies) {
-    const impostor = connection.subscribe("$KV.>", { callback: (_, message) => void message.respond(bytes(lie)) });
-    const reader = connection.subscribe("$JS.API.DIRECT.GET.>", {
-      callback: (_, message) => void message.respond(bytes(lie)),
-    });
-    await connection.flush();
-    expect(await store.put("heartbeat", "a", bytes("1"))).toMatchObject({ _tag: "Unreachable", reason: "Failed" });
-    expect(await store.get("heartbeat", "a")).toMatchObject({ _tag: "Unreachable", reason: "Failed" });
-    impostor.unsubscribe();
-    reader.unsubscribe();
+  for (const head of [noHeaders, noRevision, wrongStatus]) {
+    for (const lie of lies) {
+      const answer = (_: unknown, message: Msg): void =>
+        void message.respond(bytes(lie), head === undefined ? {} : { headers: head });
+      const impostors = ["$KV.>", "$JS.API.DIRECT.GET.>"].map((subject) =>
+        connection.subscribe(subject, { callback: answer }),
+      );
+      await connection.flush();
+      expect(await store.put("heartbeat", "a", bytes("1"))).toMatchObject({ _tag: "Unreachable", reason: "Failed" });
+      expect(await store.get("heartbeat", "a")).toMatchObject({ _tag: "Unreachable", reason: "Failed" });
+      for (const impostor of impostors) impostor.unsubscribe();
+    }
   }
 });

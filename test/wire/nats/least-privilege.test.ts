@@ -132,12 +132,16 @@ test("wrong credentials are Denied, and stay out of the message", async () => {
   expect("message" in outcome && outcome.message).not.toContain("wrong");
 });
 
+const block = (what: string, content: string): string =>
+  `-----BEGIN ${what}-----\n${content}\n------END ${what}------\n`;
+
 test("a credentials file logs in", async () => {
-  const user = nkeys.createUser();
+  // The library gives these no types.
+  const { createUser }: { createUser(this: void): { getPublicKey(): string; getSeed(): Uint8Array } } = nkeys;
+  const user = createUser();
   const url = await serverWith(`authorization { users: [{ nkey: ${user.getPublicKey()} }] }`);
   const seed = new TextDecoder().decode(user.getSeed());
-  const line = (what: string, content: string): string => `-----BEGIN ${what}-----\n${content}\n------END ${what}------\n`;
-  const credsFile = `${line("NATS USER JWT", "e30.e30.e30")}\n${line("USER NKEY SEED", seed)}`;
+  const credsFile = `${block("NATS USER JWT", "e30.e30.e30")}\n${block("USER NKEY SEED", seed)}`;
   const store = await connected({ servers: url, credsFile });
   expect(await store.ensureBuckets()).toEqual({ _tag: "Ready" });
   expect(await connectStore({ servers: url })).toMatchObject(denied);

@@ -5,7 +5,6 @@ import { connectedForLong } from "./connected.ts";
 import { RestartableServer } from "./restartable-server.ts";
 
 storeContract(
-  "the NATS store",
   async () => {
     const server = await RestartableServer.start();
     const admin = await connectedForLong({ servers: server.url, name: "contract" });

@@ -26,7 +26,7 @@ test("revisions and values outlive a server that is killed", async () => {
   store.onConnection(states.tell);
   await server.kill();
   await server.restart();
-  await states.until(() => states.all.length === 3);
+  await states.until(() => states.all.length >= 3);
   expect(await store.get("desired-state", "pi-1")).toMatchObject({ _tag: "Value", revision: 1 });
   expect(await store.get("desired-state", "pi-2")).toEqual({ _tag: "Deleted", revision: 2 });
   expect(await store.put("desired-state", "pi-1", bytes("2"), { expect: 1 })).toEqual({ _tag: "Written", revision: 3 });
@@ -60,10 +60,10 @@ test("calls between which the server dies answer one way or the other, and nothi
   const server = await restartable();
   const store = await connected({ servers: server.url });
   await store.ensureBuckets();
-  let over = false;
+  const over = new AbortController();
   const keepCalling = async (call: () => Promise<unknown>): Promise<number> => {
     let answers = 0;
-    for (; !over; answers += 1) {
+    for (; !over.signal.aborted; answers += 1) {
       await call();
       await new Promise((resolve) => setImmediate(resolve));
     }
@@ -87,13 +87,13 @@ test("calls between which the server dies answer one way or the other, and nothi
     await server.restart();
     await expect.poll(async () => (await store.get("heartbeat", "fence"))._tag, { timeout: 10_000 }).toBe("Absent");
   }
-  over = true;
+  over.abort();
   for (const answers of await Promise.all(callers)) expect(answers).toBeGreaterThan(1);
 });
 
 /** Adds one to its own field of a shared value, again and again, as an agent must write: by compare-and-set, reading back after each doubt. */
 async function count(store: Store, own: "a" | "b", goal: number, counted: () => void): Promise<void> {
-  for (let done = 0; done < goal; ) {
+  for (let done = 0; done < goal;) {
     const found = await store.get("actual-state", "counter");
     if (found._tag !== "Value") {
       await new Promise((resolve) => setTimeout(resolve, 5));
@@ -135,7 +135,7 @@ test("no increment is lost and none is made twice while the server is killed fiv
 
 test("a server that falls silent is given up, and found again when it speaks", async () => {
   const server = await restartable();
-  const store = await connected({ servers: server.url, pingIntervalMs: 100 });
+  const store = await connected({ servers: server.url, pingIntervalMs: 300 });
   await store.ensureBuckets();
   const states = recorder<string>();
   store.onConnection(states.tell);
@@ -145,9 +145,10 @@ test("a server that falls silent is given up, and found again when it speaks", a
   expect(await store.get("heartbeat", "a", { timeoutMs: 50 })).toMatchObject({ reason: "TimedOut" });
   await states.until((state) => state === "disconnected");
   server.thaw();
-  await states.until(() => states.all.length === 3);
   expect(await pokes.until(() => true)).toBe("pi-1");
-  expect(await store.get("heartbeat", "a")).toEqual({ _tag: "Absent" });
+  expect(states.all.slice(0, 3)).toEqual(["connected", "disconnected", "connected"]);
+  // On a busy machine a ping can be late again.
+  await expect.poll(async () => store.get("heartbeat", "a")).toEqual({ _tag: "Absent" });
 });
 
 test("an agent's store is there before its server, and starts to work when that comes", async () => {
@@ -173,7 +174,9 @@ test("an agent's store is there before its server, and starts to work when that 
 });
 
 /** Accepts connections, says what it is told to, and counts them. */
-async function endpoint(greeting: string): Promise<{ readonly url: string; open(): number; readonly seen: () => number }> {
+async function endpoint(
+  greeting: string,
+): Promise<{ readonly url: string; readonly open: () => number; readonly seen: () => number }> {
   let open = 0;
   let seen = 0;
   const server = createServer((socket) => {
@@ -203,9 +206,12 @@ test("an endpoint that accepts and stays silent is given up, and costs no socket
 test("closing an agent's store ends its search for a server", async () => {
   const silent = await endpoint("");
   const store = await connected({ servers: silent.url, waitOnFirstConnect: true });
+  const states = recorder<string>();
+  store.onConnection(states.tell);
   await expect.poll(silent.open).toBe(1);
   await store.close();
   await expect.poll(silent.open).toBe(0);
+  expect(states.all).toEqual(["disconnected"]);
 });
 
 test("what keeps a first connection from being made is told", async () => {

@@ -1,0 +1,128 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { conditionsOf, cut, dated, type Reading, type StatusFacts } from "../../src/agent/status-document.ts";
+import { MANIFEST_REFUSALS } from "../../src/wire/refusal.ts";
+import { AgentStatus, Condition, CONDITION_TYPES, SCORE_STATES, type ScoreError, type ScoreStatus } from "../../src/wire/status.ts";
+import { AGENT } from "./support/manifests.ts";
+
+const error: ScoreError = {
+  reason: "Bug", message: "m".repeat(200), during: "apply", step: { do: "it" }, blame: "device", next: "n".repeat(200), retryable: true,
+};
+const scoreIn = (state: ScoreStatus["state"], isStuck = state === "Failed" || state === "Refused"): ScoreStatus => ({
+  kind: "File", version: 1, digest: "sha256:0", generation: 1, state, outcome: null, change: null, since: "2026-01-01T00:00:00.000Z",
+  details: { path: "/a" }, error: isStuck ? error : null, attempts: isStuck ? 1 : 0, retryAfter: null, blockedOn: [],
+});
+
+const readings: fc.Arbitrary<Reading | null> = fc.oneof(
+  fc.constantFrom<Reading | null>(null, { _tag: "Absent" }, { _tag: "Deleted" }, { _tag: "Accepted", generation: 3 }),
+  fc.constantFrom(...MANIFEST_REFUSALS).map((reason): Reading => ({ _tag: "Refused", refusal: { reason, message: "no", generation: null } })),
+);
+const facts: fc.Arbitrary<StatusFacts> = fc.record({
+  generation: fc.nat(3),
+  observedGeneration: fc.nat(3),
+  isWorking: fc.boolean(),
+  reading: readings,
+  scores: fc.dictionary(
+    fc.constantFrom("a", "b", "c"),
+    fc.tuple(fc.constantFrom(...SCORE_STATES), fc.boolean()).map(([state, stuck]) => scoreIn(state, state === "Retiring" ? stuck : undefined)),
+    { noNullPrototype: true },
+  ),
+});
+
+const told = (given: StatusFacts) => Object.fromEntries(conditionsOf(given).map(({ type, status, reason }) => [type, `${status} ${reason}`]));
+
+describe("each condition holds by its own predicate", () => {
+  /** The predicates once more, in other words. */
+  const expected = ({ generation, observedGeneration, isWorking, scores, reading }: StatusFacts) => {
+    const all = Object.values(scores);
+    const any = (...states: readonly ScoreStatus["state"][]): boolean => all.some(({ state }) => states.includes(state));
+    const stuck = all.some((each) => each.state === "Retiring" && each.error !== null);
+    const open = any("Pending", "Reconciling") || all.some((each) => each.state === "Retiring" && each.error === null);
+    const accepted =
+      reading === null
+        ? {}
+        : {
+            Accepted: {
+              Absent: "Unknown NoDesiredState",
+              Deleted: "Unknown DesiredStateDeleted",
+              Accepted: "True Accepted",
+              Refused: `False ${reading._tag === "Refused" ? reading.refusal.reason : ""}`,
+            }[reading._tag],
+          };
+    return {
+      Ready:
+        generation === 0 ? "False NoDesiredState"
+        : any("Failed", "Blocked") || stuck ? "False ScoresFailed"
+        : any("Refused") ? "False ScoresRefused"
+        : open || observedGeneration !== generation ? "False Working"
+        : "True Converged",
+      Reconciling: isWorking || open ? "True Working" : "False Idle",
+      Degraded: any("Failed") || stuck ? "True ScoresFailed" : any("Refused") ? "True ScoresRefused" : "False NothingWrong",
+      ...accepted,
+    };
+  };
+
+  test("for any facts", () =>
+    fc.assert(fc.property(facts, (given) => void expect(told(given)).toEqual(expected(given))), { numRuns: 2000 }));
+
+  test("and every type and reason that the document knows comes of some facts", () => {
+    const types = new Set<string>();
+    const reasons = new Set<string>();
+    fc.assert(
+      fc.property(facts, (given) => {
+        for (const { type, reason } of conditionsOf(given)) {
+          types.add(type);
+          reasons.add(reason);
+        }
+      }),
+      { numRuns: 3000, seed: 1 },
+    );
+    expect([...types].toSorted()).toEqual([...CONDITION_TYPES].toSorted());
+    expect([...reasons].toSorted()).toEqual([...Condition.shape.reason.options].toSorted());
+  });
+});
+
+describe("the message", () => {
+  const idle = { generation: 2, observedGeneration: 2, isWorking: false, reading: null } as const;
+  const ready = (scores: StatusFacts["scores"]) => conditionsOf({ ...idle, scores }).find(({ type }) => type === "Ready")?.message;
+
+  test("names the Scores, but not a hundred of them", () => {
+    expect(ready({})).toContain("nothing is wanted");
+    expect(ready({ a: scoreIn("Ready") })).toContain("the one Score is as declared, generation 2");
+    expect(ready({ a: scoreIn("Ready"), b: scoreIn("Ready") })).toContain("all 2 Scores");
+    const many = Object.fromEntries(Array.from({ length: 100 }, (_, at) => [`s${at}`, scoreIn("Failed")]));
+    expect(ready(many)).toMatch(/s0, s1, s2, s3, s4 and 95 more$/);
+  });
+
+  test("says what stays in force when something is refused or gone", () => {
+    const accepted = (generation: number, reading: Reading) =>
+      conditionsOf({ ...idle, generation, scores: {}, reading }).find(({ type }) => type === "Accepted")?.message;
+    expect(accepted(4, { _tag: "Deleted" })).toContain("removes nothing; generation 4 stays in force");
+    expect(accepted(0, { _tag: "Absent" })).toContain("nothing is in force");
+    expect(accepted(4, { _tag: "Refused", refusal: { reason: "Malformed", message: "bad", generation: null } })).toContain("bad; generation 4 stays");
+  });
+});
+
+test("a condition's `since` is when its status changed last, whatever its reason and message do", () => {
+  const told1 = { type: "Ready", status: "False", reason: "Working", message: "1" } as const;
+  const first = dated([told1], [], new Date(1000));
+  const same = dated([{ ...told1, reason: "ScoresFailed", message: "2" }], first, new Date(2000));
+  expect(same[0]).toMatchObject({ reason: "ScoresFailed", since: new Date(1000).toISOString() });
+  const other = dated([{ ...told1, status: "True", reason: "Converged" }], same, new Date(3000));
+  expect(other[0]?.since).toBe(new Date(3000).toISOString());
+});
+
+test("what is cut is details, then texts; never a state, a digest or a reason", () => {
+  const status: AgentStatus = {
+    agentId: AGENT, generation: 1, observedGeneration: 1, observedRevision: 1, epoch: 1, conditions: [],
+    scores: { a: scoreIn("Failed"), b: scoreIn("Ready") }, agent: { version: "0", bootId: "b", topology: "T" },
+  };
+  const details = cut(status, "details");
+  expect(details.scores).toEqual({ a: { ...scoreIn("Failed"), details: null }, b: { ...scoreIn("Ready"), details: null } });
+  const texts = cut(status, "texts");
+  expect(texts.scores["a"]?.error).toEqual({ ...error, message: "m".repeat(80), step: null, next: "" });
+  for (const each of [details, texts]) {
+    expect(AgentStatus.parse(each)).toEqual(each);
+    expect(each.truncated).toBe(true);
+  }
+});
