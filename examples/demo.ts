@@ -52,7 +52,8 @@ interface Status {
 
 const status = async (): Promise<Status> => {
   const ran = await run(process.execPath, [HARMONY, "status", AGENT, "--json"], { HARMONY_SERVER: server.url });
-  return JSON.parse(ran.out);
+  const told: Status = JSON.parse(ran.out);
+  return told;
 };
 
 async function until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {

@@ -27,7 +27,7 @@ const SAMPLES: Readonly<Record<string, Readonly<Record<string, AnyScore>>>> = {
     defaults: new FileScore({ path: "/etc/motd", content: "hello\n" }),
     everything: new FileScore({
       path: "/srv/www/index.html",
-      content: "<h1>h\u00e9llo \u{1f30d}</h1>\r\n\t\"quoted\" \\ \u2028\n",
+      content: '<h1>h\u00e9llo \u{1f30d}</h1>\r\n\t"quoted" \\ \u2028\n',
       mode: "0640",
       owner: "www-data",
       group: "33",
@@ -40,7 +40,13 @@ const SAMPLES: Readonly<Record<string, Readonly<Record<string, AnyScore>>>> = {
   },
   "Directory@1": {
     defaults: new DirectoryScore({ path: "/srv/www" }),
-    everything: new DirectoryScore({ path: "/var/lib/app/data", mode: "2770", owner: "app", group: "1000", parents: true }),
+    everything: new DirectoryScore({
+      path: "/var/lib/app/data",
+      mode: "2770",
+      owner: "app",
+      group: "1000",
+      parents: true,
+    }),
     sticky: new DirectoryScore({ path: "/srv/drop box", mode: "1777" }),
   },
   "K8sDeployment@1": {
@@ -55,7 +61,11 @@ const SAMPLES: Readonly<Record<string, Readonly<Record<string, AnyScore>>>> = {
   },
 };
 
-const options: EncodeOptions = { agentId: AgentId.parse("pi-7"), generation: 7, issuedAt: new Date("2026-11-23T08:00:00.000Z") };
+const options: EncodeOptions = {
+  agentId: AgentId.parse("pi-7"),
+  generation: 7,
+  issuedAt: new Date("2026-11-23T08:00:00.000Z"),
+};
 
 /** A place in a row, so that order is in the bytes too. */
 const inARow = (scores: Readonly<Record<string, AnyScore>>): Manifest => {
@@ -111,5 +121,10 @@ write({
 });
 write({ "envelope-inline.json": inlineEnvelope(encoded(motd).payload, []) });
 write({ "envelope-empty.json": inlineEnvelope(encoded(manifest(Everywhere, {})).payload, []) });
-write({ "envelope-asset.json": assetEnvelope("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", signed.signatures) });
+write({
+  "envelope-asset.json": assetEnvelope(
+    "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    signed.signatures,
+  ),
+});
 for (const [name, document] of Object.entries(DOCUMENTS)) write({ [`${name}.json`]: JSON.stringify(document) });

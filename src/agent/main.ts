@@ -75,8 +75,8 @@ async function run(given: AgentArguments): Promise<number> {
 const withoutSecret = (server: string): string => server.replace(/\/\/[^@/]*@/, "//...@");
 
 const signalled = (): Promise<string> =>
-  new Promise((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.once(signal, () => resolve(signal));
+  new Promise((asked) => {
+    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.once(signal, () => asked(signal));
   });
 
 /** One line an event: a constant message and its fields as JSON, so that both people and journald's readers find it. */

@@ -10,6 +10,7 @@ import { type PlanReply, writeDocument } from "../wire/status.ts";
 import type { Store } from "../wire/store.ts";
 import { payloadOf } from "./desired-state.ts";
 import type { Ledger } from "./ledger.ts";
+import { withoutTexts } from "./status-document.ts";
 
 type ScorePlan = Extract<PlanReply, { readonly _tag: "Plan" }>["scores"][string];
 
@@ -27,7 +28,21 @@ export interface PlannerParts {
 
 /** Answers what this agent would do with an envelope, by looking alone. Returns the way to stop answering. */
 export const servePlans = (parts: PlannerParts): (() => void) =>
-  parts.store.serve(planSubject(parts.gate.agentId), async (request) => writeDocument(await plan(request, parts)));
+  parts.store.serve(planSubject(parts.gate.agentId), async (request) => fitting(await plan(request, parts), parts.store.maxPayload()));
+
+/** An answer that is too large would never arrive: it is cut in what was seen and in texts, or says that it is too large. */
+function fitting(reply: PlanReply, limit: number): Uint8Array {
+  const whole = writeDocument(reply);
+  if (whole.length <= limit || reply._tag === "Refused") return whole;
+  const short = Object.entries(reply.scores).map(([id, score]): [string, ScorePlan] => [
+    id,
+    "error" in score ? { ...score, error: withoutTexts(score.error) } : { ...score, observed: null },
+  ]);
+  const cut = writeDocument({ ...reply, scores: Object.fromEntries(short) });
+  if (cut.length <= limit) return cut;
+  const message = `the plan is ${whole.length} bytes and cannot be cut to the ${limit} that the server takes; ask for fewer Scores`;
+  return writeDocument({ _tag: "Refused", reason: "TooLarge", message });
+}
 
 async function plan(request: Uint8Array, parts: PlannerParts): Promise<PlanReply> {
   const { store, gate, ledger, breathe } = parts;
@@ -54,8 +69,8 @@ async function plan(request: Uint8Array, parts: PlannerParts): Promise<PlanReply
     if (wanted.get(identity) === wire.kind || (!wanted.has(identity) && scores[id]?.would === "REFUSE")) continue;
     const owned = decodeScore(wire, gate);
     if (owned._tag === "Refused") continue;
-    const preview = await previewRetire(owned.score, new Set(claims), around);
-    scores[id in scores ? `${id}~${identity}` : id] = told(wire.kind, preview, "RETIRE");
+    const looked = await previewRetire(owned.score, new Set(claims), around);
+    scores[id in scores ? `${id}~${identity}` : id] = told(wire.kind, looked, "RETIRE");
   }
   return { _tag: "Plan", agentId: gate.agentId, generation: parts.generation(), scores };
 }

@@ -1,13 +1,12 @@
-import { attenuate, type PortTable } from "../scores/attenuate.ts";
-import type { Clock, Log, MaybePromise } from "../scores/context.ts";
+import { attenuate } from "../scores/attenuate.ts";
+import type { MaybePromise } from "../scores/context.ts";
 import { type ApplySurroundings, interpretNow } from "../scores/interpret.ts";
 import type { Outcome } from "../scores/outcome.ts";
-import type { AnyScore, AnyScoreClass } from "../scores/score.ts";
+import type { AnyScore } from "../scores/score.ts";
 import { inOrder } from "../topology/manifest.ts";
-import type { Topology } from "../topology/topology.ts";
 import type { DecodedManifest, DecodedScore } from "../wire/decode.ts";
 import type { ScoreStatus } from "../wire/status.ts";
-import type { Ledger } from "./ledger.ts";
+import type { ReconcilerParts } from "./reconciler-parts.ts";
 import { type Retirement, Retirements } from "./retirements.ts";
 import { backoffMs, begin, blocked, sameJson, settled, started } from "./score-status.ts";
 
@@ -17,21 +16,6 @@ const SLICE_MS = 5;
 const AFTER_BUG_MS = 1000;
 /** How long a Score that was looked at a moment ago rests before a hint makes it be looked at again. */
 const REST_MS = 20;
-
-export interface ReconcilerParts {
-  readonly ports: PortTable;
-  readonly kinds: readonly AnyScoreClass[];
-  readonly topology: Topology;
-  readonly clock: Clock;
-  readonly ledger: Ledger;
-  readonly log: Log;
-  readonly stop: AbortSignal;
-  readonly random: () => number;
-  /** Lets everything else that is due run. */
-  readonly breathe: () => Promise<void>;
-  /** Called when a status changed; `settled` when there is nothing left to do for now. */
-  readonly onChange: (how: "working" | "settled") => void;
-}
 
 type Change = "intentional" | "corrective";
 type Accepted = Extract<DecodedScore, { readonly _tag: "Score" }>;
@@ -119,7 +103,7 @@ export class Reconciler {
       ledger.remember(id, status);
       // An unchanged Score stays the same resource: work on it that is under way goes on.
       if (known === undefined) this.#resources.set(id, { ...NEW, id, decoded, status, due });
-      else Object.assign(known, { decoded, status, due });
+      else Object.assign(known, { decoded: keeping(known.decoded, decoded), status, due });
     }
     this.#order = inOrder([...manifest.scores.keys()], after);
     this.#round = [].values();
@@ -129,8 +113,9 @@ export class Reconciler {
     const wasDone = all.every(({ status }) => status.generation === manifest.generation && status.state !== "Pending");
     if (change === "corrective" && wasDone && this.#retirements.next() === undefined) this.#observedGeneration = manifest.generation;
     this.#changes += 1;
-    this.#kick();
+    // First, since the work may be done before the kick returns, and what comes of it is the news that is told at once.
     this.#parts.onChange("working");
+    this.#kick();
   }
 
   /** Has every Score looked at: drift that no event told of. */
@@ -186,7 +171,10 @@ export class Reconciler {
         sliceBegan = clock.monotonicMs();
       }
     }
-    if (!stop.aborted && !this.#paused) this.#observedGeneration = this.#generation;
+    if (stop.aborted || this.#paused || this.#observedGeneration === this.#generation) return;
+    this.#observedGeneration = this.#generation;
+    // Also where no Score had anything to do: whoever shipped it waits for this.
+    this.#changes += 1;
   }
 
   /** The next Score that is due, in order: a round goes through the whole order, and begins anew while any is due. */
@@ -356,6 +344,10 @@ export class Reconciler {
 }
 
 const noop = (): void => {};
+
+/** The same Score again: what it has worked out already, such as the hash of its content, need not be worked out anew. */
+const keeping = (known: DecodedScore, decoded: DecodedScore): DecodedScore =>
+  known._tag === "Score" && decoded._tag === "Score" ? { ...decoded, score: known.score } : decoded;
 
 const NEW = { blockedFor: "intentional", lookedAt: -Infinity, cancelRetry: noop, cancelHint: null, unwatch: null } as const;
 

@@ -5,7 +5,7 @@ import { type DecodedManifest, decodeScore } from "../wire/decode.ts";
 import { errorOfRefusal } from "../wire/score-error.ts";
 import type { ScoreStatus } from "../wire/status.ts";
 import type { Owned } from "./ledger.ts";
-import type { ReconcilerParts } from "./reconciler.ts";
+import type { ReconcilerParts } from "./reconciler-parts.ts";
 import { backoffMs, begin, retiring, settled } from "./score-status.ts";
 
 /** Something that the agent owns and no Score of the manifest wants any more. */
@@ -61,7 +61,7 @@ export class Retirements {
     }
     const before = new Map(this.#byIdentity);
     this.cancel();
-    for (const owned of [...ledger.owned.values()].reverse()) {
+    for (const owned of [...ledger.owned.values()].toReversed()) {
       const { id, identity, wire } = owned;
       if (wanted.get(identity) === wire.kind) continue;
       if (!wanted.has(identity) && manifest.scores.get(id)?._tag === "Refused") continue;

@@ -1,4 +1,4 @@
-import type { AgentStatus, Condition, ScoreStatus } from "../wire/status.ts";
+import type { AgentStatus, Condition, ScoreError, ScoreStatus } from "../wire/status.ts";
 import type { ManifestRefusal } from "../wire/refusal.ts";
 
 /** What the agent made of the desired-state key when it last read it. */
@@ -101,7 +101,7 @@ const list = (ids: readonly string[]): string =>
 
 /** Cuts what can be cut when the whole is too large for one message: first details, then texts; never states. */
 export function cut(status: AgentStatus, how: "details" | "texts"): AgentStatus {
-  const brief = (score: ScoreStatus): ScoreStatus => ({ ...score, details: null, digest: "", error: withoutTexts(score.error) });
+  const brief = (score: ScoreStatus): ScoreStatus => ({ ...score, details: null, digest: "", error: score.error && withoutTexts(score.error) });
   const scores = Object.fromEntries(
     Object.entries(status.scores).map(([id, score]) => [id, how === "texts" ? brief(score) : { ...score, details: null }]),
   );
@@ -109,5 +109,4 @@ export function cut(status: AgentStatus, how: "details" | "texts"): AgentStatus 
 }
 
 /** The reason stays: with it, 2000 failed Scores whose ids are as long as ids may be still fit into a mebibyte. */
-const withoutTexts = (error: ScoreStatus["error"]): ScoreStatus["error"] =>
-  error === null ? null : { ...error, message: "", step: null, next: "" };
+export const withoutTexts = (error: ScoreError): ScoreError => ({ ...error, message: "", step: null, next: "" });

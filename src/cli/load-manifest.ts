@@ -82,7 +82,7 @@ async function run({ code }: Bundle, name: string, print: LoadOptions["print"]):
   });
   try {
     const module: unknown = await Promise.race([import(url), late]);
-    return Object(module);
+    return typeof module === "object" && module !== null ? module : {};
   } finally {
     clearTimeout(timer);
   }

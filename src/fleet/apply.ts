@@ -45,16 +45,15 @@ export async function apply(
     if (refused !== null) return refused;
     const shipment = { manifest, agentId, signers, signal, late: time.signal, onProgress };
     const ids = new Set(Object.keys(manifest.scores));
-    let shipped = await ship(parts, { ...shipment, above: 0 });
+    let shipped = await ship(parts, shipment);
     for (let reshipped = false; ; reshipped = true) {
       if (shipped._tag !== "Shipped" || !wait) return shipped;
       const { generation, revision } = shipped;
       const result = await follow(parts, { shipped: { generation, revision }, agentId, ids, signal, late: time.signal, onProgress });
       if (result._tag !== "RefusedByAgent" || result.reason !== "StaleGeneration" || reshipped) return result;
-      // The server has forgotten what it once knew, a lost volume say; the agent has not.
-      const agentHas = Math.max(result.status.generation, result.status.observedGeneration);
-      onProgress({ _tag: "StaleGeneration", agentHas });
-      shipped = await ship(parts, { ...shipment, above: agentHas });
+      // The server had forgotten what it once knew, a lost volume say. Now the agent's status tells it again.
+      onProgress({ _tag: "StaleGeneration", agentHas: result.status.generation });
+      shipped = await ship(parts, shipment);
     }
   } finally {
     time.cancel();

@@ -12,8 +12,6 @@ export interface Shipment {
   readonly manifest: Manifest;
   readonly agentId: AgentId;
   readonly signers: Signers;
-  /** The generation is to be higher than this one, whatever the server knows. */
-  readonly above: number;
   /** Fires when the caller gives up. */
   readonly signal: AbortSignal;
   /** Fires when there is no time left. */
@@ -66,7 +64,7 @@ type Attempt =
   | { readonly _tag: "Lost"; readonly unreachable: Unreachable; readonly sent: Packed | null };
 
 async function tryOnce(store: Store, shipment: Shipment, issuedAt: Date, sent: Packed | null): Promise<Attempt> {
-  const { agentId, above, signal, late, onProgress } = shipment;
+  const { agentId, signal, late, onProgress } = shipment;
   const call: CallOptions = { signal: AbortSignal.any([signal, late]) };
   const known = await highestKnown(store, agentId, call);
   if (known._tag === "Unreachable") return { _tag: "Lost", unreachable: known, sent };
@@ -74,7 +72,7 @@ async function tryOnce(store: Store, shipment: Shipment, issuedAt: Date, sent: P
   if (sent !== null && found._tag === "Value" && same(found.value, sent.envelope)) {
     return stored(sent, found.revision, onProgress);
   }
-  const generation = Math.max(known.generation, above) + 1;
+  const generation = known.generation + 1;
   onProgress({ _tag: "Shipping", generation });
   const packed = await pack(store, { ...shipment, generation, issuedAt }, call);
   if (packed._tag === "Unreachable") return { _tag: "Lost", unreachable: packed, sent };

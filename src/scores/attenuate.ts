@@ -31,8 +31,18 @@ function viewsOf(requires: readonly AnyCapability[], ports: PortTable): Attenuat
     if (port === undefined) throw new Error(`no adapter provides ${name}`);
     full[name] = port;
     reads[name] = Object.freeze(
-      Object.fromEntries(methods.map((method) => [method, (...given: unknown[]) => Reflect.apply(Reflect.get(port, method), port, given)])),
+      Object.fromEntries(methods.map((method) => [method, boundTo(port, method)])),
     );
   }
   return { reads: Object.freeze(reads), full: Object.freeze(full) };
+}
+
+/** As `port[method]`, at each call: an adapter, or a test, may put another function there. */
+function boundTo(port: object, method: string): (...given: unknown[]) => unknown {
+  return (...given) => {
+    const call: unknown = Reflect.get(port, method);
+    if (typeof call !== "function") throw new Error(`the adapter has no method ${method}`);
+    const answer: unknown = Reflect.apply(call, port, given);
+    return answer;
+  };
 }

@@ -17,10 +17,7 @@ export const repairs = (world: World, scene: Scene): Promise<void> =>
 
 /** A crash after each call in turn: whatever is there by then has been claimed by then. */
 export const claimsBeforehand = async (world: World, scene: Scene): Promise<void> => {
-  const calls = await onStage(world, scene, async (stage) => {
-    const ran = await stage.run("interpret");
-    return ran.calls;
-  });
+  const { calls } = await onStage(world, scene, (stage) => stage.run("interpret"));
   for (const [at, { writes, waits }] of calls.entries()) {
     if (!writes) continue;
     await onStage(world, scene, async (stage) => {

@@ -16,7 +16,7 @@ import type { World } from "./world.ts";
 export interface Check {
   readonly name: string;
   /** Rejects when the kind breaks it, with the seed and the smallest example that was found. */
-  run(): Promise<void>;
+  readonly run: () => Promise<void>;
 }
 
 export interface ContractOptions {

@@ -61,11 +61,11 @@ export function demandKeptOff({ world, spec, claims }: Stage, { before, after }:
   demand(touched.length === 0, "it changed what is none of its business", { touched, before, after });
 }
 
-export function demandNothingDone(ran: Ran, sentence: string): void {
+function demandNothingDone(ran: Ran, sentence: string): void {
   demand(ran.outcome.outcome === "NOOP" && ran.writes === 0 && same(ran.before, ran.after), sentence, ran);
 }
 
-export function demandObstructed(ran: Ran): void {
+function demandObstructed(ran: Ran): void {
   const { outcome, writes, before, after } = ran;
   demand(
     outcome.outcome === "FAILURE" && outcome.failure._tag === "Obstructed" && writes === 0 && same(before, after),

@@ -20,13 +20,13 @@ export interface PathSpec {
   readonly parents?: boolean | undefined;
 }
 
-/** The accounts of every generated device. `1001` in a spec stands for a number without a name. */
-const USERS: Readonly<Record<string, number>> = { root: 0, pi: 1000 };
-const GROUPS: Readonly<Record<string, number>> = { root: 0, gpio: 997 };
+/** The accounts of every generated device. `4242` in a spec stands for a number without a name. */
+const USERS: Readonly<Record<string, number>> = { root: 0, alice: 1001 };
+const GROUPS: Readonly<Record<string, number>> = { root: 0, staff: 50 };
 
 export const modes = fc.constantFrom("0644", "0755", "0600", "4755", "0000");
-const owners = fc.constantFrom("root", "pi", "0", "1000", "1001");
-const groups = fc.constantFrom("root", "gpio", "0", "997", "1001");
+const owners = fc.constantFrom("root", "alice", "0", "1001", "4242");
+const groups = fc.constantFrom("root", "staff", "0", "50", "4242");
 
 /** The fields that both kinds have; the optional ones are left out at times, or undefined. */
 export const pathSpecs: fc.Arbitrary<PathSpec> = fc.record(

@@ -1,6 +1,6 @@
 /**
- * What an author of a kind tests it with: the contract that every kind keeps, and the ports in memory. `contractOf` needs
- * the package `fast-check` to be installed.
+ * What an author of a kind tests it with: the contract that every kind keeps, the ports in memory, and the engine itself.
+ * Needs the package `fast-check`.
  */
 export { interpret, preview, previewRetire, retire } from "../scores/interpret.ts";
 export type { ApplySurroundings, Surroundings } from "../scores/interpret.ts";

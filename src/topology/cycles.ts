@@ -12,7 +12,7 @@ export function cycles(after: ReadonlyMap<string, readonly string[]>): readonly 
   const open: string[] = [];
   const isOpen = new Set<string>();
 
-  const enter = (id: string): { readonly id: string; readonly rest: Iterator<string> } => {
+  const enter = (id: string): { readonly id: string; readonly rest: Iterator<string, undefined> } => {
     low.set(id, met.size);
     met.set(id, met.size);
     open.push(id);
@@ -33,10 +33,10 @@ export function cycles(after: ReadonlyMap<string, readonly string[]>): readonly 
     const path = met.has(start) ? [] : [enter(start)];
     for (let here = path.at(-1); here !== undefined; here = path.at(-1)) {
       const { id, rest } = here;
-      const { value: next, done = false } = rest.next();
-      if (!done && met.has(next)) {
+      const { value: next } = rest.next();
+      if (next !== undefined && met.has(next)) {
         if (isOpen.has(next)) lower(id, met.get(next) ?? 0);
-      } else if (!done) {
+      } else if (next !== undefined) {
         path.push(enter(next));
       } else {
         path.pop();

@@ -148,10 +148,12 @@ export function decodeScore(value: unknown, { kinds, topology }: Pick<Gate, "kin
 
   const named = kinds.filter((each) => each.kind === kind);
   const known = named.find((each) => each.version === version);
-  if (named.length === 0)
+  if (named.length === 0) {
     return no("UnknownKind", `this agent does not know the kind "${kind}"; it knows ${list(kinds)}`);
-  if (known === undefined)
+  }
+  if (known === undefined) {
     return no("UnsupportedVersion", `this agent does not know ${kind}@${version}; it knows ${list(named)}`);
+  }
 
   const own = known.requires.map(({ name }) => name);
   if (own.length !== requires.length || own.some((name) => !requires.includes(name))) {
@@ -162,8 +164,9 @@ export function decodeScore(value: unknown, { kinds, topology }: Pick<Gate, "kin
   if (lacking.length > 0) return no("MissingCapability", lacking.map(lackSentence).join("; "));
 
   const length = JSON.stringify(wire.spec.json).length;
-  if (length > SPEC_JSON_LIMIT)
+  if (length > SPEC_JSON_LIMIT) {
     return no("InvalidSpec", `${kind}@${version}: the spec is ${length} characters of JSON`);
+  }
   const spec = decodeSpec(wire.spec);
   if (spec._tag === "Refused") return no("InvalidSpec", `${kind}@${version}: ${spec.message}`);
   try {

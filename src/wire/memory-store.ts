@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { MemoryServer, type Served } from "./memory-server.ts";
+import { Call } from "./nats/call.ts";
 import { harmless } from "./nats/harmless.ts";
 import { orAborted } from "./nats/or-aborted.ts";
 import { isKey, isPlainSubject } from "./nats/subjects.ts";
@@ -13,8 +14,6 @@ import {
   type Unreachable,
   type Written,
 } from "./store.ts";
-
-const DEFAULT_TIMEOUT_MS = 5000;
 
 export type Operation = "get" | "put" | "delete" | "keys" | "putAsset" | "getAsset" | "request" | "ensureBuckets";
 
@@ -218,7 +217,7 @@ export class MemoryStore implements Store, StoreAdmin {
     if (this.#connection.signal.aborted) {
       return unreachable("Disconnected", this.#closed ? "this store was closed" : "this store was cut off");
     }
-    if (options?.signal?.aborted === true || (options?.timeoutMs ?? 1) <= 0) {
+    if (new Call(options).left() === 0) {
       return unreachable("TimedOut", "the caller gave up");
     }
     // As over a network, nothing happens before the caller goes on.
@@ -251,7 +250,7 @@ export class MemoryStore implements Store, StoreAdmin {
     value: Uint8Array,
     options: CallOptions | undefined,
   ): Promise<Reply | Unreachable> {
-    const timeoutMs = options?.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    const { timeoutMs } = new Call(options);
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(), timeoutMs);
     const replies = there.map(async ({ handler }) => {

@@ -4,6 +4,7 @@ import type { ScoreRefusal } from "./refusal.ts";
 import type { ScoreError } from "./status.ts";
 
 type JsonValue = ScoreError["step"];
+const parseJson: (text: string) => JsonValue = JSON.parse;
 
 /**
  * A kind's own data (a step, what was seen) as plain JSON. Kinds promise that it is; where one breaks that promise, a
@@ -11,7 +12,7 @@ type JsonValue = ScoreError["step"];
  */
 export function asJson(value: unknown): JsonValue {
   try {
-    return JSON.parse(JSON.stringify(value ?? null));
+    return parseJson(JSON.stringify(value ?? null));
   } catch (error) {
     return `not JSON: ${error instanceof Error ? error.message : String(error)}`;
   }

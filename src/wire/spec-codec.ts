@@ -35,7 +35,7 @@ export function decodeSpec({ json, meta }: WireSpec): DecodedSpec {
   const message = refusedTree(meta.values, json);
   if (message !== null) return { _tag: "Refused", message };
   try {
-    // The cast: the tree has just been checked to be one.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the tree has just been checked to be one
     return { _tag: "Spec", value: superjson.deserialize({ json, meta } as Parameters<SuperJSON["deserialize"]>[0]) };
   } catch (error) {
     return { _tag: "Refused", message: `the annotations do not fit the spec: ${String(error)}` };
@@ -48,7 +48,8 @@ export function decodeSpec({ json, meta }: WireSpec): DecodedSpec {
  */
 function refusedTree(tree: unknown, json: unknown): string | null {
   if (!Array.isArray(tree)) return refusedBranches(tree, json);
-  const [annotation, inner, ...more]: unknown[] = tree;
+  const parts: readonly unknown[] = tree;
+  const [annotation, inner, ...more] = parts;
   const fits = ALLOWED.get(annotation);
   const name = JSON.stringify(annotation ?? null).slice(0, 64);
   if (fits === undefined) return `the annotation ${name} is not one of ${[...ALLOWED.keys()].join(", ")}`;
@@ -69,8 +70,9 @@ interface Place {
  * there, whose places it can only count off one by one.
  */
 function refusedBranches(branches: unknown, json: unknown): string | null {
-  if (typeof branches !== "object" || branches === null || Array.isArray(branches))
+  if (typeof branches !== "object" || branches === null || Array.isArray(branches)) {
     return "annotations are an object or an array";
+  }
   const root: Place = { annotated: false, inner: new Map() };
   for (const [path, tree] of Object.entries(branches)) {
     const nowhere = `the annotation path "${path.slice(0, 64)}" leads to no place of its own in the spec`;

@@ -94,7 +94,7 @@ describe("failure", () => {
     ["throws", "Bug", (port) => port.throws("a/0")],
     ["fails", "PortFailed", (port) => port.fails("a/0")],
     ["hangs", "TimedOut", (port) => void port.hangs("a/0")],
-    ["does not answer a look", "TimedOut", (port) => port.blinds("a/0")],
+    ["does not answer a look", "TimedOut", (port) => void port.blinds("a/0")],
   ];
   test.each(troubles)("of a port that %s is told as %s, and the others go on", async (_, reason, trouble) => {
     const rig = await ReconcilerRig.open();

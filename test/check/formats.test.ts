@@ -152,46 +152,47 @@ describe("sarif", () => {
   });
 });
 
-describe("junit", () => {
-  interface Element {
-    readonly name: string;
-    readonly attributes: Readonly<Record<string, string>>;
-    readonly children: Element[];
-    text: string;
-  }
+interface Element {
+  readonly name: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly children: Element[];
+  text: string;
+}
 
-  /** As strict as XML for what may come: tags that match, attributes in double quotes, no bare `<` or `&`, no control characters. */
-  function parse(xml: string): Element {
-    const top: Element = { name: "", attributes: {}, children: [], text: "" };
-    const open = [top];
-    const unescape = (escaped: string): string => {
-      // oxlint-disable-next-line no-control-regex
-      if (/&(?!(amp|lt|gt|quot);)|[<\u0000-\u0008\u000b\u000c\u000e-\u001f]/.test(escaped)) throw new Error(`not XML text: ${escaped}`);
-      return escaped.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&quot;", '"').replaceAll("&amp;", "&");
-    };
-    const [declaration = "", ...tokens] = xml.split(/(?=<)|(?<=>)/);
-    if (declaration !== '<?xml version="1.0" encoding="UTF-8"?>') throw new Error(`not a declaration: ${declaration}`);
-    for (const token of tokens) {
-      const here = open.at(-1) ?? top;
-      const [, close, name = "", attributes = "", alone] = /^<(\/?)([\w-]+)((?: \w+="[^"<]*")*)(\/?)>$/.exec(token) ?? [];
-      if (name === "") {
-        here.text += unescape(token);
-      } else if (close === "/") {
-        if (here.name !== name) throw new Error(`</${name}> closes <${here.name}>`);
-        open.pop();
-      } else {
-        const read = [...attributes.matchAll(/(\w+)="([^"]*)"/g)].map(([, key = "", value = ""]) => [key, unescape(value)] as const);
-        const element: Element = { name, attributes: Object.fromEntries(read), children: [], text: "" };
-        here.children.push(element);
-        if (alone !== "/") open.push(element);
-      }
+const unescape = (escaped: string): string => {
+  // oxlint-disable-next-line no-control-regex
+  if (/&(?!(amp|lt|gt|quot);)|[<\u0000-\u0008\u000b\u000c\u000e-\u001f]/.test(escaped)) throw new Error(`not XML text: ${escaped}`);
+  return escaped.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&quot;", '"').replaceAll("&amp;", "&");
+};
+
+/** As strict as XML for what may come: tags that match, attributes in double quotes, no bare `<` or `&`, no control characters. */
+function parse(xml: string): Element {
+  const top: Element = { name: "", attributes: {}, children: [], text: "" };
+  const open = [top];
+  const [declaration = "", ...tokens] = xml.split(/(?=<)|(?<=>)/);
+  if (declaration !== '<?xml version="1.0" encoding="UTF-8"?>') throw new Error(`not a declaration: ${declaration}`);
+  for (const token of tokens) {
+    const here = open.at(-1) ?? top;
+    const [, close, name = "", attributes = "", alone] = /^<(\/?)([\w-]+)((?: \w+="[^"<]*")*)(\/?)>$/.exec(token) ?? [];
+    if (name === "") {
+      here.text += unescape(token);
+    } else if (close === "/") {
+      if (here.name !== name) throw new Error(`</${name}> closes <${here.name}>`);
+      open.pop();
+    } else {
+      const read = [...attributes.matchAll(/(\w+)="([^"]*)"/g)].map(([, key = "", value = ""]) => [key, unescape(value)] as const);
+      const element: Element = { name, attributes: Object.fromEntries(read), children: [], text: "" };
+      here.children.push(element);
+      if (alone !== "/") open.push(element);
     }
-    if (open.length !== 1) throw new Error("a tag is not closed");
-    const [root] = top.children;
-    if (root === undefined || top.children.length !== 1) throw new Error("not one root");
-    return root;
   }
+  if (open.length !== 1) throw new Error("a tag is not closed");
+  const [root] = top.children;
+  if (root === undefined || top.children.length !== 1) throw new Error("not one root");
+  return root;
+}
 
+describe("junit", () => {
   test("is well-formed XML, and its counts are those of its cases", () => {
     fc.assert(
       fc.property(anyReport, (any) => {

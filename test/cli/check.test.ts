@@ -1,5 +1,6 @@
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Report } from "harmony-edge/check";
 import { describe, expect, test, vi } from "vitest";
 import { findCompiler } from "../../src/cli/compiler.ts";
 import { packageRoot } from "../../src/cli/package-root.ts";
@@ -14,6 +15,10 @@ const document = {
   capabilities: { FileSystemHost: { root: "/" } },
   kinds: { File: [1], Directory: [1] },
   agentVersion: "0.1.0",
+};
+const reportIn = (out: string): Report => {
+  const report: Report = JSON.parse(out);
+  return report;
 };
 const MOTD = manifestOf({ motd: ["/etc/motd", "hello"] });
 
@@ -139,8 +144,7 @@ describe("targets", () => {
     });
     const { code, out } = await harmony(["check", "fleet.js", "--capabilities", "pi-7.json", "--capabilities", "big.json", "--json"], { cwd });
     expect(code).toBe(1);
-    const found: readonly { readonly target: string; readonly rule: string; readonly scoreId: string }[] = JSON.parse(out).findings;
-    expect(found.map(({ target, rule, scoreId }) => `${target}: ${rule} ${scoreId}`)).toEqual([
+    expect(reportIn(out).findings.map(({ target, rule, scoreId }) => `${target}: ${rule} ${scoreId}`)).toEqual([
       "PiTopology: MissingCapability web",
       "agent pi-7: MissingCapability web",
       "agent pi-7: UnknownKind web",
@@ -173,12 +177,12 @@ describe("several files", () => {
     const cwd = folder({ "ok.ts": MOTD, "fleet.js": CLUSTER, "broken.ts": "export default {]\n" });
     const { code, out } = await harmony(["check", "broken.ts", "fleet.js", "ok.ts", "--json"], { cwd });
     expect(code).toBe(2);
-    const report = JSON.parse(out);
-    expect(report.findings.map(({ file, rule, line }: Record<string, unknown>) => [file, rule, line])).toEqual([
+    const report = reportIn(out);
+    expect(report.findings.map(({ file, rule, line }) => [file, rule, line])).toEqual([
       ["broken.ts", "CannotLoad", 1],
       ["fleet.js", "MissingCapability", undefined],
     ]);
-    expect(report.files.map(({ file }: Record<string, unknown>) => file)).toEqual(["broken.ts", "fleet.js", "ok.ts"]);
+    expect(report.files.map(({ file }) => file)).toEqual(["broken.ts", "fleet.js", "ok.ts"]);
   });
 
   test("a spec that cannot be is told with its line, by both gates where both see it", async () => {

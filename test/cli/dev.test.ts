@@ -60,7 +60,7 @@ describe("dev --once", () => {
   test("brings the example about in a root of its own, shows the status document, and leaves nothing running", async () => {
     const root = join(folder(), "device");
     const ran = await harmony(["dev", "examples/kiosk.ts", "--once", "--json", "--root", root], { cwd: packageRoot() });
-    expect(ran.code, ran.err).toBe(0);
+    expect(ran).toMatchObject({ code: 0 });
     expect(status(ran)).toMatchObject({ agentId: "dev", generation: 1, observedGeneration: 1, agent: { topology: "PiTopology" } });
     expect(new Set(Object.values(states(ran)))).toEqual(new Set(["Ready"]));
     expect(readFileSync(join(root, "srv/kiosk/www/index.html"), "utf8")).toContain("<title>Departures</title>");
@@ -77,7 +77,7 @@ describe("dev --once", () => {
     expect((await run()).code).toBe(0);
     save(join(cwd, "m.ts"), manifestOf({ a: ["/etc/a", "2"] }));
     const second = await run();
-    expect(second.code, second.err).toBe(0);
+    expect(second).toMatchObject({ code: 0 });
     expect(status(second)).toMatchObject({ generation: 2, scores: { a: { outcome: "SUCCESS" } } });
     expect(states(second)).toEqual({ a: "Ready" });
     expect(readFileSync(join(cwd, "device/etc/a"), "utf8")).toBe("2");
@@ -157,7 +157,7 @@ describe("dev", () => {
     // The agent may take a moment to come up, and a question does not wait for it.
     let planned = await harmony(["plan", "m.ts", "--agent", "dev", "--json"], how);
     for (let tries = 0; tries < 100 && planned.code === 4; tries += 1) planned = await harmony(["plan", "m.ts", "--agent", "dev", "--json"], how);
-    expect(planned.code, planned.err).toBe(0);
+    expect(planned).toMatchObject({ code: 0 });
     expect(JSON.parse(planned.out)).toMatchObject({ _tag: "Plan", scores: { a: { would: "CHANGE" } } });
     expect(existsSync(join(cwd, "device/etc/a"))).toBe(false);
     expect((await harmony(["apply", "m.ts", "--agent", "dev"], how)).code).toBe(0);
@@ -207,24 +207,25 @@ describe("dev", () => {
   });
 });
 
-describe("the launcher", () => {
-  const start = (argv: readonly string[], cwd: string) => {
-    const child = spawn(process.execPath, [launcher, ...argv], { cwd, stdio: ["ignore", "pipe", "pipe"] });
-    onTestFinished(() => void child.kill("SIGKILL"));
-    let [out, err] = ["", ""];
-    child.stdout.setEncoding("utf8").on("data", (text: string) => (out += text));
-    child.stderr.setEncoding("utf8").on("data", (text: string) => (err += text));
-    const exited = new Promise<number | null>((resolve) => child.once("close", (code) => resolve(code)));
-    return { child, exited, out: () => out, err: () => err };
-  };
+/** The launcher, as a process of its own. */
+const start = (argv: readonly string[], cwd: string) => {
+  const child = spawn(process.execPath, [launcher, ...argv], { cwd, stdio: ["ignore", "pipe", "pipe"] });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  let [out, err] = ["", ""];
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (out += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (err += text));
+  const exited = new Promise<number | null>((resolve) => child.once("close", (code) => resolve(code)));
+  return { child, exited, out: () => out, err: () => err };
+};
 
+describe("the launcher", () => {
   test.each(["SIGTERM", "SIGINT"] as const)("%s ends dev with 0, and its children with it", async (signal) => {
     const cwd = folder({ "m.ts": manifestOf({ a: ["/etc/a", "1"] }) });
     const { child, exited, err } = start(["dev", "m.ts", "--root", "device"], cwd);
     await until("it was applied", () => err().includes("watching m.ts"));
     expect(processesOf(join(cwd, "device"))).toHaveLength(2);
     child.kill(signal);
-    expect(await exited, err()).toBe(0);
+    expect({ code: await exited, err: err() }).toMatchObject({ code: 0 });
     expect(processesOf(join(cwd, "device"))).toEqual([]);
   });
 
@@ -236,7 +237,7 @@ describe("the launcher", () => {
       "js.js": CLUSTER,
     });
     const ok = start(["check", "ok.ts"], cwd);
-    expect(await ok.exited, ok.err()).toBe(0);
+    expect({ code: await ok.exited, err: ok.err() }).toMatchObject({ code: 0 });
     const bad = start(["check", "bad.ts", "--json"], cwd);
     expect(await bad.exited).toBe(2);
     expect(JSON.parse(bad.out())).toMatchObject({ findings: [{ rule: "CannotLoad", file: "bad.ts", line: 3, column: 8 }] });

@@ -262,13 +262,15 @@ describe("status", () => {
   });
 });
 
+/** What `harmony plan` makes of an agent that answers this. */
+const planWith = async (reply: PlanReply, argv: readonly string[] = []): Promise<Ran> => {
+  await begin(null);
+  const stop = device.serve(planSubject(PI), async () => writeDocument(reply));
+  return run(["plan", "m.ts", "--agent", "pi-7", ...argv], { cwd: two() }).finally(stop);
+};
+
 describe("plan", () => {
   const error = { reason: "MissingCapability", message: "no", during: "decode", step: null, blame: "author", next: "Drop it.", retryable: false } as const;
-  const answer = async (reply: PlanReply, argv: readonly string[] = []): Promise<Ran> => {
-    await begin(null);
-    const stop = device.serve(planSubject(PI), async () => writeDocument(reply));
-    return run(["plan", "m.ts", "--agent", "pi-7", ...argv], { cwd: two() }).finally(stop);
-  };
   const good: PlanReply = {
     _tag: "Plan",
     agentId: AgentId.parse("pi-7"),
@@ -281,7 +283,7 @@ describe("plan", () => {
   };
 
   test("shows each Score with its steps, and ends with 0 where nothing would go wrong", async () => {
-    const { code, out, err } = await answer(good);
+    const { code, out, err } = await planWith(good);
     expect({ code, err }).toEqual({ code: 0, err: "" });
     expect(out).toBe(
       'NOOP   a (File)\nCHANGE b (File)\n         write {"path":"/b"}\n         reload\nRETIRE old (File)\n         remove {"path":"/old"}\n' +
@@ -290,17 +292,17 @@ describe("plan", () => {
   });
 
   test("with --json writes the agent's answer", async () => {
-    const { code, out } = await answer(good, ["--json"]);
+    const { code, out } = await planWith(good, ["--json"]);
     expect(code).toBe(0);
     expect(json(out)).toEqual(good);
   });
 
   test("ends with 1 where a Score would fail or be refused, or the whole would be", async () => {
     const bad: PlanReply = { ...good, scores: { a: { would: "REFUSE", kind: "File", error }, b: { would: "FAIL", kind: "File", error } } };
-    const { code, out } = await answer(bad);
+    const { code, out } = await planWith(bad);
     expect(code).toBe(1);
     expect(out).toContain("REFUSE a (File)\n         MissingCapability: no\n         to do: Drop it.\n");
-    const refused = await answer({ _tag: "Refused", reason: "BadSignature", message: "unsigned" }, ["--json"]);
+    const refused = await planWith({ _tag: "Refused", reason: "BadSignature", message: "unsigned" }, ["--json"]);
     expect(refused.code).toBe(1);
     expect(json(refused.out)).toEqual({ _tag: "Refused", reason: "BadSignature", message: "unsigned" });
     expect(refused.err).toContain("the agent would refuse this manifest: BadSignature: unsigned");

@@ -12,6 +12,7 @@ async function load(files: Readonly<Record<string, string>>, file = "m.ts"): Pro
   return { loaded, printed, cwd };
 }
 
+const print = (): void => {};
 const specOf = (loaded: Loaded, id: string): unknown => (loaded._tag === "Loaded" ? loaded.manifest.scores[id]?.spec : loaded);
 const problemsOf = (loaded: Loaded): unknown => (loaded._tag === "CannotLoad" ? loaded.problems : loaded);
 
@@ -81,7 +82,6 @@ describe("a FILE that is fine", () => {
 
   test("is run anew each time, and what it reads is read anew", async () => {
     const cwd = folder({ "m.ts": manifestOf({ a: ["/a", "one"] }) });
-    const print = (): void => {};
     expect(specOf(await loadManifest("m.ts", { cwd, print }), "a")).toMatchObject({ content: "one" });
     writeFileSync(join(cwd, "m.ts"), manifestOf({ a: ["/a", "two"] }));
     expect(specOf(await loadManifest("m.ts", { cwd, print }), "a")).toMatchObject({ content: "two" });

@@ -7,13 +7,19 @@ import { openEnvelope } from "../../src/wire/decode.ts";
 import { MemoryServer } from "../../src/wire/memory-server.ts";
 import { MemoryStore } from "../../src/wire/memory-store.ts";
 import { writeDocument } from "../../src/wire/status.ts";
-import { agentStatus, capabilities, Everything, failing, file, heartbeat, PI, scoreStatus, scriptedAgent } from "./scripted-agent.ts";
+import { agentStatus, AT, capabilities, Everything, failing, file, heartbeat, PI, scoreStatus, scriptedAgent } from "./scripted-agent.ts";
 
 const two = manifest(PiTopology, { a: file("/a"), b: file("/b") }, { after: { b: ["a"] } });
 
-/** Runs something before each write, as another writer or a bad network does. */
+/** Runs something before each read or write, as another writer or a bad network does. */
 class MeddledStore extends MemoryStore {
+  beforeGet: ((bucket: string) => Promise<unknown>) | null = null;
   beforePut: (() => Promise<unknown>) | null = null;
+
+  override async get(...given: Parameters<MemoryStore["get"]>): ReturnType<MemoryStore["get"]> {
+    await this.beforeGet?.(given[0]);
+    return super.get(...given);
+  }
 
   override async put(...given: Parameters<MemoryStore["put"]>): ReturnType<MemoryStore["put"]> {
     const [bucket] = given;
@@ -41,9 +47,10 @@ beforeEach(() => {
 
 /** Lets time pass until the result is there. */
 async function settled(applying: Promise<ApplyResult>): Promise<ApplyResult> {
-  let result: ApplyResult | undefined;
-  void applying.then((each) => (result = each));
-  for (let turns = 0; result === undefined && turns < 400; turns += 1) await clock.advance(500);
+  const results: ApplyResult[] = [];
+  void applying.then((each) => results.push(each));
+  for (let turns = 0; results.length === 0 && turns < 400; turns += 1) await clock.advance(500);
+  const [result] = results;
   if (result === undefined) throw new Error("no result after 200 s");
   expect(clock.timers).toBe(0);
   expect(server.watchers.size).toBeLessThanOrEqual(1);
@@ -164,15 +171,13 @@ describe("generations", () => {
 
   test("it is shipped again only once", async () => {
     // An agent that always says the same, whatever it is sent.
-    device.onChange("desired-state", PI, () => {
-      void device.get("desired-state", PI).then(async (found) => {
-        const observedRevision = found._tag === "Value" ? found.revision : 0;
-        const conditions = [
-          { type: "Accepted", status: "False", reason: "StaleGeneration", message: "older", since: "2026-01-01T00:00:00.000Z" } as const,
-        ];
-        await device.put("actual-state", PI, writeDocument(agentStatus({ generation: 50, observedRevision, conditions })));
-      });
-    });
+    const refuse = async (): Promise<void> => {
+      const found = await device.get("desired-state", PI);
+      const observedRevision = found._tag === "Value" ? found.revision : 0;
+      const conditions = [{ type: "Accepted", status: "False", reason: "StaleGeneration", message: "older", since: AT } as const];
+      await device.put("actual-state", PI, writeDocument(agentStatus({ generation: 50, observedRevision, conditions })));
+    };
+    device.onChange("desired-state", PI, () => void refuse());
     expect(await settled(fleet.apply(two, PI))).toMatchObject({ _tag: "RefusedByAgent", reason: "StaleGeneration", generation: 51 });
   });
 
@@ -362,11 +367,30 @@ describe("waiting", () => {
     const early = new AbortController();
     early.abort();
     expect(await settled(fleet.apply(two, PI, { signal: early.signal }))).toEqual({ _tag: "Cancelled", shipped: null });
+    const between = new AbortController();
+    store.beforeGet = async (bucket) => void (bucket === "desired-state" && between.abort());
+    expect(await settled(fleet.apply(two, PI, { signal: between.signal }))).toEqual({ _tag: "Cancelled", shipped: null });
+    store.beforeGet = null;
     const late = new AbortController();
     const applying = fleet.apply(two, PI, { signal: late.signal });
     await clock.advance(1000);
     late.abort();
     expect(await settled(applying)).toEqual({ _tag: "Cancelled", shipped: { generation: 1, revision: 1 } });
+  });
+
+  test("what the agent tells, and what somebody else ships, is heard of at once", async () => {
+    const applying = fleet.apply(two, PI);
+    await clock.advance(0);
+    scriptedAgent(device, { tells: () => [] });
+    await device.put("actual-state", PI, writeDocument(agentStatus({ generation: 1, observedGeneration: 1, observedRevision: 1, scores: { a: scoreStatus("Ready"), b: scoreStatus("Ready") } })));
+    await clock.advance(0);
+    expect(await applying).toMatchObject({ _tag: "Converged" });
+    const overtaken = fleet.apply(two, PI);
+    await clock.advance(0);
+    await createFleet({ store: device, clock }).apply(two, PI, { wait: false });
+    await clock.advance(0);
+    expect(await overtaken).toMatchObject({ _tag: "Superseded", by: 3 });
+    expect(clock.monotonicMs()).toBe(0);
   });
 
   test("an agent's status that cannot be read is told", async () => {

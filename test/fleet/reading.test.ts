@@ -28,15 +28,14 @@ beforeEach(() => {
 const beat = (sequence: number, at = clock.now()) => device.put("heartbeat", PI, writeDocument(heartbeat(sequence, at)));
 
 describe("liveness is judged by the reader's own clock", () => {
-  test("never seen, fresh, then stale, then fresh again with the next heartbeat", () => {
+  test("never seen, fresh, then stale, then fresh again with the next heartbeat", async () => {
     const judge = new LivenessJudge(clock);
     expect(judge.judge(null)).toEqual({ freshness: "never", silentMs: null });
     const first = heartbeat(1, clock.now());
     expect(judge.judge(first)).toEqual({ freshness: "fresh", silentMs: 0 });
-    return clock.advance(STALE_MS + 1).then(() => {
-      expect(judge.judge(first)).toEqual({ freshness: "stale", silentMs: STALE_MS + 1 });
-      expect(judge.judge(heartbeat(2, clock.now())).freshness).toBe("fresh");
-    });
+    await clock.advance(STALE_MS + 1);
+    expect(judge.judge(first)).toEqual({ freshness: "stale", silentMs: STALE_MS + 1 });
+    expect(judge.judge(heartbeat(2, clock.now())).freshness).toBe("fresh");
   });
 
   test.each(["1970-01-01T00:05:00.000Z", "2031-01-01T00:00:00.000Z"])("a device whose clock says %s is silent until its next heartbeat", (at) => {
@@ -109,22 +108,21 @@ test("desired tells the manifest in the key; deleted, unreadable and never writt
   expect(await fleet.desired(PI)).toEqual({ _tag: "None" });
 });
 
-describe("watch", () => {
-  const stop = (): AbortController => new AbortController();
-  function collect(whom: Parameters<Fleet["watch"]>[0], signal: AbortSignal): (AgentView | Unreachable)[] {
-    const events: (AgentView | Unreachable)[] = [];
-    void (async () => {
-      for await (const event of fleet.watch(whom, { signal })) events.push(event);
-      events.push({ _tag: "Unreachable", reason: "Failed", message: "the watch is over" });
-    })();
-    return events;
-  }
-  const told = (events: readonly (AgentView | Unreachable)[]): unknown[] =>
-    events.map((event) => (event._tag === "View" ? [event.agentId, event.status._tag, event.liveness.freshness] : event.message));
+function collect(whom: Parameters<Fleet["watch"]>[0], signal: AbortSignal): (AgentView | Unreachable)[] {
+  const events: (AgentView | Unreachable)[] = [];
+  void (async () => {
+    for await (const event of fleet.watch(whom, { signal })) events.push(event);
+    events.push({ _tag: "Unreachable", reason: "Failed", message: "the watch is over" });
+  })();
+  return events;
+}
+const told = (events: readonly (AgentView | Unreachable)[]): unknown[] =>
+  events.map((event) => (event._tag === "View" ? [event.agentId, event.status._tag, event.liveness.freshness] : event.message));
 
+describe("watch", () => {
   test("tells at once, at each change of status, and when the heartbeats stop and come again", async () => {
     await beat(1);
-    const ending = stop();
+    const ending = new AbortController();
     const events = collect(PI, ending.signal);
     await clock.advance(1);
     await device.put("actual-state", PI, writeDocument(agentStatus({ scores: { a: scoreStatus("Ready") } })));
@@ -145,7 +143,7 @@ describe("watch", () => {
   });
 
   test("of all tells of agents that come later, and of one agent's change without reading the others", async () => {
-    const ending = stop();
+    const ending = new AbortController();
     const events = collect("all", ending.signal);
     await clock.advance(1);
     await device.put("actual-state", "pi-1", writeDocument(agentStatus({})));
@@ -168,7 +166,7 @@ describe("watch", () => {
 
   test("an outage is told once, and what changed meanwhile after it", async () => {
     await device.put("actual-state", PI, writeDocument(agentStatus({})));
-    const ending = stop();
+    const ending = new AbortController();
     const events = collect("all", ending.signal);
     await clock.advance(1);
     store.disconnect();

@@ -57,6 +57,8 @@ test("nothing is settled before the agent has carried this generation through", 
   expect(judged({ scores, observedGeneration: 2 }, ["a"])._tag).toBe("Waiting");
   expect(judged({ scores, observedRevision: 11 }, ["a"])._tag).toBe("Waiting");
   expect(judged({ scores, generation: 2, observedGeneration: 2 }, ["a"])._tag).toBe("Waiting");
+  // Somebody else's: all is Ready, but not with this.
+  expect(judged({ scores, generation: 4, observedGeneration: 4 }, ["a"])._tag).toBe("Waiting");
 });
 
 test("a revision beyond the key's is of a bucket that is gone", () => {

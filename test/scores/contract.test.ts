@@ -36,6 +36,21 @@ test("each check of the suite finds one of them", () => {
   expect(idle.map(({ name }) => name)).toEqual([]);
 });
 
+test("each place that is opened is cleared away, also where the kind fails", async () => {
+  let [opened, closed] = [0, 0];
+  const world: World = drawerWorld(drawerKind({ retire: () => [] }));
+  const counting: World = {
+    ...world,
+    async open(device) {
+      opened += 1;
+      return { ...(await world.open(device)), close: () => void (closed += 1) };
+    },
+  };
+  await Promise.all(contractOf(counting, { runs: 3 }).map((check) => check.run().catch(() => {})));
+  expect(opened).toBeGreaterThan(16);
+  expect(closed).toBe(opened);
+});
+
 describe("a failure", () => {
   const broken = drawerKind({ retire: () => [] });
   const failureOf = async (options: Parameters<typeof contractOf>[1]): Promise<string> => {

@@ -28,12 +28,19 @@ const pair: fc.Arbitrary<Pair> = fc.oneof(
   some.chain((offers) => fc.record({ requires: fc.subarray(offers), offers: fc.constant(offers) })),
 );
 
-const capabilities = (names: readonly string[]): readonly AnyCapability[] => names.map((name) => capability<object>()(name, { reads: [] }));
+const capabilities = (names: readonly string[]): readonly AnyCapability[] =>
+  names.map((name) => capability<object>()(name, { reads: [] }));
 
 function scoreClass(kind: string, requires: readonly string[]): AnyScoreClass {
   return class extends Score(
     kind,
-    { version: 1, requires: capabilities(requires), spec: z.strictObject({}), observed: z.object({}), step: z.object({}) },
+    {
+      version: 1,
+      requires: capabilities(requires),
+      spec: z.strictObject({}),
+      observed: z.object({}),
+      step: z.object({}),
+    },
     { identity: () => `thing:${kind}`, observe: () => ({}), plan: () => [], retire: () => [], apply: () => {} },
   ) {};
 }
@@ -42,7 +49,11 @@ function scoreClass(kind: string, requires: readonly string[]): AnyScoreClass {
 function secondGate(Class: AnyScoreClass, to: Topology): readonly string[] {
   const scores: Record<string, never> = {};
   Object.assign(scores, { thing: Class.parse({}) });
-  const encoded = encode(manifest(to, scores), { agentId: AgentId.parse("pi-7"), generation: 1, issuedAt: new Date(0) });
+  const encoded = encode(manifest(to, scores), {
+    agentId: AgentId.parse("pi-7"),
+    generation: 1,
+    issuedAt: new Date(0),
+  });
   return encoded._tag === "Lacking" ? encoded.sentences : [];
 }
 
@@ -105,7 +116,10 @@ function source(pairs: readonly Pair[]): { readonly text: string; readonly lineO
     ),
     ...pairs.map(({ offers }, at) => `const P${at} = topology("P${at}", [${offers.join(", ")}]);`),
   ];
-  const lines = [...head, ...pairs.map((_, at) => `export const m${at} = manifest(P${at}, { thing: new K${at}({}) });`)];
+  const lines = [
+    ...head,
+    ...pairs.map((_, at) => `export const m${at} = manifest(P${at}, { thing: new K${at}({}) });`),
+  ];
   return { text: `${lines.join("\n")}\n`, lineOf: (index) => head.length + index + 1 };
 }
 
@@ -120,30 +134,37 @@ describe(`of ${PAIRS} pairs of a Score and a topology, made from the seed ${SEED
       .toSorted(),
   );
 
-  test.each(COMPILERS)("%s refuses those that lacks() refuses, in the same words, and no others", async (compiler) => {
-    const folder = mkdtempSync(join(tmpdir(), "harmony-test-gates-"));
-    try {
-      const { text, lineOf } = source(pairs);
-      writeFileSync(join(folder, "pairs.ts"), text);
-      writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
-      symlinkSync(resolve("node_modules"), join(folder, "node_modules"));
-      const compilerOptions = { rootDir: "/", paths: { "harmony-edge": [resolve("src/index.ts")] } };
-      writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ extends: resolve("tsconfig.json"), compilerOptions, include: ["pairs.ts"], exclude: [] }));
+  test.each(COMPILERS)(
+    "%s refuses those that lacks() refuses, in the same words, and no others",
+    async (compiler) => {
+      const folder = mkdtempSync(join(tmpdir(), "harmony-test-gates-"));
+      try {
+        const { text, lineOf } = source(pairs);
+        writeFileSync(join(folder, "pairs.ts"), text);
+        writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+        symlinkSync(resolve("node_modules"), join(folder, "node_modules"));
+        const compilerOptions = { rootDir: "/", paths: { "harmony-edge": [resolve("src/index.ts")] } };
+        writeFileSync(
+          join(folder, "tsconfig.json"),
+          JSON.stringify({ extends: resolve("tsconfig.json"), compilerOptions, include: ["pairs.ts"], exclude: [] }),
+        );
 
-      const errors = (await compile(compiler, folder)).filter(({ file }) => file.endsWith("pairs.ts"));
-      const found = pairs.map((_, at) =>
-        errors
-          .filter(({ line }) => line === lineOf(at))
-          .flatMap(({ message }) => message.match(/\w+Score requires \w+, which \w+ lacks/g) ?? [])
-          .toSorted(),
-      );
-      expect(found).toEqual(wanted);
-      expect(errors).toHaveLength(wanted.filter((sentences) => sentences.length > 0).length);
-      expect(errors.filter(({ code }) => code !== "TS2322")).toEqual([]);
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
-  }, 120_000);
+        const errors = (await compile(compiler, folder)).filter(({ file }) => file.endsWith("pairs.ts"));
+        const found = pairs.map((_, at) =>
+          errors
+            .filter(({ line }) => line === lineOf(at))
+            .flatMap(({ message }) => message.match(/\w+Score requires \w+, which \w+ lacks/g) ?? [])
+            .toSorted(),
+        );
+        expect(found).toEqual(wanted);
+        expect(errors).toHaveLength(wanted.filter((sentences) => sentences.length > 0).length);
+        expect(errors.filter(({ code }) => code !== "TS2322")).toEqual([]);
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+    120_000,
+  );
 
   test("many fit and many do not", () => {
     const fitting = wanted.filter((sentences) => sentences.length === 0).length;

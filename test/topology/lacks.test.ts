@@ -7,9 +7,11 @@ import { lacks, lackSentence } from "../../src/topology/lacks.ts";
 import { PiTopology } from "../../src/topology/pi.ts";
 import { topology } from "../../src/topology/topology.ts";
 
+const capabilities = (names: readonly string[]): { name: string; reads: [] }[] =>
+  names.map((name) => ({ name, reads: [] }));
+
 test("a Score lacks what it requires and the topology does not offer, in the order in which it requires it", () => {
   const name = fc.constantFrom("A", "B", "C", "D", "E");
-  const capabilities = (names: readonly string[]): { name: string; reads: [] }[] => names.map((each) => ({ name: each, reads: [] }));
   fc.assert(
     fc.property(fc.uniqueArray(name), fc.array(name), (requires, offers) => {
       const found = lacks({ kind: "K", requires: capabilities(requires) }, { name: "T", offers: capabilities(offers) });
@@ -28,5 +30,7 @@ test("a class is judged as its Scores are", () => {
 
 test("what an agent says of itself can be judged by, too", () => {
   const document = { name: "PiTopology", offers: [{ name: "K8sClient" }] };
-  expect(lacks(FileScore, document).map(lackSentence)).toEqual(["FileScore requires FileSystemHost, which PiTopology lacks"]);
+  expect(lacks(FileScore, document).map(lackSentence)).toEqual([
+    "FileScore requires FileSystemHost, which PiTopology lacks",
+  ]);
 });

@@ -35,12 +35,15 @@ test("each fixture says what it expects", () => {
 describe.each(COMPILERS)("%s", async (compiler) => {
   const errors = await compile(compiler, `${folder}/tsconfig.json`);
 
-  test.each(fixtures)("refuses $file at the expected places, in the expected words, and nowhere else", ({ file, expected }) => {
-    const found = errors.filter((error) => error.file === file);
-    const unexpected = found.filter((error) => !expected.some((each) => isExpected(error, each)));
-    const missing = expected.filter((each) => !found.some((error) => isExpected(error, each)));
-    expect({ unexpected, missing }).toEqual({ unexpected: [], missing: [] });
-  });
+  test.each(fixtures)(
+    "refuses $file at the expected places, in the expected words, and nowhere else",
+    ({ file, expected }) => {
+      const found = errors.filter((error) => error.file === file);
+      const unexpected = found.filter((error) => !expected.some((each) => isExpected(error, each)));
+      const missing = expected.filter((each) => !found.some((error) => isExpected(error, each)));
+      expect({ unexpected, missing }).toEqual({ unexpected: [], missing: [] });
+    },
+  );
 
   test("accepts what fits", () => {
     expect(readdirSync("test/types").filter((name) => name.endsWith(".test-d.ts"))).toHaveLength(3);

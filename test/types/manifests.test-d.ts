@@ -55,7 +55,9 @@ export function many(paths: readonly string[]): Manifest {
 /** Where the ids are known at run time alone, order is too. */
 export function inARow(files: Record<string, FileScore>): Manifest {
   const ids = Object.keys(files);
-  return manifest(PiTopology, files, { after: Object.fromEntries(ids.slice(1).map((id, at) => [id, ids.slice(0, at)])) });
+  return manifest(PiTopology, files, {
+    after: Object.fromEntries(ids.slice(1).map((id, at) => [id, ids.slice(0, at)])),
+  });
 }
 
 /** Either of two Scores that both fit. */

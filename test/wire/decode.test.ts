@@ -1,21 +1,35 @@
 import { generateKeyPairSync } from "node:crypto";
 import * as fc from "fast-check";
+import { canonicalize } from "json-canonicalize";
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
 import { KINDS } from "../../src/scores/index.ts";
 import { Score } from "../../src/scores/score.ts";
 import { PiTopology } from "../../src/topology/pi.ts";
-import { type Decoded, decodePayload, decodeScore, type Gate, type InForce, openEnvelope, type Opened } from "../../src/wire/decode.ts";
+import {
+  type Decoded,
+  decodePayload,
+  decodeScore,
+  type Gate,
+  type InForce,
+  openEnvelope,
+  type Opened,
+} from "../../src/wire/decode.ts";
 import { encodeScore } from "../../src/wire/encode.ts";
 import { AgentId } from "../../src/wire/keys.ts";
-import { MANIFEST_REFUSALS, SCORE_REFUSALS } from "../../src/wire/refusal.ts";
 import { EverythingScore, everythingSpec } from "./everything-score.ts";
 import { AGENT, bytesOf, envelopeBytes, file, payloadText, wireScore } from "./wire-text.ts";
 
-const gate: Gate = { agentId: AgentId.parse(AGENT), kinds: [...KINDS, EverythingScore], topology: PiTopology, trustedKeys: new Map() };
+const gate: Gate = {
+  agentId: AgentId.parse(AGENT),
+  kinds: [...KINDS, EverythingScore],
+  topology: PiTopology,
+  trustedKeys: new Map(),
+};
 const asking: Gate = { ...gate, trustedKeys: new Map([["ops", generateKeyPairSync("ed25519").publicKey]]) };
 
-const decode = (payload: string, inForce: InForce | null = null, at: Gate = gate): Decoded => decodePayload(payload, [], at, inForce);
+const decode = (payload: string, inForce: InForce | null = null, at: Gate = gate): Decoded =>
+  decodePayload(payload, [], at, inForce);
 const scoreRefusal = (score: unknown): string => {
   const decoded = decodeScore(score, gate);
   return decoded._tag === "Refused" ? decoded.refusal.reason : "Accepted";
@@ -41,7 +55,9 @@ describe("the guards stand in this order:", () => {
 
   test("forbidden keys come before the fields", () => {
     expect(message(openEnvelope(bytesOf('{"prototype":1,"wire":7}')))).toBe('the key "prototype" is forbidden');
-    expect(message(openEnvelope(bytesOf('{"wire":7,"payload":"","signatures":[]}')))).toBe("the envelope: \u2716 Invalid input: expected 1\n  \u2192 at wire");
+    expect(message(openEnvelope(bytesOf('{"wire":7,"payload":"","signatures":[]}')))).toBe(
+      "the envelope: \u2716 Invalid input: expected 1\n  \u2192 at wire",
+    );
   });
 
   test("the payload's size comes before its signature", () => {
@@ -72,7 +88,9 @@ describe("the guards stand in this order:", () => {
   test("the number of Scores comes before their ids, and these before any Score", () => {
     const ids = Array.from({ length: 2001 }, (_, n) => [`S ${n}`, null]);
     expect(refusal(decode(payloadText(Object.fromEntries(ids))))).toBe("TooLarge");
-    expect(decode(payloadText({ "A B": null }))).toMatchObject({ refusal: { reason: "Malformed", message: '"A B" is no Score id', generation: 1 } });
+    expect(decode(payloadText({ "A B": null }))).toMatchObject({
+      refusal: { reason: "Malformed", message: '"A B" is no Score id', generation: 1 },
+    });
   });
 
   test("kind, version, requirements, capabilities and spec come one after the other", () => {
@@ -82,14 +100,18 @@ describe("the guards stand in this order:", () => {
     expect(scoreRefusal(wrong)).toBe("UnknownKind");
     expect(scoreRefusal({ ...wrong, kind: "K8sDeployment" })).toBe("UnsupportedVersion");
     expect(scoreRefusal({ ...wrong, kind: "K8sDeployment", version: 1 })).toBe("RequiresMismatch");
-    expect(scoreRefusal({ ...wrong, kind: "K8sDeployment", version: 1, requires: ["K8sClient"] })).toBe("MissingCapability");
+    expect(scoreRefusal({ ...wrong, kind: "K8sDeployment", version: 1, requires: ["K8sClient"] })).toBe(
+      "MissingCapability",
+    );
     expect(scoreRefusal({ ...wrong, kind: "File", version: 1, requires: ["FileSystemHost"] })).toBe("InvalidSpec");
     expect(scoreRefusal(file("/srv/a"))).toBe("Accepted");
   });
 
   test("the size of a spec comes before it is made anything of", () => {
     const spec = { json: { path: "9".repeat(300_000) }, meta: { values: { path: ["regexp"] }, v: 1 } };
-    expect(decodeScore(file("", { spec }), gate)).toMatchObject({ refusal: { message: "File@1: the spec is 300011 characters of JSON" } });
+    expect(decodeScore(file("", { spec }), gate)).toMatchObject({
+      refusal: { message: "File@1: the spec is 300011 characters of JSON" },
+    });
   });
 });
 
@@ -100,34 +122,42 @@ describe("generations only rise:", () => {
     ["none is in force", null, "Decoded"],
     ["an older one is in force", { generation: 6, payload: "" }, "Decoded"],
     ["the very same text is in force", { generation: 7, payload }, "Decoded"],
-    ["the same generation is in force, and its text is not known any more", { generation: 7, payload: null }, "Decoded"],
+    [
+      "the same generation is in force, and its text is not known any more",
+      { generation: 7, payload: null },
+      "Decoded",
+    ],
     ["the same generation is in force with another text", { generation: 7, payload: `${payload} ` }, "StaleGeneration"],
     ["a newer one is in force", { generation: 8, payload }, "StaleGeneration"],
   ])("when %s", (_, inForce, wanted) => {
     const decoded = decode(payload, inForce);
     expect(refusal(decoded)).toBe(wanted);
-    if (decoded._tag === "Refused") expect(decoded.refusal.generation).toBe(7);
+    expect(decoded._tag === "Refused" ? decoded.refusal.generation : 7).toBe(7);
   });
 });
 
-describe("a Score that is refused", () => {
-  const text = (score: unknown): string => {
-    const decoded = decodeScore(score, gate);
-    return decoded._tag === "Refused" ? decoded.refusal.message : "";
-  };
+const text = (score: unknown): string => {
+  const decoded = decodeScore(score, gate);
+  return decoded._tag === "Refused" ? decoded.refusal.message : "";
+};
 
+describe("a Score that is refused", () => {
   test("tells what this agent knows, requires and lacks", () => {
     expect(text({ ...file("/srv/a"), kind: "Fire" })).toBe(
       'this agent does not know the kind "Fire"; it knows File@1, Directory@1, K8sDeployment@1, Everything@3',
     );
     expect(text({ ...file("/srv/a"), version: 2 })).toBe("this agent does not know File@2; it knows File@1");
-    expect(text({ ...file("/srv/a"), requires: [] })).toBe("the sender says that File@1 requires nothing; it requires FileSystemHost");
-    expect(text(wireScore("K8sDeployment", ["K8sClient"], {}))).toBe("K8sDeploymentScore requires K8sClient, which PiTopology lacks");
+    expect(text({ ...file("/srv/a"), requires: [] })).toBe(
+      "the sender says that File@1 requires nothing; it requires FileSystemHost",
+    );
+    expect(text(wireScore("K8sDeployment", ["K8sClient"], {}))).toBe(
+      "K8sDeploymentScore requires K8sClient, which PiTopology lacks",
+    );
   });
 
   test("names every field of its spec that is wrong", () => {
-    const message = text(file("/srv/a", { spec: { json: { path: "a", content: 1, mode: "7", sudo: true } } }));
-    for (const part of ["File@1", "at path", "at content", "at mode", '"sudo"']) expect(message).toContain(part);
+    const told = text(file("/srv/a", { spec: { json: { path: "a", content: 1, mode: "7", sudo: true } } }));
+    for (const part of ["File@1", "at path", "at content", "at mode", '"sudo"']) expect(told).toContain(part);
   });
 
   test("keeps its kind and version, where they can be read", () => {
@@ -139,7 +169,13 @@ describe("a Score that is refused", () => {
   test("by an error that its kind may not throw costs nobody else anything", () => {
     class RudeScore extends Score(
       "Rude",
-      { version: 1, requires: [], spec: z.strictObject({ how: z.string() }), observed: z.object({}), step: z.object({}) },
+      {
+        version: 1,
+        requires: [],
+        spec: z.strictObject({ how: z.string() }),
+        observed: z.object({}),
+        step: z.object({}),
+      },
       {
         identity: ({ how }) => {
           throw new TypeError(how);
@@ -150,10 +186,15 @@ describe("a Score that is refused", () => {
         apply: () => {},
       },
     ) {}
-    const decoded = decode(payloadText({ a: wireScore("Rude", [], { how: "oops" }), b: file("/srv/b") }), null, { ...gate, kinds: [...KINDS, RudeScore] });
+    const decoded = decode(payloadText({ a: wireScore("Rude", [], { how: "oops" }), b: file("/srv/b") }), null, {
+      ...gate,
+      kinds: [...KINDS, RudeScore],
+    });
     expect(decoded).toMatchObject({ _tag: "Decoded" });
     if (decoded._tag !== "Decoded") return;
-    expect(decoded.manifest.scores.get("a")).toMatchObject({ refusal: { reason: "InvalidSpec", message: "Rude@1: TypeError: oops" } });
+    expect(decoded.manifest.scores.get("a")).toMatchObject({
+      refusal: { reason: "InvalidSpec", message: "Rude@1: TypeError: oops" },
+    });
     expect(decoded.manifest.scores.get("b")).toMatchObject({ _tag: "Score", identity: "path:/srv/b" });
   });
 });
@@ -162,16 +203,22 @@ describe("a Score that is refused", () => {
 const shuffled = (value: unknown, order: readonly number[]): unknown => {
   if (typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) return value.map((each) => shuffled(each, order));
-  const entries = Object.entries(value).map(([key, inner], at) => ({ key, inner, rank: order[at % order.length] ?? 0 }));
-  return Object.fromEntries(entries.toSorted((a, b) => a.rank - b.rank).map(({ key, inner }) => [key, shuffled(inner, order)]));
+  const entries = Object.entries(value).map(([key, inner], at) => ({
+    key,
+    inner,
+    rank: order[at % order.length] ?? 0,
+  }));
+  return Object.fromEntries(
+    entries.toSorted((a, b) => a.rank - b.rank).map(({ key, inner }) => [key, shuffled(inner, order)]),
+  );
+};
+
+const digest = (wire: unknown): unknown => {
+  const decoded = decodeScore(wire, gate);
+  return decoded._tag === "Score" ? decoded.digest : decoded;
 };
 
 describe("the digest of a Score", () => {
-  const digest = (wire: unknown): unknown => {
-    const decoded = decodeScore(wire, gate);
-    return decoded._tag === "Score" ? decoded.digest : decoded;
-  };
-
   test("does not depend on the order of keys", () => {
     fc.assert(
       fc.property(everythingSpec, fc.array(fc.integer(), { minLength: 1 }), (spec, order) => {
@@ -185,104 +232,17 @@ describe("the digest of a Score", () => {
   test("tells two specs apart, and is the same for one", () => {
     fc.assert(
       fc.property(everythingSpec, everythingSpec, (one, two) => {
-        const [first, second] = [one, two].map((spec) => JSON.stringify(encodeScore(new EverythingScore(spec))));
-        expect(digest(JSON.parse(first ?? "")) === digest(JSON.parse(second ?? ""))).toBe(
-          JSON.stringify(shuffled(JSON.parse(first ?? ""), [0])) === JSON.stringify(shuffled(JSON.parse(second ?? ""), [0])),
-        );
+        const [first, second] = [encodeScore(new EverythingScore(one)), encodeScore(new EverythingScore(two))];
+        expect(digest(first)).toBe(digest(structuredClone(first)));
+        expect(digest(first) === digest(second)).toBe(canonicalize(first) === canonicalize(second));
       }),
     );
   });
 
   test("does not depend on order between Scores, and depends on the kind", () => {
     expect(digest(file("/srv/a", { after: ["b"], restartOn: ["c"] }))).toBe(digest(file("/srv/a")));
-    expect(digest(wireScore("Directory", ["FileSystemHost"], { path: "/a" }))).not.toBe(digest(file("/a", { spec: { json: { path: "/a", content: "" } } })));
-  });
-});
-
-describe("decoding is total:", () => {
-  /** Everything that may come out, for anything that goes in. */
-  function check(bytes: Uint8Array, at: Gate = gate): void {
-    const opened = openEnvelope(bytes);
-    const result = opened._tag === "Inline" ? decodePayload(opened.payload, opened.signatures, at, null) : opened;
-    if (result._tag === "Refused") {
-      expect(MANIFEST_REFUSALS).toContain(result.refusal.reason);
-      expect(result.refusal.message.length).toBeLessThanOrEqual(1003);
-    } else if (result._tag === "Decoded") {
-      for (const score of result.manifest.scores.values()) {
-        if (score._tag === "Refused") expect(SCORE_REFUSALS).toContain(score.refusal.reason);
-        else expect(at.kinds.some((kind) => score.score instanceof Object && kind.kind === score.score.kind)).toBe(true);
-      }
-    } else expect(result._tag).toBe("Asset");
-    expect(Reflect.ownKeys({})).toEqual([]);
-  }
-  const everything = everythingSpec.map((spec) => JSON.parse(JSON.stringify(encodeScore(new EverythingScore(spec)))));
-  const payloads = fc.oneof(
-    everything.map((score) => payloadText({ a: score, b: file("/srv/b", { after: ["a"] }) })),
-    fc.constant(payloadText({ a: file("/srv/a"), b: wireScore("Directory", ["FileSystemHost"], { path: "/srv/b" }, { after: ["a"] }) })),
-  );
-
-  test("any bytes", () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => check(bytes)), { numRuns: 1000 });
-  });
-
-  test("any text as payload", () => {
-    fc.assert(fc.property(fc.oneof(fc.string({ unit: "binary" }), fc.json()), (payload) => check(envelopeBytes(payload))), { numRuns: 500 });
-  });
-
-  test("a good envelope with bytes that were changed, cut out or spliced in", () => {
-    const edit = fc.record({ at: fc.nat(), drop: fc.nat({ max: 12 }), add: fc.uint8Array({ maxLength: 6 }) });
-    fc.assert(
-      fc.property(payloads, fc.array(edit, { minLength: 1, maxLength: 4 }), (payload, edits) => {
-        const bytes = [...envelopeBytes(payload)];
-        for (const { at, drop, add } of edits) bytes.splice(at % bytes.length, drop, ...add);
-        check(Uint8Array.from(bytes));
-      }),
-      { numRuns: 500 },
-    );
-  });
-
-  test("a good payload with characters that were changed, cut out or spliced in", () => {
-    const token = fc.oneof(fc.constantFrom('"', "{", "}", "[", "]", ",", ":", "\\", "0", "null", "1e999", '"__proto__":'), fc.string({ maxLength: 3 }));
-    const edit = fc.record({ at: fc.nat(), drop: fc.nat({ max: 12 }), add: token });
-    fc.assert(
-      fc.property(payloads, fc.array(edit, { minLength: 1, maxLength: 3 }), (payload, edits) => {
-        let text = payload;
-        for (const { at, drop, add } of edits) {
-          const from = at % text.length;
-          text = `${text.slice(0, from)}${add}${text.slice(from + drop)}`;
-        }
-        check(envelopeBytes(text));
-      }),
-      { numRuns: 1000 },
-    );
-  });
-
-  test("a good payload cut off anywhere", () => {
-    const bytes = envelopeBytes(payloadText({ a: file("/srv/a") }));
-    for (let length = 0; length < bytes.length; length += 1) {
-      expect(refusal(openEnvelope(bytes.subarray(0, length)))).toBe("Malformed");
-    }
-  });
-
-  test("any JSON in the place of any field", () => {
-    const json = fc.oneof(fc.jsonValue({ maxDepth: 3 }), fc.constantFrom(null, -1, 0, 1, 1e300, "", "File", [], {}, ["FileSystemHost"]));
-    fc.assert(
-      fc.property(everything, fc.nat(), json, (score, at, value) => {
-        const whole = JSON.parse(payloadText({ a: score, b: file("/srv/b", { after: ["a"], restartOn: ["a"] }) }));
-        const places = placesOf(whole);
-        const place = places[at % places.length];
-        if (place !== undefined) place.parent[place.key] = value;
-        check(envelopeBytes(JSON.stringify(whole)));
-      }),
-      { numRuns: 1000 },
+    expect(digest(wireScore("Directory", ["FileSystemHost"], { path: "/a" }))).not.toBe(
+      digest(file("/a", { spec: { json: { path: "/a", content: "" } } })),
     );
   });
 });
-
-type Parent = Record<string, unknown>;
-/** Each field of each object and each place of each list, all the way down. */
-function placesOf(value: unknown): { readonly parent: Parent; readonly key: string }[] {
-  if (!isParent(value)) return [];
-  return Object.keys(value).flatMap((key) => [{ parent: value, key }, ...placesOf(value[key])]);
-}
-const isParent = (value: unknown): value is Parent => typeof value === "object" && value !== null;

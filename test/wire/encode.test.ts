@@ -78,8 +78,12 @@ describe("a manifest that is encoded and decoded", () => {
     fc.assert(
       fc.property(fc.uniqueArray(fc.stringMatching(/^[a-z0-9][a-z0-9._-]{0,62}$/), { maxLength: 8 }), (ids) => {
         const usable = ids.filter((id) => id !== "constructor" && id !== "prototype");
-        const made = Object.fromEntries(usable.map((id, at) => [id, new FileScore({ path: `/srv/${at}`, content: "" })]));
-        expect([...received(encode(manifest(Cluster, made), options)).scores.keys()].toSorted()).toEqual(usable.toSorted());
+        const made = Object.fromEntries(
+          usable.map((id, at) => [id, new FileScore({ path: `/srv/${at}`, content: "" })]),
+        );
+        expect([...received(encode(manifest(Cluster, made), options)).scores.keys()].toSorted()).toEqual(
+          usable.toSorted(),
+        );
       }),
     );
   });
@@ -98,13 +102,18 @@ describe("encoding", () => {
       sentences: ["K8sDeploymentScore requires K8sClient, which PiTopology lacks"],
     });
     expect(encode(manifest(topology("Bare", []), scores), options)).toMatchObject({
-      sentences: ["FileScore requires FileSystemHost, which Bare lacks", "K8sDeploymentScore requires K8sClient, which Bare lacks"],
+      sentences: [
+        "FileScore requires FileSystemHost, which Bare lacks",
+        "K8sDeploymentScore requires K8sClient, which Bare lacks",
+      ],
     });
   });
 
   test("refuses a payload that no agent would take, with its size in bytes", () => {
     const content = "\u00e9".repeat(32_000);
-    const scores = Object.fromEntries(Array.from({ length: 70 }, (_, n) => [`s${n}`, new FileScore({ path: `/srv/${n}`, content })]));
+    const scores = Object.fromEntries(
+      Array.from({ length: 70 }, (_, n) => [`s${n}`, new FileScore({ path: `/srv/${n}`, content })]),
+    );
     const encoded = encode(manifest(PiTopology, scores), options);
     expect(encoded).toEqual({ _tag: "TooLarge", bytes: expect.any(Number), limit: 4 * 1024 * 1024 });
     expect(encoded._tag === "TooLarge" && encoded.bytes).toBeGreaterThan(70 * 64_000);
@@ -129,15 +138,24 @@ describe("encoding", () => {
     ];
     const encoded = encode(manifest(PiTopology, { motd }), { ...options, signers });
     expect(encoded).toMatchObject({ signatures: [{ key: "one" }, { key: "two" }] });
-    for (const pair of [["one", one.publicKey], ["two", two.publicKey]] as const) {
+    for (const pair of [
+      ["one", one.publicKey],
+      ["two", two.publicKey],
+    ] as const) {
       expect(sent(encoded, { ...gate, trustedKeys: new Map([pair]) })._tag).toBe("Decoded");
     }
-    expect(sent(encoded, { ...gate, trustedKeys: new Map([["one", two.publicKey]]) })).toMatchObject({ refusal: { reason: "BadSignature" } });
+    expect(sent(encoded, { ...gate, trustedKeys: new Map([["one", two.publicKey]]) })).toMatchObject({
+      refusal: { reason: "BadSignature" },
+    });
   });
 
   test("puts the payload inline, or the hash of where it lies", () => {
     const signatures = [{ key: "ops", sig: "AAAA" }];
     expect(openEnvelope(inlineEnvelope("{}", signatures))).toEqual({ _tag: "Inline", payload: "{}", signatures });
-    expect(openEnvelope(assetEnvelope("a".repeat(64), signatures))).toEqual({ _tag: "Asset", sha256: "a".repeat(64), signatures });
+    expect(openEnvelope(assetEnvelope("a".repeat(64), signatures))).toEqual({
+      _tag: "Asset",
+      sha256: "a".repeat(64),
+      signatures,
+    });
   });
 });

@@ -40,8 +40,8 @@ const text = fc.oneof(
   fc.string({ unit: "binary" }),
   fc.array(fc.integer({ min: 0, max: 0xffff })).map((codes) => String.fromCharCode(...codes)),
 );
-const FORBIDDEN = ["__proto__", "constructor", "prototype"];
-const key = text.filter((each) => !FORBIDDEN.includes(each));
+const FORBIDDEN = new Set(["__proto__", "constructor", "prototype"]);
+const anyKey = text.filter((each) => !FORBIDDEN.has(each));
 const date = fc.date({ noInvalidDate: true });
 const leaf = fc.oneof(
   text,
@@ -51,22 +51,32 @@ const leaf = fc.oneof(
   date,
   fc.constantFrom(null, true, false),
 );
-const setOf = <T>(item: fc.Arbitrary<T>): fc.Arbitrary<Set<T>> => fc.array(item, { maxLength: 5 }).map((items) => new Set(items));
+const setOf = <T>(item: fc.Arbitrary<T>): fc.Arbitrary<Set<T>> =>
+  fc.array(item, { maxLength: 5 }).map((items) => new Set(items));
 const mapOf = <K, V>(keys: fc.Arbitrary<K>, values: fc.Arbitrary<V>): fc.Arbitrary<Map<K, V>> =>
   fc.array(fc.tuple(keys, values), { maxLength: 5 }).map((entries) => new Map(entries));
 
+const specWithKeys = (key: fc.Arbitrary<string>) =>
+  fc.record(
+    {
+      name: text,
+      leaf,
+      optional: fc.option(fc.bigInt(), { nil: undefined }),
+      mode: text,
+      list: fc.array(fc.option(leaf, { nil: undefined })),
+      set: setOf(leaf),
+      map: mapOf(leaf, fc.array(leaf, { maxLength: 3 })),
+      record: fc.dictionary(key, leaf),
+      nested: fc.array(mapOf(text, setOf(fc.dictionary(key, fc.option(date, { nil: undefined })))), { maxLength: 3 }),
+    },
+    { requiredKeys: ["name", "leaf", "list", "set", "map", "record", "nested"] },
+  );
+
 /** What an author may hand to `new EverythingScore()`. */
-export const everythingSpec = fc.record(
-  {
-    name: text,
-    leaf,
-    optional: fc.option(fc.bigInt(), { nil: undefined }),
-    mode: text,
-    list: fc.array(fc.option(leaf, { nil: undefined })),
-    set: setOf(leaf),
-    map: mapOf(leaf, fc.array(leaf, { maxLength: 3 })),
-    record: fc.dictionary(key, leaf),
-    nested: fc.array(mapOf(text, setOf(fc.dictionary(key, fc.option(date, { nil: undefined })))), { maxLength: 3 }),
-  },
-  { requiredKeys: ["name", "leaf", "list", "set", "map", "record", "nested"] },
-);
+export const anySpec = specWithKeys(anyKey);
+
+/**
+ * The same without backslashes in keys, for what goes through JSON text: JSON.parse of Node 24 (not of
+ * 20) takes a key with an escape in it for another one, when it has read a key before that is the start of its source.
+ */
+export const everythingSpec = specWithKeys(anyKey.filter((key) => !key.includes("\\")));

@@ -16,7 +16,15 @@ describe("a FAILURE is told with what happened, where, whose fault it is and wha
         step,
         problem: { code: "NoSpace", message: "the disk is full", blame: "device", next: "Make room." },
       },
-      { reason: "PortFailed", message: "the disk is full", during: "apply", step, blame: "device", next: "Make room.", retryable: true },
+      {
+        reason: "PortFailed",
+        message: "the disk is full",
+        during: "apply",
+        step,
+        blame: "device",
+        next: "Make room.",
+        retryable: true,
+      },
     ],
     [
       {
@@ -28,13 +36,36 @@ describe("a FAILURE is told with what happened, where, whose fault it is and wha
       { reason: "PortFailed", during: "observe", step: null, blame: "author", retryable: false },
     ],
     [
-      { _tag: "Obstructed", during: "plan", obstruction: { obstructed: "a link stands there", blame: "device", next: "Move it." } },
-      { reason: "Obstructed", message: "a link stands there", during: "plan", step: null, blame: "device", next: "Move it." },
+      {
+        _tag: "Obstructed",
+        during: "plan",
+        obstruction: { obstructed: "a link stands there", blame: "device", next: "Move it." },
+      },
+      {
+        reason: "Obstructed",
+        message: "a link stands there",
+        during: "plan",
+        step: null,
+        blame: "device",
+        next: "Move it.",
+      },
     ],
-    [{ _tag: "DidNotConverge", remaining: [step, step] }, { reason: "DidNotConverge", during: "observe", step, blame: "device", retryable: true }],
-    [{ _tag: "TimedOut", during: "apply", step, afterMs: 1500 }, { reason: "TimedOut", message: "not done after 1.5 s", during: "apply", step }],
-    [{ _tag: "Interrupted", remaining: [step] }, { reason: "Interrupted", during: "apply", step, blame: "platform", retryable: true }],
-    [{ _tag: "Interrupted", remaining: [] }, { reason: "Interrupted", step: null }],
+    [
+      { _tag: "DidNotConverge", remaining: [step, step] },
+      { reason: "DidNotConverge", during: "observe", step, blame: "device", retryable: true },
+    ],
+    [
+      { _tag: "TimedOut", during: "apply", step, afterMs: 1500 },
+      { reason: "TimedOut", message: "not done after 1.5 s", during: "apply", step },
+    ],
+    [
+      { _tag: "Interrupted", remaining: [step] },
+      { reason: "Interrupted", during: "apply", step, blame: "platform", retryable: true },
+    ],
+    [
+      { _tag: "Interrupted", remaining: [] },
+      { reason: "Interrupted", step: null },
+    ],
     [
       { _tag: "Bug", during: "plan", step: null, message: "x is not a function" },
       { reason: "Bug", message: "unexpected: x is not a function", during: "plan", step: null, blame: "platform" },
@@ -53,7 +84,14 @@ describe("a refusal", () => {
   test.each(SCORE_REFUSALS)("for %s is told with what to do about it, and that trying again is no use", (reason) => {
     const error = errorOfRefusal({ reason, message: "because" });
     expect(ScoreError.parse(error)).toEqual(error);
-    expect(error).toMatchObject({ reason, message: "because", during: "decode", step: null, blame: "author", retryable: false });
+    expect(error).toMatchObject({
+      reason,
+      message: "because",
+      during: "decode",
+      step: null,
+      blame: "author",
+      retryable: false,
+    });
     expect(error.next).toMatch(/\.$/);
   });
 });

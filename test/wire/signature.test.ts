@@ -25,7 +25,9 @@ describe("a signature", () => {
 
   test("is Ed25519 over the UTF-8 bytes, in base64", () => {
     expect(Buffer.from(sign("h\u00e9", "ops", ops.privateKey).sig, "base64")).toHaveLength(64);
-    expect(isSigned("h\u00e9", [sign(Buffer.from("68c3a9", "hex").toString(), "ops", ops.privateKey)], trusted)).toBe(true);
+    expect(isSigned("h\u00e9", [sign(Buffer.from("68c3a9", "hex").toString(), "ops", ops.privateKey)], trusted)).toBe(
+      true,
+    );
   });
 
   test("of which one byte was changed fits nothing", () => {
@@ -49,7 +51,13 @@ describe("a signature", () => {
 describe("a payload counts as signed", () => {
   test("when any one of its signatures is by any trusted key", () => {
     const bad = sign("{}", "ops", stranger.privateKey);
-    expect(isSigned("{}", [bad, sign("{}", "unknown", stranger.privateKey), sign("{}", "backup", backup.privateKey)], trusted)).toBe(true);
+    expect(
+      isSigned(
+        "{}",
+        [bad, sign("{}", "unknown", stranger.privateKey), sign("{}", "backup", backup.privateKey)],
+        trusted,
+      ),
+    ).toBe(true);
   });
 
   test.each([

@@ -1,7 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { WireSpec } from "../../src/wire/envelope.ts";
 import { decodeSpec, encodeSpec } from "../../src/wire/spec-codec.ts";
-import { EverythingScore, everythingSpec } from "./everything-score.ts";
+import { anySpec, EverythingScore, everythingSpec } from "./everything-score.ts";
 
 const decodedValue = (json: unknown, values: unknown): unknown => {
   const decoded = decodeSpec({ json, meta: { values, v: 1 } });
@@ -15,12 +16,19 @@ const refusal = (json: unknown, values: unknown): string => {
 describe("a spec that travels", () => {
   test("comes back as it was, whatever it holds", () => {
     fc.assert(
+      fc.property(anySpec, (given) => {
+        const { spec } = new EverythingScore(given);
+        expect(decodeSpec(structuredClone(encodeSpec(spec)))).toStrictEqual({ _tag: "Spec", value: spec });
+      }),
+      { numRuns: 300 },
+    );
+    fc.assert(
       fc.property(everythingSpec, (given) => {
         const { spec } = new EverythingScore(given);
-        const wire = JSON.parse(JSON.stringify(encodeSpec(spec)));
+        const wire: WireSpec = JSON.parse(JSON.stringify(encodeSpec(spec)));
         expect(decodeSpec(wire)).toStrictEqual({ _tag: "Spec", value: spec });
       }),
-      { numRuns: 500 },
+      { numRuns: 300 },
     );
   });
 
@@ -32,7 +40,9 @@ describe("a spec that travels", () => {
   });
 
   test("carries no annotations when it is plain JSON", () => {
-    expect(encodeSpec({ path: "/etc/motd", lines: [1, null, "x"] })).toEqual({ json: { path: "/etc/motd", lines: [1, null, "x"] } });
+    expect(encodeSpec({ path: "/etc/motd", lines: [1, null, "x"] })).toEqual({
+      json: { path: "/etc/motd", lines: [1, null, "x"] },
+    });
   });
 
   test("that holds one thing in two places comes back with two things", () => {
@@ -70,24 +80,42 @@ describe("annotations", () => {
     ["map", [["a"]]],
     ["map", ["ab"]],
   ])("of a %s are refused on %j", (annotation, json) => {
-    expect(refusal({ x: json }, { x: [annotation] })).toBe(`the annotation "${annotation}" does not fit the value it stands on`);
+    expect(refusal({ x: json }, { x: [annotation] })).toBe(
+      `the annotation "${annotation}" does not fit the value it stands on`,
+    );
   });
 
-  test.each([["regexp"], ["Error"], ["URL"], ["Set"], ["toString"], [["typed-array", "Uint8Array"]], [["class", "X"]], [["custom", "X"]], [["symbol", "X"]]])(
-    "of %j are refused by name",
-    (annotation) => {
-      expect(refusal({ x: [] }, { x: [annotation] })).toBe(
-        `the annotation ${JSON.stringify(annotation)} is not one of undefined, bigint, number, Date, set, map`,
-      );
-    },
-  );
+  test.each([
+    ["regexp"],
+    ["Error"],
+    ["URL"],
+    ["Set"],
+    ["toString"],
+    [["typed-array", "Uint8Array"]],
+    [["class", "X"]],
+    [["custom", "X"]],
+    [["symbol", "X"]],
+  ])("of %j are refused by name", (annotation) => {
+    expect(refusal({ x: [] }, { x: [annotation] })).toBe(
+      `the annotation ${JSON.stringify(annotation)} is not one of undefined, bigint, number, Date, set, map`,
+    );
+  });
 
-  test.each(["y", "x.1", "x.-1", "x.00", "x.0.", "", "__proto__", "x.__proto__", "constructor", "x\\.0", "x.0.toString"])(
-    "on the path %j, where nothing of the spec's own is, are refused",
-    (path) => {
-      expect(refusal({ x: [null] }, { [path]: ["undefined"] })).toContain("leads to no place of its own in the spec");
-    },
-  );
+  test.each([
+    "y",
+    "x.1",
+    "x.-1",
+    "x.00",
+    "x.0.",
+    "",
+    "__proto__",
+    "x.__proto__",
+    "constructor",
+    "x\\.0",
+    "x.0.toString",
+  ])("on the path %j, where nothing of the spec's own is, are refused", (path) => {
+    expect(refusal({ x: [null] }, { [path]: ["undefined"] })).toContain("leads to no place of its own in the spec");
+  });
 
   test("on the length of a list are refused", () => {
     expect(refusal({ x: [null] }, { "x.length": ["undefined"] })).not.toBe("accepted");
@@ -125,10 +153,25 @@ function isCarried(value: unknown): boolean {
 describe("decoding", () => {
   const json = fc.jsonValue({ maxDepth: 4 });
   const annotation = fc.oneof(
-    fc.constantFrom("undefined", "bigint", "number", "Date", "set", "map", "regexp", "Error", "URL", "constructor", 0, null),
+    fc.constantFrom(
+      "undefined",
+      "bigint",
+      "number",
+      "Date",
+      "set",
+      "map",
+      "regexp",
+      "Error",
+      "URL",
+      "constructor",
+      0,
+      null,
+    ),
     fc.constantFrom(["typed-array", "Uint8Array"], ["class", "Object"], ["custom", "x"], ["symbol", "x"], []),
   );
-  const path = fc.array(fc.constantFrom("0", "1", "a", "b", ".", "\\", "__proto__", "length", "constructor")).map((parts) => parts.join(""));
+  const path = fc
+    .array(fc.constantFrom("0", "1", "a", "b", ".", "\\", "__proto__", "length", "constructor"))
+    .map((parts) => parts.join(""));
   const { tree } = fc.letrec<{ tree: unknown }>((tie) => ({
     tree: fc.oneof(
       { depthSize: "small" },
@@ -141,10 +184,14 @@ describe("decoding", () => {
 
   test("never throws, and makes nothing but data, of any JSON with any annotations", () => {
     fc.assert(
-      fc.property(fc.oneof(json, fc.constant({ a: ["1", null, ["2"]], b: { a: [["x", "3"]], "0": "-0" } })), tree, (value, values) => {
-        const decoded = decodeSpec({ json: value, meta: { values, v: 1 } });
-        expect(decoded._tag === "Refused" || isCarried(decoded.value)).toBe(true);
-      }),
+      fc.property(
+        fc.oneof(json, fc.constant({ a: ["1", null, ["2"]], b: { a: [["x", "3"]], "0": "-0" } })),
+        tree,
+        (value, values) => {
+          const decoded = decodeSpec({ json: value, meta: { values, v: 1 } });
+          expect(decoded._tag === "Refused" || isCarried(decoded.value)).toBe(true);
+        },
+      ),
       { numRuns: 2000 },
     );
   });

@@ -12,7 +12,8 @@ export class Call {
 
   constructor(options: CallOptions | undefined) {
     this.signal = options?.signal;
-    this.timeoutMs = Math.min(options?.timeoutMs ?? DEFAULT_TIMEOUT_MS, LONGEST_TIMER_MS);
+    const wanted = Math.ceil(options?.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+    this.timeoutMs = Math.max(0, Math.min(wanted, LONGEST_TIMER_MS));
     this.#endsAt = performance.now() + this.timeoutMs;
   }
 

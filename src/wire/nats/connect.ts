@@ -1,4 +1,5 @@
 import type { Store, StoreAdmin, Unreachable } from "../store.ts";
+import { Call } from "./call.ts";
 import { dial, serverNames, type DialOptions } from "./dial.ts";
 import { Link } from "./link.ts";
 import { NatsStore } from "./nats-store.ts";
@@ -21,8 +22,6 @@ export interface Connected {
   readonly store: Store & StoreAdmin;
 }
 
-const DEFAULT_TIMEOUT_MS = 5000;
-
 /**
  * Connects to a NATS server. A connection that is lost later is made anew for ever, with growing, random pauses of at
  * most 10 seconds. Never rejects: without a connection it answers `Unreachable`, with reason `Denied` where the server
@@ -31,7 +30,7 @@ const DEFAULT_TIMEOUT_MS = 5000;
 export async function connectStore(options: ConnectOptions): Promise<Connected | Unreachable> {
   const redial = (signal: AbortSignal): ReturnType<typeof dial> => dial(options, signal);
   if (options.waitOnFirstConnect === true) return { _tag: "Connected", store: new NatsStore(new Link(redial)) };
-  const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+  const { timeoutMs } = new Call(options);
   const timeout = AbortSignal.timeout(timeoutMs);
   const first = await dial(
     options,

@@ -78,9 +78,14 @@ export class FakeProbe implements ProbeHost {
   lies(part: string): void {
     this.#troubles.set(part, { _tag: "Lies" });
   }
-  /** Reads of it wait for ever. */
-  blinds(part: string): void {
-    this.#blind.set(part, new Promise(() => {}));
+  /** Reads of it wait until the returned function is called. */
+  blinds(part: string): () => void {
+    let release = (): void => {};
+    this.#blind.set(part, new Promise((resolve) => (release = resolve)));
+    return () => {
+      this.heals(part);
+      release();
+    };
   }
   /** Writes of it wait until the returned function is called. */
   hangs(part: string): () => void {

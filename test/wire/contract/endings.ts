@@ -19,8 +19,22 @@ export function endingContract({ client, bare, rig }: Scene): void {
 
     test.each(Object.entries(everyCall))("%s that may take no time at all ends at once", async (_, call) => {
       const store = await client();
-      const answer = await call(store, freshKey(), { timeoutMs: 0 });
-      expect(answer).toMatchObject({ _tag: "Unreachable", reason: "TimedOut" });
+      for (const timeoutMs of [0, -1]) {
+        const answer = await call(store, freshKey(), { timeoutMs });
+        expect(answer).toMatchObject({ _tag: "Unreachable", reason: "TimedOut" });
+      }
+    });
+
+    test("a call may have all the time in the world", async () => {
+      const [server, asker] = [await client(), await client()];
+      const subject = `test.slow.${freshKey()}`;
+      server.serve(subject, async (request) => {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        return request;
+      });
+      await settled(server);
+      const reply = await asker.request(subject, bytes("1"), { timeoutMs: Infinity });
+      expect(comparable(reply)).toEqual({ _tag: "Reply", value: bytes("1") });
     });
 
     test("a request that nobody answers ends by its deadline, and by its signal", async () => {

@@ -67,6 +67,19 @@ export function onChangeContract({ client }: Scene): void {
       expect(given.all).toEqual([]);
     });
 
+    test("a poke can give up another that is due for the same write", async () => {
+      const [writer, watcher] = [await client(), await client()];
+      const key = freshKey();
+      const [given, kept] = [recorder<string>(), recorder<string>()];
+      watcher.onChange("actual-state", key, () => giveUp());
+      const giveUp = watcher.onChange("actual-state", key, given.tell);
+      watcher.onChange("actual-state", key, kept.tell);
+      await settled(watcher);
+      await writer.put("actual-state", key, bytes("1"));
+      await kept.until(() => true);
+      expect(given.all).toEqual([]);
+    });
+
     test("a poke that throws keeps nobody else from theirs", async () => {
       const [writer, watcher] = [await client(), await client()];
       const key = freshKey();

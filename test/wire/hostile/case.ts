@@ -7,7 +7,7 @@ export type Expected = ManifestRefusal["reason"] | Readonly<Record<string, Score
 /** Bytes that somebody might put into an agent's key. */
 export interface HostileCase {
   readonly name: string;
-  bytes(): Uint8Array;
+  readonly bytes: () => Uint8Array;
   readonly expect: Expected;
   /** The agent asks for signatures by the keys of `trustedKeys`; otherwise for none. */
   readonly asksForSignature?: true;

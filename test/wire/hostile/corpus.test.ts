@@ -21,13 +21,17 @@ function outcome(result: Decoded | Opened): Expected {
   if (result._tag === "Refused") return result.refusal.reason;
   if (result._tag !== "Decoded") return "MissingPayload";
   const { scores } = result.manifest;
-  return Object.fromEntries([...scores].map(([id, score]) => [id, score._tag === "Score" ? "Accepted" : score.refusal.reason]));
+  return Object.fromEntries(
+    [...scores].map(([id, score]) => [id, score._tag === "Score" ? "Accepted" : score.refusal.reason]),
+  );
 }
 
 function messages(result: Decoded | Opened): readonly string[] {
   if (result._tag === "Refused") return [result.refusal.message];
   if (result._tag !== "Decoded") return [];
-  return [...result.manifest.scores.values()].flatMap((score) => (score._tag === "Refused" ? [score.kind, score.refusal.message] : []));
+  return [...result.manifest.scores.values()].flatMap((score) =>
+    score._tag === "Refused" ? [score.kind, score.refusal.message] : [],
+  );
 }
 
 describe("a decoder that is fed what somebody made up to break it", () => {
@@ -48,7 +52,9 @@ describe("a decoder that is fed what somebody made up to break it", () => {
 
 describe("the corpus", () => {
   test("has each refusal that the decoder knows", () => {
-    const seen = new Set(CORPUS.flatMap(({ expect: wanted }) => (typeof wanted === "string" ? [wanted] : Object.values(wanted))));
+    const seen = new Set(
+      CORPUS.flatMap(({ expect: wanted }) => (typeof wanted === "string" ? [wanted] : Object.values(wanted))),
+    );
     // What is stale depends on what is in force, which the corpus knows nothing of.
     const all = [...MANIFEST_REFUSALS.filter((reason) => reason !== "StaleGeneration"), ...SCORE_REFUSALS, "Accepted"];
     expect([...seen].toSorted()).toEqual(all.toSorted());

@@ -17,7 +17,12 @@ for (const { name, bytes, asksForSignature } of CORPUS) {
   const keys = asksForSignature === true ? trustedKeys : new Map();
   const opened = openEnvelope(bytes());
   if (opened._tag === "Inline") {
-    decodePayload(opened.payload, opened.signatures, { agentId, kinds: KINDS, topology: PiTopology, trustedKeys: keys }, null);
+    decodePayload(
+      opened.payload,
+      opened.signatures,
+      { agentId, kinds: KINDS, topology: PiTopology, trustedKeys: keys },
+      null,
+    );
   }
   arrayBuffers = Math.max(arrayBuffers, process.memoryUsage().arrayBuffers);
 }

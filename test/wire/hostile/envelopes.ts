@@ -59,19 +59,55 @@ export const ENVELOPES: readonly Draft[] = [
   ["no payload", "Malformed", () => bytesOf(JSON.stringify({ wire: 1, signatures: [] }))],
   ["a payload that is an object", "Malformed", (n) => envelopeBytes(good(n), [], { payload: JSON.parse(good(n)) })],
   ["payload and payloadSha256 both", "Malformed", (n) => envelopeBytes(good(n), [], { payloadSha256: hash })],
-  ["payloadSha256 in capitals", "Malformed", () => bytesOf(JSON.stringify({ wire: 1, payloadSha256: hash.toUpperCase(), signatures: [] }))],
-  ["payloadSha256 that is a path", "Malformed", () => bytesOf(JSON.stringify({ wire: 1, payloadSha256: "../../etc/passwd", signatures: [] }))],
-  ["payloadSha256 of nothing that is there", "MissingPayload", () => bytesOf(JSON.stringify({ wire: 1, payloadSha256: hash, signatures: [] }))],
+  [
+    "payloadSha256 in capitals",
+    "Malformed",
+    () => bytesOf(JSON.stringify({ wire: 1, payloadSha256: hash.toUpperCase(), signatures: [] })),
+  ],
+  [
+    "payloadSha256 that is a path",
+    "Malformed",
+    () => bytesOf(JSON.stringify({ wire: 1, payloadSha256: "../../etc/passwd", signatures: [] })),
+  ],
+  [
+    "payloadSha256 of nothing that is there",
+    "MissingPayload",
+    () => bytesOf(JSON.stringify({ wire: 1, payloadSha256: hash, signatures: [] })),
+  ],
   ["an unknown field in the envelope", "Malformed", (n) => envelopeBytes(good(n), [], { priority: "high" })],
   ["__proto__ in the envelope", "Malformed", (n) => envelopeBytes(good(n), [], { ["__proto__"]: { wire: 1 } })],
-  ["constructor in the envelope", "Malformed", (n) => envelopeBytes(good(n), [], { constructor: { prototype: { polluted: true } } })],
+  [
+    "constructor in the envelope",
+    "Malformed",
+    (n) => envelopeBytes(good(n), [], { constructor: { prototype: { polluted: true } } }),
+  ],
 
   ["no signatures field", "Malformed", (n) => bytesOf(JSON.stringify({ wire: 1, payload: good(n) }))],
   ["signatures that are an object", "Malformed", (n) => envelopeBytes(good(n), [], { signatures: { 0: signature } })],
-  ["17 signatures", "Malformed", (n) => envelopeBytes(good(n), Array.from({ length: 17 }, () => signature))],
-  ["10,000 signatures", "Malformed", (n) => envelopeBytes(good(n), Array.from({ length: 10_000 }, () => signature))],
+  [
+    "17 signatures",
+    "Malformed",
+    (n) =>
+      envelopeBytes(
+        good(n),
+        Array.from({ length: 17 }, () => signature),
+      ),
+  ],
+  [
+    "10,000 signatures",
+    "Malformed",
+    (n) =>
+      envelopeBytes(
+        good(n),
+        Array.from({ length: 10_000 }, () => signature),
+      ),
+  ],
   ["a signature that is not base64", "Malformed", (n) => envelopeBytes(good(n), [{ key: "ops", sig: "%%%%" }])],
-  ["a signature of 3 MiB", "Malformed", (n) => envelopeBytes(good(n), [{ key: "ops", sig: "AAAA".repeat((3 * MIB) / 4) }])],
+  [
+    "a signature of 3 MiB",
+    "Malformed",
+    (n) => envelopeBytes(good(n), [{ key: "ops", sig: "AAAA".repeat((3 * MIB) / 4) }]),
+  ],
   ["a signature without a key", "Malformed", (n) => envelopeBytes(good(n), [{ key: "", sig: "AAAA" }])],
   ["an unknown field in a signature", "Malformed", (n) => envelopeBytes(good(n), [{ ...signature, alg: "none" }])],
   ["__proto__ in a signature", "Malformed", (n) => envelopeBytes(good(n), [{ ...signature, ["__proto__"]: {} }])],

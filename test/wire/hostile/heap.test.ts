@@ -16,9 +16,18 @@ test(`the whole corpus is decoded in a process whose heap may not pass ${HEAP_MI
   const folder = mkdtempSync(join(tmpdir(), "harmony-test-heap-"));
   try {
     const outfile = join(folder, "decode-corpus.mjs");
-    await build({ entryPoints: ["test/wire/hostile/decode-corpus.ts"], outfile, bundle: true, platform: "node", format: "esm" });
+    await build({
+      entryPoints: ["test/wire/hostile/decode-corpus.ts"],
+      outfile,
+      bundle: true,
+      platform: "node",
+      format: "esm",
+    });
     // A heap that is full is the end of the process, whatever the garbage collector does in between.
-    const child = spawnSync(execPath, [`--max-old-space-size=${HEAP_MIB}`, outfile], { encoding: "utf8", timeout: 60_000 });
+    const child = spawnSync(execPath, [`--max-old-space-size=${HEAP_MIB}`, outfile], {
+      encoding: "utf8",
+      timeout: 60_000,
+    });
     const last = child.stdout.trimEnd().split("\n").at(-1) ?? "";
     expect({ status: child.status, signal: child.signal, last }).toEqual({
       status: 0,

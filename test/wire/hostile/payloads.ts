@@ -3,12 +3,19 @@ import { type Draft, withScores } from "./case.ts";
 
 const one = { a: file("/srv/a") };
 const text = (payload: string) => (): Uint8Array => envelopeBytes(payload);
-const replacing = (rest: Readonly<Record<string, unknown>>) => (generation: number): Uint8Array =>
-  envelopeBytes(payloadText(one, { generation, ...rest }));
+const replacing =
+  (rest: Readonly<Record<string, unknown>>) =>
+  (generation: number): Uint8Array =>
+    envelopeBytes(payloadText(one, { generation, ...rest }));
 const withId = (id: string) => withScores(() => ({ [id]: file("/srv/a") }));
-const nested = (open: string, close: string, levels: number) => (generation: number): Uint8Array =>
-  envelopeBytes(payloadText({}, { generation }).replace('"scores":{}', `"scores":${open.repeat(levels)}1${close.repeat(levels)}`));
-const many = (count: number): unknown => Object.fromEntries(Array.from({ length: count }, (_, n) => [`s${n}`, file(`/srv/${n}`)]));
+const nested =
+  (open: string, close: string, levels: number) =>
+  (generation: number): Uint8Array =>
+    envelopeBytes(
+      payloadText({}, { generation }).replace('"scores":{}', `"scores":${open.repeat(levels)}1${close.repeat(levels)}`),
+    );
+const many = (count: number): unknown =>
+  Object.fromEntries(Array.from({ length: count }, (_, n) => [`s${n}`, file(`/srv/${n}`)]));
 
 /** What is wrong with the payload as a whole. */
 export const PAYLOADS: readonly Draft[] = [
@@ -36,7 +43,11 @@ export const PAYLOADS: readonly Draft[] = [
   ["generation 1.5", "Malformed", replacing({ generation: 1.5 })],
   ["generation 1e300", "Malformed", replacing({ generation: 1e300 })],
   ["generation 2^53", "Malformed", replacing({ generation: 2 ** 53 })],
-  ["generation 1e400, which is Infinity", "Malformed", text(payloadText(one).replace('"generation":1', '"generation":1e400'))],
+  [
+    "generation 1e400, which is Infinity",
+    "Malformed",
+    text(payloadText(one).replace('"generation":1', '"generation":1e400')),
+  ],
   ["generation as text", "Malformed", replacing({ generation: "7" })],
   ["generation null", "Malformed", replacing({ generation: null })],
 
@@ -58,7 +69,11 @@ export const PAYLOADS: readonly Draft[] = [
   ["arrays in the payload, 1,000,000 deep", "Malformed", nested("[", "]", 1_000_000)],
   ["500,001 values", "Malformed", withScores(() => ({ a: Array.from({ length: 500_001 }, () => 0) }))],
   ["2,001 Scores", "TooLarge", withScores(() => many(2001))],
-  ["100,000 Scores that are null", "TooLarge", withScores(() => Object.fromEntries(Array.from({ length: 100_000 }, (_, n) => [`s${n}`, null])))],
+  [
+    "100,000 Scores that are null",
+    "TooLarge",
+    withScores(() => Object.fromEntries(Array.from({ length: 100_000 }, (_, n) => [`s${n}`, null]))),
+  ],
 
   ["__proto__ as Score id", "Malformed", withId("__proto__")],
   ["constructor as Score id", "Malformed", withId("constructor")],
@@ -75,7 +90,10 @@ export const PAYLOADS: readonly Draft[] = [
   [
     "duplicate generations and Scores, of which the last ones count",
     { b: "Accepted" },
-    (n) => envelopeBytes(payloadText({ b: file("/srv/b") }, { generation: n }).replace("{", `{"generation":0,"scores":{"a":null},`)),
+    (n) =>
+      envelopeBytes(
+        payloadText({ b: file("/srv/b") }, { generation: n }).replace("{", `{"generation":0,"scores":{"a":null},`),
+      ),
   ],
   ["no Score at all, which is allowed", {}, withScores(() => ({}))],
   ["a Score id of 63 characters, with dots", { [`${"a.".repeat(31)}a`]: "Accepted" }, withId(`${"a.".repeat(31)}a`)],

@@ -2,10 +2,13 @@ import { file, wireScore } from "../wire-text.ts";
 import { type Draft, withScores } from "./case.ts";
 
 const a = (score: unknown) => withScores(() => ({ a: score, good: file("/srv/good") }));
-const without = (key: string): unknown => Object.fromEntries(Object.entries(file("/srv/a")).filter(([name]) => name !== key));
+const without = (key: string): unknown =>
+  Object.fromEntries(Object.entries(file("/srv/a")).filter(([name]) => name !== key));
 const k8s = { name: "shop", image: "shop:1" };
-const numbered = (count: number, make: (n: number) => unknown) => withScores(() => Object.fromEntries(Array.from({ length: count }, (_, n) => [`s${n}`, make(n)])));
-const each = <T>(count: number, value: T): Readonly<Record<string, T>> => Object.fromEntries(Array.from({ length: count }, (_, n) => [`s${n}`, value]));
+const numbered = (count: number, make: (n: number) => unknown) =>
+  withScores(() => Object.fromEntries(Array.from({ length: count }, (_, n) => [`s${n}`, make(n)])));
+const each = <T>(count: number, value: T): Readonly<Record<string, T>> =>
+  Object.fromEntries(Array.from({ length: count }, (_, n) => [`s${n}`, value]));
 
 const malformed = { a: "MalformedScore", good: "Accepted" } as const;
 const unknownKind = { a: "UnknownKind", good: "Accepted" } as const;
@@ -32,8 +35,22 @@ export const SCORES: readonly Draft[] = [
   ["version 1e300", malformed, a(file("/srv/a", { version: 1e300 }))],
   ["requirements that are text", malformed, a(file("/srv/a", { requires: "FileSystemHost" }))],
   ["65 requirements", malformed, a(file("/srv/a", { requires: Array.from({ length: 65 }, () => "FileSystemHost") }))],
-  ["300,000 requirements", malformed, withScores(() => ({ a: file("/srv/a", { requires: Array.from({ length: 300_000 }, () => 1) }), good: file("/srv/good") }))],
-  ["300,000 ids to come after", malformed, withScores(() => ({ a: file("/srv/a", { after: Array.from({ length: 300_000 }, () => "") }), good: file("/srv/good") }))],
+  [
+    "300,000 requirements",
+    malformed,
+    withScores(() => ({
+      a: file("/srv/a", { requires: Array.from({ length: 300_000 }, () => 1) }),
+      good: file("/srv/good"),
+    })),
+  ],
+  [
+    "300,000 ids to come after",
+    malformed,
+    withScores(() => ({
+      a: file("/srv/a", { after: Array.from({ length: 300_000 }, () => "") }),
+      good: file("/srv/good"),
+    })),
+  ],
   ["an id to come after that is none", malformed, a(file("/srv/a", { after: ["A B"] }))],
   ["an id to restart on that is a number", malformed, a(file("/srv/a", { restartOn: [7] }))],
 
@@ -53,19 +70,43 @@ export const SCORES: readonly Draft[] = [
   ["the same requirement twice", mismatch, a(file("/srv/a", { requires: ["FileSystemHost", "FileSystemHost"] }))],
   ["a capability hidden by a false claim", mismatch, a(wireScore("K8sDeployment", ["FileSystemHost"], k8s))],
   ["a capability hidden by no claim", mismatch, a(wireScore("K8sDeployment", [], k8s))],
-  ["a capability that the agent lacks", { a: "MissingCapability", good: "Accepted" }, a(wireScore("K8sDeployment", ["K8sClient"], k8s))],
-  ["a capability that the agent lacks, and a bad spec", { a: "MissingCapability", good: "Accepted" }, a(wireScore("K8sDeployment", ["K8sClient"], { name: 1 }))],
+  [
+    "a capability that the agent lacks",
+    { a: "MissingCapability", good: "Accepted" },
+    a(wireScore("K8sDeployment", ["K8sClient"], k8s)),
+  ],
+  [
+    "a capability that the agent lacks, and a bad spec",
+    { a: "MissingCapability", good: "Accepted" },
+    a(wireScore("K8sDeployment", ["K8sClient"], { name: 1 })),
+  ],
 
-  ["two Scores about one path", { a: "Accepted", b: "DuplicateIdentity" }, withScores(() => ({ a: file("/srv/a"), b: file("/srv/a", { spec: { json: { path: "/srv/a", content: "b" } } }) }))],
+  [
+    "two Scores about one path",
+    { a: "Accepted", b: "DuplicateIdentity" },
+    withScores(() => ({ a: file("/srv/a"), b: file("/srv/a", { spec: { json: { path: "/srv/a", content: "b" } } }) })),
+  ],
   [
     "a File and a Directory about one path",
     { a: "Accepted", b: "DuplicateIdentity" },
     withScores(() => ({ a: file("/srv/a"), b: wireScore("Directory", ["FileSystemHost"], { path: "/srv/a" }) })),
   ],
-  ["2,000 Scores about one path", { ...each(2000, "DuplicateIdentity"), s0: "Accepted" }, numbered(2000, () => file("/srv/a"))],
+  [
+    "2,000 Scores about one path",
+    { ...each(2000, "DuplicateIdentity"), s0: "Accepted" },
+    numbered(2000, () => file("/srv/a")),
+  ],
 
-  ["after an id that is not there", { a: "InvalidOrder", good: "Accepted" }, a(file("/srv/a", { after: ["good", "gone"] }))],
-  ["restarting on an id that is not there", { a: "InvalidOrder", good: "Accepted" }, a(file("/srv/a", { restartOn: ["gone"] }))],
+  [
+    "after an id that is not there",
+    { a: "InvalidOrder", good: "Accepted" },
+    a(file("/srv/a", { after: ["good", "gone"] })),
+  ],
+  [
+    "restarting on an id that is not there",
+    { a: "InvalidOrder", good: "Accepted" },
+    a(file("/srv/a", { restartOn: ["gone"] })),
+  ],
   ["after itself", { a: "InvalidOrder", good: "Accepted" }, a(file("/srv/a", { after: ["a"] }))],
   ["restarting on itself", { a: "InvalidOrder", good: "Accepted" }, a(file("/srv/a", { restartOn: ["a"] }))],
   [
@@ -87,18 +128,34 @@ export const SCORES: readonly Draft[] = [
       b: file("/srv/b", { after: ["between", "b"] }),
     })),
   ],
-  ["2,000 Scores in one cycle", each(2000, "InvalidOrder"), numbered(2000, (n) => file(`/srv/${n}`, { after: [`s${(n + 1) % 2000}`] }))],
-  ["2,000 Scores after themselves", each(2000, "InvalidOrder"), numbered(2000, (n) => file(`/srv/${n}`, { after: [`s${n}`] }))],
+  [
+    "2,000 Scores in one cycle",
+    each(2000, "InvalidOrder"),
+    numbered(2000, (n) => file(`/srv/${n}`, { after: [`s${(n + 1) % 2000}`] })),
+  ],
+  [
+    "2,000 Scores after themselves",
+    each(2000, "InvalidOrder"),
+    numbered(2000, (n) => file(`/srv/${n}`, { after: [`s${n}`] })),
+  ],
   [
     "2,000 Scores after themselves and the next",
     each(2000, "InvalidOrder"),
     numbered(2000, (n) => file(`/srv/${n}`, { after: [`s${(n + 1) % 2000}`, `s${n}`] })),
   ],
-  ["2,000 Scores in a row", each(2000, "Accepted"), numbered(2000, (n) => file(`/srv/${n}`, n === 0 ? {} : { after: [`s${n - 1}`] }))],
+  [
+    "2,000 Scores in a row",
+    each(2000, "Accepted"),
+    numbered(2000, (n) => file(`/srv/${n}`, n === 0 ? {} : { after: [`s${n - 1}`] })),
+  ],
   [
     "1,000 Scores after 200 others each",
     { ...each(1000, "Accepted") },
     numbered(1000, (n) => file(`/srv/${n}`, { after: Array.from({ length: Math.min(n, 200) }, (_, at) => `s${at}`) })),
   ],
-  ["after a Score that is refused", { a: "InvalidSpec", b: "Accepted" }, withScores(() => ({ a: file("relative"), b: file("/srv/b", { after: ["a"] }) }))],
+  [
+    "after a Score that is refused",
+    { a: "InvalidSpec", b: "Accepted" },
+    withScores(() => ({ a: file("relative"), b: file("/srv/b", { after: ["a"] }) })),
+  ],
 ];

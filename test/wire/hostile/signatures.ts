@@ -17,17 +17,45 @@ const signed = (payload: string, key = "ops", by: KeyObject = ops.privateKey): {
 /** For an agent that asks for signatures. */
 export const SIGNATURES: readonly Draft[] = [
   ["unsigned", "BadSignature", (n) => envelopeBytes(good(n))],
-  ["signed by a stranger under a trusted name", "BadSignature", (n) => envelopeBytes(good(n), [signed(good(n), "ops", stranger.privateKey)])],
-  ["signed by a trusted key under another name", "BadSignature", (n) => envelopeBytes(good(n), [signed(good(n), "OPS")])],
+  [
+    "signed by a stranger under a trusted name",
+    "BadSignature",
+    (n) => envelopeBytes(good(n), [signed(good(n), "ops", stranger.privateKey)]),
+  ],
+  [
+    "signed by a trusted key under another name",
+    "BadSignature",
+    (n) => envelopeBytes(good(n), [signed(good(n), "OPS")]),
+  ],
   ["signed under the name __proto__", "BadSignature", (n) => envelopeBytes(good(n), [signed(good(n), "__proto__")])],
   ["the signature of another payload", "BadSignature", (n) => envelopeBytes(good(n), [signed(good(n + 1))])],
   ["signed before a space was added", "BadSignature", (n) => envelopeBytes(`${good(n)} `, [signed(good(n))])],
   ["an empty signature", "BadSignature", (n) => envelopeBytes(good(n), [{ key: "ops", sig: "" }])],
-  ["a signature of all zeros", "BadSignature", (n) => envelopeBytes(good(n), [{ key: "ops", sig: Buffer.alloc(64).toString("base64") }])],
-  ["half a signature", "BadSignature", (n) => envelopeBytes(good(n), [{ key: "ops", sig: signed(good(n)).sig.slice(0, 44) }])],
+  [
+    "a signature of all zeros",
+    "BadSignature",
+    (n) => envelopeBytes(good(n), [{ key: "ops", sig: Buffer.alloc(64).toString("base64") }]),
+  ],
+  [
+    "half a signature",
+    "BadSignature",
+    (n) => envelopeBytes(good(n), [{ key: "ops", sig: signed(good(n)).sig.slice(0, 44) }]),
+  ],
   ["no JSON, and a bad signature", "BadSignature", () => envelopeBytes("[[[[", [signed("{}")])],
-  ["16 bad signatures over 3 MiB", "BadSignature", () => envelopeBytes("x".repeat(3 * 1024 * 1024), Array.from({ length: 16 }, () => signed("x")))],
+  [
+    "16 bad signatures over 3 MiB",
+    "BadSignature",
+    () =>
+      envelopeBytes(
+        "x".repeat(3 * 1024 * 1024),
+        Array.from({ length: 16 }, () => signed("x")),
+      ),
+  ],
   ["half a surrogate pair, which has no bytes to sign", "Malformed", () => envelopeBytes("\ud800", [signed("\ufffd")])],
   ["no JSON, well signed", "Malformed", () => envelopeBytes("[[[[", [signed("[[[[")])],
-  ["a good signature behind a bad one", { a: "Accepted" }, (n) => envelopeBytes(good(n), [signed(good(n), "ops", stranger.privateKey), signed(good(n))])],
+  [
+    "a good signature behind a bad one",
+    { a: "Accepted" },
+    (n) => envelopeBytes(good(n), [signed(good(n), "ops", stranger.privateKey), signed(good(n))]),
+  ],
 ];

@@ -153,6 +153,20 @@ test("a stream that is up to date is not written again, and what an operator set
   expect(await configOf(connection, "KV_heartbeat")).toMatchObject({ max_bytes: 1_000_000 });
 });
 
+test("a full store refuses a write, and the server's reason is told", async () => {
+  const { url, connection } = await foreign();
+  const store = await connected({ servers: url });
+  await store.ensureBuckets();
+  const manager = await connection.jetstreamManager();
+  const config = await configOf(connection, "KV_heartbeat");
+  await manager.streams.update("KV_heartbeat", { ...config, max_bytes: 1000 });
+  expect(await store.put("heartbeat", "a", new Uint8Array(2000))).toMatchObject({
+    _tag: "Unreachable",
+    reason: "Failed",
+    message: expect.stringContaining("maximum bytes exceeded"),
+  });
+});
+
 test("a stream that a newer version made is left as it is", async () => {
   const { url, connection } = await foreign();
   const store = await connected({ servers: url });

@@ -38,7 +38,7 @@ test("calls that are waiting when the server is killed answer at once, and nothi
   await store.ensureBuckets();
   const stored = await store.putAsset(new Uint8Array(600_000).fill(1));
   const { sha256 } = stored._tag === "Stored" ? stored : { sha256: "" };
-  server.freeze();
+  await server.freeze();
   const waiting = [
     store.get("heartbeat", "a", endless),
     store.put("heartbeat", "a", bytes("1"), endless),
@@ -91,6 +91,22 @@ test("calls between which the server dies answer one way or the other, and nothi
   for (const answers of await Promise.all(callers)) expect(answers).toBeGreaterThan(1);
 });
 
+test("a listing of the keys is complete or Unreachable, however little time it has", async () => {
+  const server = await restartable();
+  const store = await connected({ servers: server.url });
+  await store.ensureBuckets();
+  const writes = Array.from({ length: 2000 }, async (_, index) => store.put("heartbeat", `pi-${index}`, bytes("1")));
+  await Promise.all(writes);
+  const listed = async (timeoutMs: number): Promise<number | string> => {
+    const keys = await store.keys("heartbeat", { timeoutMs });
+    return "_tag" in keys ? keys._tag : keys.length;
+  };
+  const answers = new Set<number | string>();
+  for (let timeoutMs = 1; timeoutMs <= 40; timeoutMs += 1) answers.add(await listed(timeoutMs));
+  answers.add(await listed(10_000));
+  expect(answers).toEqual(new Set([2000, "Unreachable"]));
+});
+
 /** Adds one to its own field of a shared value, again and again, as an agent must write: by compare-and-set, reading back after each doubt. */
 async function count(store: Store, own: "a" | "b", goal: number, counted: () => void): Promise<void> {
   for (let done = 0; done < goal;) {
@@ -141,7 +157,7 @@ test("a server that falls silent is given up, and found again when it speaks", a
   store.onConnection(states.tell);
   const pokes = recorder<string>();
   store.onChange("desired-state", "pi-1", pokes.tell);
-  server.freeze();
+  await server.freeze();
   expect(await store.get("heartbeat", "a", { timeoutMs: 50 })).toMatchObject({ reason: "TimedOut" });
   await states.until((state) => state === "disconnected");
   server.thaw();
@@ -227,7 +243,7 @@ test("what keeps a first connection from being made is told", async () => {
   const connecting = connectStore({ servers: silent.url, signal: caller.signal, ...endless });
   await expect.poll(silent.open).toBe(1);
   caller.abort();
-  expect(await connecting).toMatchObject({ _tag: "Unreachable" });
+  expect(await connecting).toMatchObject({ _tag: "Unreachable", message: expect.stringContaining("called off") });
   await expect.poll(silent.open).toBe(0);
 });
 

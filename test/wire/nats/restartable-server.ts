@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startNatsServer, type NatsServer } from "../../../src/cli/nats-server.ts";
@@ -29,8 +29,11 @@ export class RestartableServer {
   }
 
   /** Keeps its connections and answers nothing, like a network that swallows everything. */
-  freeze(): void {
-    process.kill(this.#running.pid, "SIGSTOP");
+  async freeze(): Promise<void> {
+    const { pid } = this.#running;
+    process.kill(pid, "SIGSTOP");
+    // Until the last thread has stopped, it may still answer.
+    while (!(await allThreadsStopped(pid))) await new Promise((resolve) => setTimeout(resolve, 1));
   }
 
   thaw(): void {
@@ -47,6 +50,12 @@ export class RestartableServer {
     await this.#running.stop();
     await rm(this.#storeDir, { recursive: true, force: true });
   }
+}
+
+async function allThreadsStopped(pid: number): Promise<boolean> {
+  const threads = await readdir(`/proc/${pid}/task`);
+  const states = threads.map(async (thread) => readFile(`/proc/${pid}/task/${thread}/stat`, "utf8"));
+  return (await Promise.all(states)).every((state) => /\) T /.test(state));
 }
 
 async function launch(storeDir: string, configFile: string | undefined, port: number): Promise<NatsServer> {

@@ -1,0 +1,140 @@
+// Writes schemas/: the JSON Schema of each document of the public contract and of the spec of each kind, from the zod
+// schemas that the code itself reads and writes with, described by their comments. `npm run schemas`
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { argv } from "node:process";
+import { fileURLToPath } from "node:url";
+import * as z from "zod";
+import { KINDS } from "../src/scores/index.ts";
+import { SCORE_ID } from "../src/topology/manifest.ts";
+import * as envelope from "../src/wire/envelope.ts";
+import * as keys from "../src/wire/keys.ts";
+import * as status from "../src/wire/status.ts";
+import { kindDoc, type SchemaDoc, schemaDocs } from "./schema-docs.ts";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const folder = join(root, "schemas");
+
+interface Document {
+  readonly file: string;
+  readonly title: string;
+  readonly description: string;
+  readonly schema: z.core.$ZodType;
+}
+
+const DOCUMENTS: readonly Document[] = [
+  {
+    file: "status.schema.json",
+    title: "Status",
+    description:
+      "What an agent says of itself: the value of its key in the bucket actual-state, and of `harmony status ID --json`.",
+    schema: status.AgentStatus,
+  },
+  {
+    file: "heartbeat.schema.json",
+    title: "Heartbeat",
+    description: "That an agent lives: the value of its key in the bucket heartbeat.",
+    schema: status.Heartbeat,
+  },
+  {
+    file: "capabilities.schema.json",
+    title: "Capabilities",
+    description:
+      "What an agent can do: the value of its key in the bucket capabilities, and what `harmony check --capabilities` takes.",
+    schema: status.CapabilitiesDocument,
+  },
+  {
+    file: "plan.schema.json",
+    title: "Plan",
+    description: "What an agent answers to the question what it would do with an envelope.",
+    schema: status.PlanReply,
+  },
+  {
+    file: "envelope.schema.json",
+    title: "Envelope",
+    description:
+      "What an agent should be: the value of its key in the bucket desired-state. The payload is JSON text, or lies in the assets.",
+    schema: envelope.Envelope,
+  },
+  {
+    file: "payload.schema.json",
+    title: "Payload",
+    description: "The text within an envelope that is signed: a generation, and the Scores by id.",
+    // An agent reads them one by one, so that a bad one does not take the others with it.
+    schema: envelope.Payload.extend({ scores: z.record(z.string().regex(SCORE_ID), envelope.WireScore) }),
+  },
+];
+
+/** The comments of all schemas, by the schema. */
+const docs = new Map<unknown, SchemaDoc>();
+/** Schemas that are written once, and referred to by name. */
+const named = z.registry<{ id: string }>();
+for (const [file, module] of [
+  ["keys", keys],
+  ["status", status],
+  ["envelope", envelope],
+] as const) {
+  const comments = schemaDocs(join(root, `src/wire/${file}.ts`));
+  for (const [name, value] of Object.entries(module)) {
+    const doc = comments.get(name);
+    if (doc === undefined || !(value instanceof z.ZodType)) continue;
+    docs.set(value, doc);
+    if (DOCUMENTS.every(({ schema }) => schema !== value)) named.add(value, { id: name });
+  }
+}
+named.add(status.ScoreError.shape.step, { id: "Json" });
+docs.set(
+  DOCUMENTS.find(({ title }) => title === "Payload")?.schema,
+  docs.get(envelope.Payload) ?? { whole: undefined, fields: new Map() },
+);
+
+const sources = readdirSync(join(root, "src/scores")).map((file) => join(root, "src/scores", file));
+const specs: readonly Document[] = KINDS.map(({ kind, version, requires, schema }) => {
+  const doc = sources.map((file) => kindDoc(file, kind, version)).find((each) => each !== null);
+  if (doc === undefined || doc === null) throw new Error(`no class of src/scores is ${kind}@${version}`);
+  docs.set(schema.spec, doc);
+  return {
+    file: `kinds/${kind}@${version}.spec.json`,
+    title: `${kind}@${version}`,
+    description: `${doc.whole ?? ""} Requires ${requires.map(({ name }) => name).join(", ")}.`.trim(),
+    schema: schema.spec,
+  };
+});
+
+function textOf({ title, description, schema }: Document): string {
+  const {
+    $schema,
+    description: _,
+    ...rest
+  } = z.toJSONSchema(schema, {
+    target: "draft-2020-12",
+    // As it may be written: what has a default may be left out, and what a later version adds is no error.
+    io: "input",
+    metadata: named,
+    override: ({ zodSchema, jsonSchema }) => {
+      // No format that JSON Schema knows; contentEncoding and the pattern say the same.
+      if (jsonSchema.format === "base64") delete jsonSchema.format;
+      const doc = docs.get(zodSchema);
+      if (doc?.whole !== undefined) jsonSchema.description ??= doc.whole;
+      for (const [field, text] of doc?.fields ?? []) {
+        const property = jsonSchema.properties?.[field];
+        // A copy: one schema may be the value of fields that say different things.
+        if (typeof property !== "object") continue;
+        jsonSchema.properties = { ...jsonSchema.properties, [field]: { ...property, description: text } };
+      }
+    },
+  });
+  return `${JSON.stringify({ $schema, $id: `urn:harmony-edge:schema:${title}`, title, description, ...rest }, null, 2)}\n`;
+}
+
+/** All files of schemas/ by their path in it. */
+export const schemaFiles = (): ReadonlyMap<string, string> =>
+  new Map([...DOCUMENTS, ...specs].map((document) => [document.file, textOf(document)]));
+
+if (argv[1] === fileURLToPath(import.meta.url)) {
+  rmSync(folder, { recursive: true, force: true });
+  for (const [file, text] of schemaFiles()) {
+    mkdirSync(dirname(join(folder, file)), { recursive: true });
+    writeFileSync(join(folder, file), text);
+  }
+}

@@ -1,0 +1,120 @@
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { copyFile, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { onTestFinished } from "vitest";
+import { build } from "../../../scripts/build.mjs";
+import { eventually } from "./eventually.ts";
+import { AGENT } from "./manifests.ts";
+
+const project = fileURLToPath(new URL("../../..", import.meta.url));
+
+/** A folder that is removed after the test; after the file, in `beforeAll` with `afterAll` as cleanup. */
+export async function temporaryFolder(cleanup: (remove: () => Promise<void>) => void = onTestFinished): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), "harmony-agent-"));
+  cleanup(() => rm(path, { recursive: true, force: true }));
+  return path;
+}
+
+/** The launcher and the bundle as they are installed on a device: without sources and without packages. Gives the launcher. */
+export async function install(cleanup: (remove: () => Promise<void>) => void): Promise<string> {
+  const folder = await temporaryFolder(cleanup);
+  await mkdir(join(folder, "bin"));
+  await writeFile(join(folder, "package.json"), '{ "type": "module" }\n');
+  await copyFile(join(project, "bin/harmony.js"), join(folder, "bin/harmony.js"));
+  await build(["agent"], join(folder, "dist"));
+  return join(folder, "bin/harmony.js");
+}
+
+/** Every Node that is installed on the machine itself, not as a package, and the one that runs the tests; by version. */
+export async function nodesHere(): Promise<ReadonlyMap<string, string>> {
+  const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/local/bin", "/usr/bin"];
+  const nodes = new Map([[process.version, process.execPath]]);
+  for (const folder of folders.filter((each) => !each.includes("node_modules"))) {
+    const path = await realpath(join(folder, "node")).catch(() => null);
+    if (path === null) continue;
+    const { stdout } = spawnSync(path, ["--version"], { encoding: "utf8", timeout: 10_000 });
+    if (stdout !== "") nodes.set(stdout.trim(), path);
+  }
+  return nodes;
+}
+
+export interface LogLine {
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+export interface AgentProcessOptions {
+  readonly harmony: string;
+  readonly url: string;
+  readonly root: string;
+  readonly node?: string;
+  readonly args?: readonly string[];
+}
+
+/** `harmony agent run` as a process of its own, killed at the end of the test at the latest. */
+export class AgentProcess {
+  readonly #child: ChildProcess;
+  #text = "";
+  readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
+
+  constructor({ harmony, url, root, node = process.execPath, args = [] }: AgentProcessOptions) {
+    const words = [harmony, "agent", "run", "--id", AGENT, "--root", root, "--server", url, ...args];
+    this.#child = spawn(node, words, { stdio: ["ignore", "ignore", "pipe"] });
+    this.#child.stderr?.setEncoding("utf8").on("data", (text: string) => (this.#text += text));
+    this.exited = new Promise((resolve) => this.#child.once("close", (code, signal) => resolve({ code, signal })));
+    onTestFinished(async () => {
+      this.#child.kill("SIGKILL");
+      await this.exited;
+    });
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+  get isRunning(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  async kill(signal: NodeJS.Signals): Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }> {
+    this.#child.kill(signal);
+    return this.exited;
+  }
+
+  /** What it has told on standard error so far. */
+  get log(): readonly LogLine[] {
+    return this.#text
+      .split("\n")
+      .slice(0, -1)
+      .map((line) => {
+        const [, message = line, fields = "{}"] = /^\S+ (.*?)(?: (\{.*\}))?$/.exec(line) ?? [];
+        return { message, fields: asFields(fields) };
+      });
+  }
+
+  /** Waits for a line that begins so. */
+  logged(message: string, where: (fields: LogLine["fields"]) => boolean = () => true): Promise<LogLine> {
+    const look = (): LogLine | undefined => this.log.find((line) => line.message.startsWith(message) && where(line.fields));
+    return eventually(`the agent logs "${message}"`, look, () => this.tail);
+  }
+
+  get tail(): string {
+    return this.#text.split("\n").slice(-15).join("\n");
+  }
+
+  /** The most memory that it ever used, in bytes. */
+  async peakMemory(): Promise<number> {
+    const status = await readFile(`/proc/${this.pid}/status`, "utf8");
+    return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
+  }
+}
+
+function asFields(text: string): LogLine["fields"] {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? Object.fromEntries(Object.entries(value)) : {};
+  } catch {
+    return {};
+  }
+}
