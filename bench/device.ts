@@ -41,8 +41,12 @@ export async function deviceAt(root: string, place: Place): Promise<Device> {
 }
 
 /** Has the manifest taken and waits until all of it is so. */
-export async function converge({ reconciler, ledger }: Device, manifest: DecodedManifest): Promise<void> {
-  reconciler.accept(manifest, "corrective");
+export async function converge(
+  { reconciler, ledger }: Device,
+  manifest: DecodedManifest,
+  change: "intentional" | "corrective" = "intentional",
+): Promise<void> {
+  reconciler.accept(manifest, change);
   await reconciler.idle();
   await ledger.flush();
   const open = Object.values(reconciler.statuses()).filter(({ state }) => state !== "Ready");

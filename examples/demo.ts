@@ -8,6 +8,7 @@ import { join, relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "nats";
 import { startNatsServer } from "../src/cli/nats-server.ts";
+import { AgentStatus } from "../src/wire/status.ts";
 
 const here = (path: string): string => new URL(path, import.meta.url).pathname;
 const HARMONY = here("../bin/harmony.js");
@@ -45,15 +46,9 @@ async function harmony(...args: readonly string[]): Promise<Ran> {
   return ran;
 }
 
-interface Status {
-  readonly observedGeneration: number;
-  readonly scores: Readonly<Record<string, { readonly state: string; readonly outcome: string; readonly change: string; readonly error: { readonly reason: string; readonly message: string } | null }>>;
-}
-
-const status = async (): Promise<Status> => {
+const status = async (): Promise<AgentStatus> => {
   const ran = await run(process.execPath, [HARMONY, "status", AGENT, "--json"], { HARMONY_SERVER: server.url });
-  const told: Status = JSON.parse(ran.out);
-  return told;
+  return AgentStatus.parse(JSON.parse(ran.out));
 };
 
 async function until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {

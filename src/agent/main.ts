@@ -34,6 +34,8 @@ export async function main(argv: readonly string[]): Promise<number> {
 async function run(given: AgentArguments): Promise<number> {
   const root = resolve(given.root);
   const log = logTo(process.stderr);
+  // Whoever read the log may be gone; that is no reason to stop.
+  process.stderr.on("error", () => {});
   const state = await StateDirectory.open(root, given.stateDir === null ? null : resolve(given.stateDir));
   const keys = await Promise.all(given.trust.map(async ({ name, file }) => ({ name, file, pem: await readFile(file) })));
   const trusted = trustedKeys(keys);

@@ -25,8 +25,8 @@ export class InvalidManifest extends Error {
   override readonly name = "InvalidManifest";
 }
 
-/** A Score id: 1 to 63 of `a-z`, `0-9`, `-`, `_` and `.`, first a letter or digit. */
-export const SCORE_ID = /^[a-z0-9][a-z0-9._-]{0,62}$/;
+/** A Score id: 1 to 63 of `a-z`, `0-9`, `-`, `_` and `.`, first a letter or digit. The decoder forbids two such keys. */
+export const SCORE_ID = /^(?!(?:constructor|prototype)$)[a-z0-9][a-z0-9._-]{0,62}$/;
 
 /** The most Scores that one manifest may hold: the states of so many fit into one status message of 1 MiB. */
 export const SCORES_LIMIT = 2000;
@@ -57,7 +57,7 @@ export function manifest(topology: Topology, given: object, order: Order = {}): 
   for (const [id, score] of Object.entries(given)) {
     if (!SCORE_ID.test(id)) {
       throw new InvalidManifest(
-        `"${id}" is no Score id: use 1 to 63 of a-z, 0-9, "-", "_" and ".", beginning with a letter or digit`,
+        `"${id}" is no Score id: use 1 to 63 of a-z, 0-9, "-", "_" and ".", beginning with a letter or digit (and not "constructor" or "prototype")`,
       );
     }
     if (!isScore(score)) throw new InvalidManifest(`"${id}" is no Score: make it with "new FileScore({ ... })" or another kind`);

@@ -18,7 +18,7 @@ import {
 import { encodeScore } from "../../src/wire/encode.ts";
 import { AgentId } from "../../src/wire/keys.ts";
 import { EverythingScore, everythingSpec } from "./everything-score.ts";
-import { AGENT, bytesOf, envelopeBytes, file, payloadText, wireScore } from "./wire-text.ts";
+import { AGENT, bytesOf, file, payloadText, wireScore } from "./wire-text.ts";
 
 const gate: Gate = {
   agentId: AgentId.parse(AGENT),

@@ -111,6 +111,18 @@ describe("the agent as it is shipped, against a real server", () => {
     expect(agent.log.slice(lines)).toEqual([]);
   });
 
+  test("goes on when nobody reads its log any more", async () => {
+    const { operator, start } = await world();
+    const agent = start();
+    await agent.logged("took an epoch");
+    agent.deafen();
+    await operator.send({ generation: 1, scores, after: { motd: ["etc"] } });
+    await operator.converged(1);
+    await operator.send({ generation: 2, scores: {} });
+    await operator.converged(2);
+    expect(await agent.kill("SIGTERM")).toEqual({ code: 0, signal: null });
+  });
+
   test("runs on the oldest Node that it is for", async ({ skip }) => {
     const nodes = await nodesHere();
     const [version, node] = [...nodes].find(([each]) => each.startsWith("v20.")) ?? [];

@@ -31,12 +31,12 @@ describe("an agent and a real server", () => {
     await operator.converged(1, () => agent.tail);
     const same = await snapshot(root, [STATE, "a"]);
     for (let generation = 2; generation <= 20; generation += 1) {
-      const isKilled = generation % 4 === 0;
+      const isKilled = generation % 6 === 0;
       if (isKilled) await server.kill();
       const sent = operator.send(wanted(generation));
       if (isKilled) await server.again();
       await sent;
-      if (generation % 5 === 0) await operator.converged(generation, () => agent.tail);
+      if (generation % 10 === 0) await operator.converged(generation, () => agent.tail);
     }
     const status = await operator.converged(20, () => agent.tail);
     expect(status.scores).toMatchObject({ a: { state: "Ready", generation: 20 }, same: { state: "Ready", generation: 20 } });
@@ -94,14 +94,14 @@ describe("an agent and a real server", () => {
 
     const boot = (await operator.heartbeat())?.bootId;
     const told = first.log.length;
-    for (let generation = 3; generation <= 8; generation += 1) {
+    for (let generation = 3; generation <= 5; generation += 1) {
       await operator.send(wanted(generation));
       const status = await operator.converged(generation, () => second.tail);
       expect([status.epoch, status.agent.bootId]).toEqual([2, boot]);
     }
     await writeFile(join(one, "a"), "nobody repairs this");
     await writeFile(join(two, "a"), "the second one repairs this");
-    await eventually("the second one repairs", async () => (await readFile(join(two, "a"), "utf8")) === "8", () => second.tail);
+    await eventually("the second one repairs", async () => (await readFile(join(two, "a"), "utf8")) === "5", () => second.tail);
     await sleep(300);
     expect(await readFile(join(one, "a"), "utf8")).toBe("nobody repairs this");
     expect(first.log.slice(told)).toEqual([]);

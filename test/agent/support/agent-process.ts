@@ -77,6 +77,11 @@ export class AgentProcess {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
+  /** Nobody reads its log any more. */
+  deafen(): void {
+    this.#child.stderr?.destroy();
+  }
+
   async kill(signal: NodeJS.Signals): Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }> {
     this.#child.kill(signal);
     return this.exited;
