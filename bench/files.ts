@@ -2,20 +2,20 @@ import { closeSync, constants, fstatSync, mkdirSync, openSync, readSync, writeFi
 import { hash } from "node:crypto";
 import { join } from "node:path";
 import { FileScore, KINDS } from "../src/scores/index.ts";
-import { manifest } from "../src/topology/manifest.ts";
+import { type Manifest, manifest } from "../src/topology/manifest.ts";
 import { PiTopology } from "../src/topology/pi.ts";
 import { decodeScore, type DecodedManifest } from "../src/wire/decode.ts";
 import { encodeScore } from "../src/wire/encode.ts";
 import { contentOf, idOf, pathOf } from "./content.ts";
 
-export const fileScore = (index: number, version = 0): FileScore =>
-  new FileScore({ path: pathOf(index), content: contentOf(index, version), mode: "0644" });
+export const fileScore = (index: number, version = 0, options: { readonly parents?: boolean } = {}): FileScore =>
+  new FileScore({ path: pathOf(index), content: contentOf(index, version), mode: "0644", ...options });
 
 const indexes = (count: number): readonly number[] => Array.from({ length: count }, (_, index) => index);
 
 /** As a control plane declares it. */
-export const declared = (count: number, version = 0) =>
-  manifest(PiTopology, Object.fromEntries(indexes(count).map((index) => [idOf(index), fileScore(index, version)])));
+export const declared = (count: number, version = 0, options: { readonly parents?: boolean } = {}): Manifest =>
+  manifest(PiTopology, Object.fromEntries(indexes(count).map((index) => [idOf(index), fileScore(index, version, options)])));
 
 /** As an agent has decoded it; larger than what may travel, for a look at how a pass grows. */
 export function decoded(count: number, generation = 1): DecodedManifest {
@@ -36,7 +36,7 @@ const piece = Buffer.allocUnsafe(64 * 1024);
  * The least that Node can do to know that so many files are as they were: open, stat, read, hash, compare. Gives how many
  * are not.
  */
-export function bareLoop(paths: readonly string[], hashes: readonly string[]): number {
+export function bareLoop({ paths, hashes }: BareFacts): number {
   let wrong = 0;
   for (let index = 0; index < paths.length; index += 1) {
     const fd = openSync(paths[index] ?? "", constants.O_RDONLY | constants.O_NOFOLLOW);
@@ -48,8 +48,12 @@ export function bareLoop(paths: readonly string[], hashes: readonly string[]): n
   return wrong;
 }
 
-/** What {@link bareLoop} takes. */
-export const bareFacts = (root: string, count: number) => ({
+export interface BareFacts {
+  readonly paths: readonly string[];
+  readonly hashes: readonly string[];
+}
+
+export const bareFacts = (root: string, count: number): BareFacts => ({
   paths: indexes(count).map((index) => join(root, pathOf(index))),
   hashes: indexes(count).map((index) => hash("sha256", contentOf(index), "hex")),
 });

@@ -66,7 +66,7 @@ async function measure(count: number, rounds: number, place: Place): Promise<Tak
   writeFiles(root, count);
   const device = await deviceAt(root, place);
   await converge(device, decoded(count));
-  const { paths, hashes } = bareFacts(root, count);
+  const facts = bareFacts(root, count);
   const { reconciler } = device;
   const lookAtAll = async (): Promise<void> => {
     reconciler.lookAtAll();
@@ -78,7 +78,7 @@ async function measure(count: number, rounds: number, place: Place): Promise<Tak
     const began = performance.now();
     await lookAtAll();
     const between = performance.now();
-    const wrong = bareLoop(paths, hashes);
+    const wrong = bareLoop(facts);
     const ended = performance.now();
     if (wrong > 0) throw new Error(`${wrong} files are not as declared`);
     if (round < 0) continue;

@@ -1,5 +1,7 @@
 import { objections, type Target } from "../check/check.ts";
 import type { Manifest } from "../topology/manifest.ts";
+import { digestOf } from "../wire/digest.ts";
+import { encodeScore } from "../wire/encode.ts";
 import type { AgentId } from "../wire/keys.ts";
 import { CapabilitiesDocument, readDocument } from "../wire/status.ts";
 import type { CallOptions, Store } from "../wire/store.ts";
@@ -44,12 +46,12 @@ export async function apply(
     if (signal.aborted) return { _tag: "Cancelled", shipped: null };
     if (refused !== null) return refused;
     const shipment = { manifest, agentId, signers, signal, late: time.signal, onProgress };
-    const ids = new Set(Object.keys(manifest.scores));
+    const digests = new Map(Object.entries(manifest.scores).map(([id, score]) => [id, digestOf(encodeScore(score))]));
     let shipped = await ship(parts, shipment);
     for (let reshipped = false; ; reshipped = true) {
       if (shipped._tag !== "Shipped" || !wait) return shipped;
       const { generation, revision } = shipped;
-      const result = await follow(parts, { shipped: { generation, revision }, agentId, ids, signal, late: time.signal, onProgress });
+      const result = await follow(parts, { shipped: { generation, revision }, agentId, digests, signal, late: time.signal, onProgress });
       if (result._tag !== "RefusedByAgent" || result.reason !== "StaleGeneration" || reshipped) return result;
       // The server had forgotten what it once knew, a lost volume say. Now the agent's status tells it again.
       onProgress({ _tag: "StaleGeneration", agentHas: result.status.generation });

@@ -14,8 +14,8 @@ const POLL_MS = 2000;
 export interface Following {
   readonly shipped: Shipped;
   readonly agentId: AgentId;
-  /** Of the manifest. */
-  readonly ids: ReadonlySet<string>;
+  /** Of the manifest's Scores, by id. */
+  readonly digests: ReadonlyMap<string, string>;
   readonly signal: AbortSignal;
   readonly late: AbortSignal;
   readonly onProgress: (progress: Progress) => void;
@@ -25,7 +25,7 @@ type Followed = Exclude<ApplyResult, { readonly _tag: "Shipped" | "Lacking" | "T
 
 /** Watches the agent's status until it says what became of the manifest that was shipped, or there is no time left. */
 export async function follow({ store, clock }: FleetParts, following: Following): Promise<Followed> {
-  const { shipped, agentId, ids, signal, late, onProgress } = following;
+  const { shipped, agentId, digests, signal, late, onProgress } = following;
   const bell = new Bell(clock);
   const over = AbortSignal.any([signal, late]);
   const call: CallOptions = { signal: over };
@@ -61,7 +61,7 @@ export async function follow({ store, clock }: FleetParts, following: Following)
       }
       if (status !== null && found._tag !== "Unreachable") {
         const newest = "revision" in desired ? Math.max(desired.revision, shipped.revision) : shipped.revision;
-        const verdict = judge(status, shipped, newest, ids);
+        const verdict = judge(status, shipped, newest, digests);
         if (verdict._tag === "Refused") return { _tag: "RefusedByAgent", ...shipped, reason: verdict.reason, message: verdict.message, status };
         if (verdict._tag === "Settled") {
           const { troubled } = verdict;

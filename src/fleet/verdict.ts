@@ -9,10 +9,11 @@ export type Verdict =
   | { readonly _tag: "Settled"; readonly troubled: readonly string[] };
 
 /**
- * Pure. `ids` are those of the manifest; whatever else the status names is to go. `newest` is the revision that the key
+ * Pure. `digests` are those of the manifest's Scores by id, so that a status about others, from before the server lost
+ * what it knew, is not taken for an answer; whatever else the status names is to go. `newest` is the revision that the key
  * is at: a status that speaks of a higher one is about a bucket that is gone, and was made anew since.
  */
-export function judge(status: AgentStatus, { generation, revision }: Shipped, newest: number, ids: ReadonlySet<string>): Verdict {
+export function judge(status: AgentStatus, { generation, revision }: Shipped, newest: number, digests: ReadonlyMap<string, string>): Verdict {
   const accepted = status.conditions.find(({ type }) => type === "Accepted");
   if (status.observedRevision === revision && accepted?.status === "False") {
     return { _tag: "Refused", reason: accepted.reason, message: accepted.message };
@@ -27,13 +28,16 @@ export function judge(status: AgentStatus, { generation, revision }: Shipped, ne
   const settled = settledIds(status.scores);
   const missing: Missing[] = [];
   const troubled: string[] = [];
-  for (const id of ids) {
+  for (const [id, digest] of digests) {
     const score = status.scores[id];
-    if (score === undefined || !settled.has(id)) missing.push(waitingFor(id, score));
+    // Empty: refused before it could be hashed, or cut from a status that was too large.
+    const isOther = score !== undefined && score.digest !== "" && score.digest !== digest;
+    if (isOther) missing.push({ scoreId: id, state: score.state, sentence: `the agent tells of another ${id} than the one shipped` });
+    else if (score === undefined || !settled.has(id)) missing.push(waitingFor(id, score));
     else if (score.state !== "Ready") troubled.push(id);
   }
   for (const [id, score] of Object.entries(status.scores)) {
-    if (ids.has(id)) continue;
+    if (digests.has(id)) continue;
     // What could not be removed is tried again for ever, as a Failed Score is; nobody has to wait for that.
     if (score.error === null) missing.push({ scoreId: id, state: score.state, sentence: `${id} is being removed` });
     else troubled.push(id);

@@ -1,5 +1,3 @@
-import { canonicalize } from "json-canonicalize";
-import { createHash } from "node:crypto";
 import * as z from "zod";
 import { type AnyScore, type AnyScoreClass, InvalidSpec } from "../scores/score.ts";
 import { SPEC_LIMIT_BYTES } from "../scores/spec.ts";
@@ -7,6 +5,7 @@ import { cycles } from "../topology/cycles.ts";
 import { lacks, lackSentence } from "../topology/lacks.ts";
 import { SCORE_ID, SCORES_LIMIT } from "../topology/manifest.ts";
 import type { Topology } from "../topology/topology.ts";
+import { digestOf } from "./digest.ts";
 import { AssetEnvelope, type Envelope, InlineEnvelope, Payload, PAYLOAD_LIMIT_BYTES, WireScore } from "./envelope.ts";
 import type { AgentId } from "./keys.ts";
 import type { ManifestRefusal, ScoreRefusal } from "./refusal.ts";
@@ -29,7 +28,7 @@ interface Accepted {
   readonly identity: string;
   /** As it came, for the ledger: what is dropped later is retired by its last accepted spec. */
   readonly wire: WireScore;
-  /** `sha256:` and the hash of kind, version and spec as canonical JSON (RFC 8785). Tells whether a Score changed. */
+  /** See `digestOf`. */
   readonly digest: string;
   readonly after: readonly string[];
   readonly restartOn: readonly string[];
@@ -179,9 +178,6 @@ export function decodeScore(value: unknown, { kinds, topology }: Pick<Gate, "kin
     return no("InvalidSpec", error instanceof InvalidSpec ? error.message : `${kind}@${version}: ${String(error)}`);
   }
 }
-
-const digestOf = ({ kind, version, spec }: WireScore): string =>
-  `sha256:${createHash("sha256").update(canonicalize({ kind, version, spec })).digest("hex")}`;
 
 /** Two Scores about one thing: the later one is refused. Order that cannot be: each Score that has it is refused. */
 function refuseContradictions(decoded: ReadonlyMap<string, DecodedScore>): ReadonlyMap<string, DecodedScore> {

@@ -26,7 +26,7 @@ const error: NonNullable<ScoreStatus["error"]> = {
 export const scoreStatus = (state: ScoreStatus["state"], more: Partial<ScoreStatus> = {}): ScoreStatus => ({
   kind: "File",
   version: 1,
-  digest: "sha256:0",
+  digest: "",
   generation: 1,
   state,
   outcome: state === "Ready" ? "SUCCESS" : null,

@@ -6,7 +6,7 @@ import { agentStatus, AT, failing, scoreStatus } from "./scripted-agent.ts";
 
 const shipped = { generation: 3, revision: 12 };
 const judged = (more: Partial<AgentStatus>, ids: readonly string[], newest = 12) =>
-  judge(agentStatus({ generation: 3, observedGeneration: 3, observedRevision: 12, ...more }), shipped, newest, new Set(ids));
+  judge(agentStatus({ generation: 3, observedGeneration: 3, observedRevision: 12, ...more }), shipped, newest, new Map(ids.map((id) => [id, "sha256:0"])));
 
 /** The rule once more, as slow and plain as it can be. */
 function isStuck(id: string, scores: Readonly<Record<string, ScoreStatus>>, path: readonly string[] = []): boolean {
@@ -49,6 +49,14 @@ test("ten thousand Scores that each wait for the one before are judged in a mome
   );
   const verdict = judged({ scores }, ids);
   expect(verdict._tag === "Settled" && verdict.troubled.length).toBe(10_000);
+});
+
+test("a status about another Score of the same id is no answer, one that had to be cut is", () => {
+  expect(judged({ scores: { a: scoreStatus("Ready", { digest: "sha256:1" }) } }, ["a"])).toMatchObject({
+    _tag: "Waiting",
+    missing: [{ scoreId: "a", sentence: "the agent tells of another a than the one shipped" }],
+  });
+  expect(judged({ scores: { a: scoreStatus("Ready", { digest: "" }) } }, ["a"])._tag).toBe("Settled");
 });
 
 test("nothing is settled before the agent has carried this generation through", () => {

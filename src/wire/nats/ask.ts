@@ -29,14 +29,11 @@ export async function ask(
   const timeout = call.left();
   if (timeout === 0) return tooLate(call, subject);
   const options = headers === undefined ? { timeout } : { timeout, headers };
-  return untilAborted(
-    call,
-    subject,
-    connection.request(subject, payload, options).then(
-      (message) => ({ _tag: "Answer", data: message.data, headers: message.headers }) as const,
-      (error: unknown) => refusal(error, connection, call, subject),
-    ),
+  const answer = connection.request(subject, payload, options).then(
+    (message) => ({ _tag: "Answer", data: message.data, headers: message.headers }) as const,
+    (error: unknown) => refusal(error, connection, call, subject),
   );
+  return call.signal === undefined ? answer : orAborted(call.signal, answer, () => tooLate(call, subject));
 }
 
 function refusal(error: unknown, connection: NatsConnection, call: Call, subject: string): NoResponders | Unreachable {
@@ -45,11 +42,6 @@ function refusal(error: unknown, connection: NatsConnection, call: Call, subject
   }
   if (hasCode(error, ErrorCode.NoResponders)) return { _tag: "NoResponders" };
   return hasCode(error, ErrorCode.Timeout) ? tooLate(call, subject) : explain(error, `ask on ${subject}`);
-}
-
-/** Answers at once when the caller gives up; what comes of the work after that is dropped. */
-export async function untilAborted<T>(call: Call, what: string, work: Promise<T>): Promise<T | Unreachable> {
-  return call.signal === undefined ? work : orAborted(call.signal, work, () => tooLate(call, what));
 }
 
 export function tooLate(call: Call, what: string): Unreachable {

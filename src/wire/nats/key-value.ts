@@ -1,17 +1,15 @@
-import { headers, NatsError, type NatsConnection } from "nats";
+import { headers } from "nats";
 import type { Bucket, Found, Unreachable, Written } from "../store.ts";
-import { tooLate, untilAborted } from "./ask.ts";
 import type { Call } from "./call.ts";
 import { lastMessage } from "./direct-get.ts";
+import { libraryCall } from "./library-call.ts";
 import type { Link } from "./link.ts";
 import { expecting, publish, type Stored } from "./publish.ts";
 import { keySubject, streamOf } from "./subjects.ts";
-import { explain, unreachable } from "./unreachable.ts";
+import { unreachable } from "./unreachable.ts";
 
 const NOTHING = new Uint8Array();
 const OPERATION = "KV-Operation";
-/** The server's code for an API request that names a stream which does not exist. */
-const STREAM_NOT_FOUND = 10059;
 
 export async function get(link: Link, call: Call, bucket: Bucket, key: string): Promise<Found | Unreachable> {
   const message = await lastMessage(link, call, streamOf(bucket), keySubject(bucket, key));
@@ -54,37 +52,20 @@ export async function remove(link: Link, call: Call, bucket: Bucket, key: string
 }
 
 export async function keys(link: Link, call: Call, bucket: Bucket): Promise<readonly string[] | Unreachable> {
-  const { connection } = link;
-  if (connection === undefined) return link.lost;
-  const doing = `list the keys of ${bucket}`;
-  const timeout = call.left();
-  if (timeout === 0) return tooLate(call, doing);
-  const listed = list(connection, bucket, timeout).then(
-    (found) => {
-      // A listing that was cut short ends just like a complete one.
-      if (connection.isClosed()) return unreachable("Disconnected", `the connection was lost: could not ${doing}`);
-      return call.left() === 0 ? tooLate(call, doing) : found;
-    },
-    (error: unknown) => {
-      if (connection.isClosed()) return unreachable("Disconnected", `the connection was lost: could not ${doing}`);
-      return isNoStream(error) ? noBucket(bucket) : explain(error, doing);
-    },
-  );
-  return untilAborted(call, doing, listed);
-}
-
-async function list(connection: NatsConnection, bucket: Bucket, timeout: number): Promise<readonly string[]> {
-  const js = connection.jetstream({ checkAPI: false, timeout });
-  const kv = await js.views.kv(bucket, { bindOnly: true, allow_direct: true });
-  const listing = await kv.keys();
-  const deadline = setTimeout(() => listing.stop(), timeout);
-  try {
-    const found: string[] = [];
-    for await (const key of listing) found.push(key);
-    return found;
-  } finally {
-    clearTimeout(deadline);
-  }
+  return libraryCall(link, call, `list the keys of ${bucket}`, async (connection, timeout) => {
+    const js = connection.jetstream({ checkAPI: false, timeout });
+    const kv = await js.views.kv(bucket, { bindOnly: true, allow_direct: true });
+    const listing = await kv.keys();
+    // By then the call has ended; this only keeps the listing from going on without it.
+    const end = setTimeout(() => listing.stop(), timeout);
+    try {
+      const found: string[] = [];
+      for await (const key of listing) found.push(key);
+      return found;
+    } finally {
+      clearTimeout(end);
+    }
+  });
 }
 
 function orNoBucket(bucket: Bucket, stored: Stored): Written | Unreachable {
@@ -93,8 +74,4 @@ function orNoBucket(bucket: Bucket, stored: Stored): Written | Unreachable {
 
 function noBucket(bucket: Bucket): Unreachable {
   return unreachable("NoBucket", `the server has no bucket ${bucket}: a control plane makes it on its first run`);
-}
-
-function isNoStream(error: unknown): boolean {
-  return error instanceof NatsError && error.api_error?.err_code === STREAM_NOT_FOUND;
 }

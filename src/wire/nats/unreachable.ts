@@ -7,6 +7,9 @@ export const unreachable = (reason: Unreachable["reason"], message: string): Unr
   message,
 });
 
+/** The server's code for an API request that names a stream which does not exist. */
+export const STREAM_NOT_FOUND = 10059;
+
 /** Codes of the client library and of the operating system; all others are `Failed`. */
 const REASONS: Readonly<Record<string, Unreachable["reason"]>> = {
   [ErrorCode.Timeout]: "TimedOut",
@@ -35,7 +38,13 @@ const REASONS: Readonly<Record<string, Unreachable["reason"]>> = {
 
 /** What the client library threw or rejected with, as an answer. `doing` completes "could not ...". */
 export function explain(error: unknown, doing: string): Unreachable {
-  return unreachable(REASONS[codeOf(error) ?? ""] ?? "Failed", `could not ${doing}: ${textOf(error)}`);
+  const reason = serverCode(error) === STREAM_NOT_FOUND ? "NoBucket" : REASONS[codeOf(error) ?? ""];
+  return unreachable(reason ?? "Failed", `could not ${doing}: ${textOf(error)}`);
+}
+
+/** What the server answered to an API request that it refused. */
+export function serverCode(error: unknown): number | undefined {
+  return error instanceof NatsError ? error.api_error?.err_code : undefined;
 }
 
 export function hasCode(error: unknown, code: string): boolean {
