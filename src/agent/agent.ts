@@ -122,6 +122,8 @@ export class Agent {
         wasConnected = true;
       }),
     );
+    // The first connection may never come, and then the attempt is what tells why.
+    if (this.#presence.epoch === 0) this.#cancelTake = this.#parts.clock.after(TAKE_MAX_MS, () => void this.#takeEpoch(0));
   }
 
   /** Lets the step under way end, saves the ledger and falls silent. Never rejects. */
@@ -165,7 +167,7 @@ export class Agent {
   async #takeEpoch(failures: number): Promise<void> {
     const { clock, log, random } = this.#parts;
     this.#cancelTake();
-    if (this.#isTaking) return;
+    if (this.#isTaking || this.#presence.epoch > 0) return;
     this.#isTaking = true;
     const taken = await this.#presence.take();
     this.#isTaking = false;

@@ -44,6 +44,8 @@ export class Presence {
   #cancel: (() => void) | null = null;
   #beating = false;
   #isPublished = false;
+  /** Said once, and not at each of the attempts that may go on for days. */
+  #toldWhy = "";
   #stopped = false;
 
   constructor(parts: PresenceParts) {
@@ -60,6 +62,11 @@ export class Presence {
   async take(): Promise<Taken | null> {
     const { store, agentId, log } = this.#parts;
     const [heart, status] = await Promise.all([store.get("heartbeat", agentId), store.get("actual-state", agentId)]);
+    const blind = [heart, status].find((each) => each._tag === "Unreachable");
+    if (blind?._tag === "Unreachable" && blind.message !== this.#toldWhy) {
+      this.#toldWhy = blind.message;
+      log("the server cannot be used yet; trying on", { reason: blind.reason, message: blind.message });
+    }
     if (heart._tag === "Unreachable" || status._tag === "Unreachable") return null;
     const beat = heart._tag === "Value" ? readDocument(Heartbeat, heart.value) : null;
     const told = status._tag === "Value" ? readDocument(AgentStatus, status.value) : null;

@@ -8,7 +8,7 @@ import type { DecodedManifest, DecodedScore } from "../wire/decode.ts";
 import type { ScoreStatus } from "../wire/status.ts";
 import type { ReconcilerParts } from "./reconciler-parts.ts";
 import { type Retirement, Retirements } from "./retirements.ts";
-import { backoffMs, begin, blocked, sameJson, settled, started } from "./score-status.ts";
+import { begin, blocked, retryDelayMs, sameJson, settled, started } from "./score-status.ts";
 
 /** How long a pass may hold the event loop before it lets heartbeats and messages through. */
 const SLICE_MS = 5;
@@ -243,7 +243,7 @@ export class Reconciler {
       return;
     }
     const failing = outcome.outcome === "FAILURE";
-    const delay = backoffMs(resource.status.attempts, this.#parts.random);
+    const delay = retryDelayMs(outcome, resource.status.attempts, this.#parts.random);
     const now = clock.now();
     const settling = { change, generation: this.#generation, now, retryAfter: new Date(now.getTime() + delay) };
     const status = settled(resource.status, outcome, settling);

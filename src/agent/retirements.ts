@@ -6,7 +6,7 @@ import { errorOfRefusal } from "../wire/score-error.ts";
 import type { ScoreStatus } from "../wire/status.ts";
 import type { Owned } from "./ledger.ts";
 import type { ReconcilerParts } from "./reconciler-parts.ts";
-import { backoffMs, begin, retiring, settled } from "./score-status.ts";
+import { begin, retiring, retryDelayMs, settled } from "./score-status.ts";
 
 /** Something that the agent owns and no Score of the manifest wants any more. */
 export interface Retirement {
@@ -134,7 +134,7 @@ export class Retirements {
 
   #retireLater(retirement: Retirement, outcome: Outcome): void {
     const { clock, log, random } = this.#parts;
-    const delay = backoffMs(retirement.status.attempts, random);
+    const delay = retryDelayMs(outcome, retirement.status.attempts, random);
     const now = clock.now();
     const retryAfter = new Date(now.getTime() + delay);
     this.#around.onChange();

@@ -107,9 +107,18 @@ export const retiring = (from: ScoreStatus, generation: number, now: Date): Scor
     ...(from.state === "Retiring" ? {} : { error: null, attempts: 0, retryAfter: null, blockedOn: [] }),
   });
 
+const MOST_MS = 300_000;
+
+/** How long to wait after this FAILURE. Where only what somebody changes can help, the longest time from the start. */
+export const retryDelayMs = (outcome: Outcome, attempts: number, random: () => number): number => {
+  const isHopeless =
+    outcome.outcome === "FAILURE" && outcome.failure._tag === "PortFailed" && outcome.failure.problem.retryable === false;
+  return isHopeless ? MOST_MS * (0.8 + 0.4 * random()) : backoffMs(attempts, random);
+};
+
 /** Milliseconds until the next attempt: 1 s, doubled with each failure, at most 5 min, with up to a fifth of jitter either way. */
 export const backoffMs = (attempts: number, random: () => number): number =>
-  Math.min(1000 * 2 ** Math.min(attempts, 16), 300_000) * (0.8 + 0.4 * random());
+  Math.min(1000 * 2 ** Math.min(attempts, 16), MOST_MS) * (0.8 + 0.4 * random());
 
 const seen = (from: ScoreStatus, observed: unknown): Pick<ScoreStatus, "details"> => ({
   details: sameJson(from.details, observed) ? from.details : asJson(observed),

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { connect, nkeys, type Msg } from "nats";
+import { nkeys } from "nats";
 import { expect, onTestFinished, test } from "vitest";
 import { connectStore } from "../../../src/wire/nats/connect.ts";
 import type { Store, StoreAdmin } from "../../../src/wire/store.ts";
@@ -167,27 +167,6 @@ test("a server that takes more than the streams do counts as one that takes what
   const largest = new Uint8Array(store.maxPayload());
   expect(largest.length).toBe(1024 * 1024 - 128);
   expect(await store.put("heartbeat", "a", largest, { expect: 0 })).toEqual({ _tag: "Written", revision: 1 });
-});
-
-test("a call that takes several answers ends by its deadline, however soon each of them comes", async () => {
-  const url = await serverWith(`accounts { APP { users: [{ user: app, password: "p" }] } }`);
-  const servers = url.replace("//", "//app:p@");
-  const connection = await connect({ servers: url, user: "app", pass: "p" });
-  onTestFinished(async () => connection.close());
-  const asked = recorder<string>();
-  const slowly = (answer: unknown) => (_: unknown, message: Msg) => {
-    asked.tell(message.subject);
-    setTimeout(() => message.respond(JSON.stringify(answer)), 60);
-  };
-  const none = { error: { code: 404, err_code: 10059, description: "stream not found" } };
-  connection.subscribe("$JS.API.STREAM.INFO.*", { callback: slowly(none) });
-  connection.subscribe("$JS.API.STREAM.CREATE.*", { callback: slowly({ config: { name: "made" } }) });
-  connection.subscribe("$JS.API.STREAM.UPDATE.*", { callback: slowly({ config: { name: "made" } }) });
-  await connection.flush();
-  const store = await connected({ servers });
-  expect(await store.ensureBuckets()).toEqual({ _tag: "Ready" });
-  expect(asked.all).toHaveLength(15);
-  expect(await store.ensureBuckets({ timeoutMs: 100 })).toMatchObject({ _tag: "Unreachable", reason: "TimedOut" });
 });
 
 test("a server without JetStream is told from a broken one", async () => {
