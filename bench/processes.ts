@@ -76,12 +76,16 @@ export function start(place: Place, name: string, { path }: Runtime, args: reado
   const said = join(place.directory, `${name}.log`);
   const child = spawn(path, args, { stdio: ["ignore", "ignore", openSync(said, "a")] });
   const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  // However this process ends, its children do not stay behind.
+  const orphan = (): void => void child.kill("SIGKILL");
+  process.once("exit", orphan);
   let stopping = false;
   const stop = async (): Promise<void> => {
     stopping = true;
     await end(child, gone);
   };
   void gone.then(() => {
+    process.removeListener("exit", orphan);
     if (!stopping) place.progress(`${name} has ended by itself: ${readFileSync(said, "utf8").slice(-500)}`);
   });
   place.atEnd(stop);

@@ -2,7 +2,15 @@
 export * from "./capabilities/index.ts";
 export { DirectoryScore, FileScore, K8sDeploymentScore, KINDS } from "./scores/index.ts";
 export { InvalidSpec, Score } from "./scores/score.ts";
-export type { AnyScore, AnyScoreClass, Interpretation, Ports, ReadPorts, ScoreClass, ScoreShape } from "./scores/score.ts";
+export type {
+  AnyScore,
+  AnyScoreClass,
+  Interpretation,
+  Ports,
+  ReadPorts,
+  ScoreClass,
+  ScoreShape,
+} from "./scores/score.ts";
 export type { Clock, Context, Log } from "./scores/context.ts";
 export type { Failure, Obstruction, Outcome, Plan } from "./scores/outcome.ts";
 export { AbsolutePath, Account, Mode } from "./scores/paths.ts";

@@ -173,6 +173,7 @@ export class Agent {
     this.#isTaking = false;
     if (this.#stop.signal.aborted) return;
     if (taken === null) {
+      this.#cancelTake();
       const delay = Math.min(TAKE_MIN_MS * 2 ** Math.min(failures, 8), TAKE_MAX_MS) * (0.8 + 0.4 * random());
       this.#cancelTake = clock.after(delay, () => void this.#takeEpoch(failures + 1));
       return;

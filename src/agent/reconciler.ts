@@ -4,11 +4,12 @@ import { type ApplySurroundings, interpretNow } from "../scores/interpret.ts";
 import type { Outcome } from "../scores/outcome.ts";
 import type { AnyScore } from "../scores/score.ts";
 import { inOrder } from "../topology/manifest.ts";
-import type { DecodedManifest, DecodedScore } from "../wire/decode.ts";
+import type { DecodedManifest } from "../wire/decode.ts";
 import type { ScoreStatus } from "../wire/status.ts";
 import type { ReconcilerParts } from "./reconciler-parts.ts";
+import { type Accepted, type Change, digestOf, isNoNews, keeping, newResource, type Resource } from "./resource.ts";
 import { type Retirement, Retirements } from "./retirements.ts";
-import { begin, blocked, retryDelayMs, sameJson, settled, started } from "./score-status.ts";
+import { begin, blocked, retryDelayMs, settled, started } from "./score-status.ts";
 
 /** How long a pass may hold the event loop before it lets heartbeats and messages through. */
 const SLICE_MS = 5;
@@ -16,24 +17,6 @@ const SLICE_MS = 5;
 const AFTER_BUG_MS = 1000;
 /** How long a Score that was looked at a moment ago rests before a hint makes it be looked at again. */
 const REST_MS = 20;
-
-type Change = "intentional" | "corrective";
-type Accepted = Extract<DecodedScore, { readonly _tag: "Score" }>;
-
-interface Resource {
-  readonly id: string;
-  decoded: DecodedScore;
-  status: ScoreStatus;
-  /** Why it is to be looked at, or null where it is not. */
-  due: Change | null;
-  /** Why it was to be looked at when it was found to be Blocked. */
-  blockedFor: Change;
-  lookedAt: number;
-  cancelRetry: () => void;
-  /** Not null while a hint waits for the Score to have rested. */
-  cancelHint: (() => void) | null;
-  unwatch: (() => void) | null;
-}
 
 /**
  * Makes the device what the manifest in force says, one Score at a time, in order, for ever. Level-based: what is queued
@@ -102,7 +85,7 @@ export class Reconciler {
       const status = begin(decoded, manifest.generation, known?.status ?? ledger.statuses.get(id), now);
       ledger.remember(id, status);
       // An unchanged Score stays the same resource: work on it that is under way goes on.
-      if (known === undefined) this.#resources.set(id, { ...NEW, id, decoded, status, due });
+      if (known === undefined) this.#resources.set(id, newResource(id, decoded, status, due));
       else Object.assign(known, { decoded: keeping(known.decoded, decoded), status, due });
     }
     this.#order = inOrder([...manifest.scores.keys()], after);
@@ -235,7 +218,7 @@ export class Reconciler {
     const { clock, ledger } = this.#parts;
     const { id } = resource;
     const { score, wire, identity } = decoded;
-    if (this.#resources.get(id) !== resource || this.#isNoNews(resource, change, outcome)) return;
+    if (this.#resources.get(id) !== resource || isNoNews(resource, this.#generation, change, outcome)) return;
     if (outcome.outcome !== "FAILURE") ledger.own(id, identity, wire, []);
     if (outcome.outcome === "FAILURE" && outcome.failure._tag === "Interrupted") {
       resource.status = before;
@@ -266,24 +249,10 @@ export class Reconciler {
     resource.unwatch ??= this.#watch(resource, score);
   }
 
-  /**
-   * Whether `settled` would leave everything as it is: a Score that is Ready, looked at for drift, and found as it was. By
-   * far the most frequent outcome there is, so it is told from all others first, and cheaply.
-   */
-  #isNoNews({ status, unwatch }: Resource, change: Change, outcome: Outcome): boolean {
-    return (
-      outcome.outcome === "NOOP" &&
-      change === "corrective" &&
-      unwatch !== null &&
-      status.state === "Ready" &&
-      status.generation === this.#generation &&
-      sameJson(status.details, outcome.observed)
-    );
-  }
-
   #block(resource: Resource, on: readonly string[], change: Change): void {
     const status = blocked(resource.status, on, this.#generation, this.#parts.clock.now());
-    resource.blockedFor = change;
+    // A pass that finds it still waiting does not make of what was ordered a repair.
+    if (change === "intentional" || resource.status.state !== "Blocked") resource.blockedFor = change;
     if (status === resource.status) return;
     resource.status = status;
     this.#changes += 1;
@@ -295,7 +264,7 @@ export class Reconciler {
       return score.bind().watch(attenuate(score.requires, this.#parts.ports).reads, () => this.#hinted(resource));
     } catch (error) {
       this.#parts.log("drift of a Score will be found by the periodic pass alone", { id: resource.id, error: String(error) });
-      return noop;
+      return () => {};
     }
   }
 
@@ -342,15 +311,3 @@ export class Reconciler {
     this.#resources.delete(resource.id);
   }
 }
-
-const noop = (): void => {};
-
-/** The same Score again: what it has worked out already, such as the hash of its content, need not be worked out anew. */
-const keeping = (known: DecodedScore, decoded: DecodedScore): DecodedScore =>
-  known._tag === "Score" && decoded._tag === "Score" ? { ...decoded, score: known.score } : decoded;
-
-const NEW = { blockedFor: "intentional", lookedAt: -Infinity, cancelRetry: noop, cancelHint: null, unwatch: null } as const;
-
-/** A refused Score is never the same as before: it is taken anew, as what is wrong with it may be another thing now. */
-const digestOf = (decoded: DecodedScore | undefined): string | undefined | symbol =>
-  decoded?._tag === "Score" ? decoded.digest : decoded === undefined ? undefined : Symbol("refused");

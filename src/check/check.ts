@@ -26,9 +26,12 @@ export const check = (file: string, manifest: Manifest, targets: readonly Target
 function objectionsTo(scoreId: string, score: AnyScore, target: Target): readonly Objection[] {
   const { kind, version } = score;
   const about = { severity: "error", scoreId, kind, target: targetName(target) } as const;
-  const lacking = lacks(score, placeOf(target)).map(
-    (lack): Objection => ({ ...about, rule: "MissingCapability", capability: lack.capability, sentence: lackSentence(lack) }),
-  );
+  const lacking = lacks(score, placeOf(target)).map((lack): Objection => ({
+    ...about,
+    rule: "MissingCapability",
+    capability: lack.capability,
+    sentence: lackSentence(lack),
+  }));
   if (target._tag === "Topology") return lacking;
   const { agentId, kinds } = target.document;
   const versions = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;

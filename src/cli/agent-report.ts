@@ -15,13 +15,21 @@ export function asJson({ agentId, status, liveness: { freshness } }: AgentView):
     .returnType<object>()
     .with({ _tag: "Known" }, ({ stored }) => Object.assign({}, stored, { freshness }))
     .with({ _tag: "None" }, () => ({ agentId, freshness, problem: "no status yet" }))
-    .with({ _tag: "Unreadable" }, ({ message }) => ({ agentId, freshness, problem: `the status cannot be read: ${message}` }))
+    .with({ _tag: "Unreadable" }, ({ message }) => ({
+      agentId,
+      freshness,
+      problem: `the status cannot be read: ${message}`,
+    }))
     .exhaustive();
 }
 
 /** One line an agent. */
 export const agentsTable = (views: readonly AgentView[], paint: Paint): string =>
-  table(["AGENT", "READY", "GENERATION", "SCORES", "HEARTBEAT", "WHAT"], views.map((view) => row(view, paint)), paint.dim);
+  table(
+    ["AGENT", "READY", "GENERATION", "SCORES", "HEARTBEAT", "WHAT"],
+    views.map((view) => row(view, paint)),
+    paint.dim,
+  );
 
 function row(view: AgentView, paint: Paint): readonly Cell[] {
   const { agentId, status } = view;
@@ -58,7 +66,9 @@ export function agentReport(view: AgentView, desired: number | null, paint: Pain
       const colour = good ? paint.green : paint.yellow;
       return `${type}: ${colour(is)} (${reason}) ${printable(message)}, for ${spoken(Math.max(0, now.getTime() - Date.parse(since)))}`;
     }),
-    ...(document.truncated === true ? ["Details were cut, as the whole was too large; states and errors are complete."] : []),
+    ...(document.truncated === true
+      ? ["Details were cut, as the whole was too large; states and errors are complete."]
+      : []),
   ];
   const scores = Object.keys(document.scores).length === 0 ? "" : `\n${scoreTable(document, paint)}`;
   const failures = failureReport(document, paint, now);
@@ -80,5 +90,8 @@ const condition = (status: AgentStatus, type: AgentStatus["conditions"][number][
 function readyCell(status: AgentStatus, { green, yellow, red }: Paint): Cell {
   const ready = condition(status, "Ready")?.status ?? "Unknown";
   if (ready === "True") return { text: "yes", paint: green };
-  return { text: ready === "False" ? "no" : "unknown", paint: condition(status, "Degraded")?.status === "True" ? red : yellow };
+  return {
+    text: ready === "False" ? "no" : "unknown",
+    paint: condition(status, "Degraded")?.status === "True" ? red : yellow,
+  };
 }

@@ -46,15 +46,26 @@ const lineOf = (progress: Progress, agentId: string): string =>
   match(progress)
     .with({ _tag: "Shipping" }, ({ generation }) => `shipping generation ${generation} to ${agentId}`)
     .with({ _tag: "Conflict" }, () => `somebody else wrote to ${agentId} at the same time; trying again`)
-    .with({ _tag: "AnswerLost" }, ({ unreachable }) => `no answer from the server (${unreachable.message}); looking what it has stored`)
-    .with({ _tag: "Stored" }, ({ generation, bytes, asAsset }) => `generation ${generation} is stored (${size(bytes)}${asAsset ? ", as an asset" : ""})`)
-    .with({ _tag: "StaleGeneration" }, ({ agentHas }) => `${agentId} has generation ${agentHas} already, which the server did not know; shipping above it`)
+    .with(
+      { _tag: "AnswerLost" },
+      ({ unreachable }) => `no answer from the server (${unreachable.message}); looking what it has stored`,
+    )
+    .with(
+      { _tag: "Stored" },
+      ({ generation, bytes, asAsset }) =>
+        `generation ${generation} is stored (${size(bytes)}${asAsset ? ", as an asset" : ""})`,
+    )
+    .with(
+      { _tag: "StaleGeneration" },
+      ({ agentHas }) =>
+        `${agentId} has generation ${agentHas} already, which the server did not know; shipping above it`,
+    )
     .with({ _tag: "Waiting" }, ({ missing, liveness }) => {
       const silent =
         liveness.freshness === "fresh"
           ? ""
           : liveness.freshness === "never"
-            ? `; ${agentId} was never seen`
+            ? `; ${agentId} was not seen yet`
             : `; ${agentId} is silent${liveness.silentMs === null ? "" : ` since ${spoken(liveness.silentMs)}`}`;
       return `waiting: ${summary(missing, 3)}${silent}`;
     })

@@ -22,13 +22,18 @@ export function reportApply(session: Session, result: ApplyResult, agentId: stri
     .with({ _tag: "Converged" }, ({ generation, status }) => {
       show(status);
       const count = Object.keys(status.scores).length;
-      const what = count === 0 ? "nothing of Harmony's is left there" : `${count === 1 ? "its Score is" : `all ${count} Scores are`} Ready`;
+      const what =
+        count === 0
+          ? "nothing of Harmony's is left there"
+          : `${count === 1 ? "its Score is" : `all ${count} Scores are`} Ready`;
       if (!json) say(paintErr.green(`${agentId} has converged on generation ${generation}: ${what}`));
       return EXIT.done;
     })
     .with({ _tag: "NotConverged" }, ({ generation, status, troubled }) => {
       show(status);
-      complain(`${agentId} has not converged on generation ${generation}: ${troubled.join(", ")} ${troubled.length === 1 ? "is" : "are"} not as declared`);
+      complain(
+        `${agentId} has not converged on generation ${generation}: ${troubled.join(", ")} ${troubled.length === 1 ? "is" : "are"} not as declared`,
+      );
       return EXIT.finding;
     })
     .with({ _tag: "Shipped" }, ({ generation, revision }) => {
@@ -51,10 +56,19 @@ export function reportApply(session: Session, result: ApplyResult, agentId: stri
       show(status);
       const seen = match(liveness)
         .with({ freshness: "fresh" }, () => "the agent is alive and goes on with it")
-        .with({ freshness: "stale" }, ({ silentMs }) => `the agent is silent${silentMs === null ? "" : ` since ${spoken(silentMs)}`}`)
-        .with({ freshness: "never" }, () => "this agent was never seen: is it running, with this id and on this server?")
+        .with(
+          { freshness: "stale" },
+          ({ silentMs }) => `the agent is silent${silentMs === null ? "" : ` since ${spoken(silentMs)}`}`,
+        )
+        .with(
+          { freshness: "never" },
+          () => "this agent was never seen: is it running, with this id and on this server?",
+        )
         .exhaustive();
-      complain(`timed out waiting for ${agentId}: ${summary(missing, 10)}`, `Generation ${generation} is stored and waits for it; ${seen}.`);
+      complain(
+        `timed out waiting for ${agentId}: ${summary(missing, 10)}`,
+        `Generation ${generation} is stored and waits for it; ${seen}.`,
+      );
       return EXIT.timedOut;
     })
     .with({ _tag: "LostSight" }, ({ generation, unreachable, status }) => {
@@ -64,7 +78,11 @@ export function reportApply(session: Session, result: ApplyResult, agentId: stri
       return EXIT.unreachable;
     })
     .with({ _tag: "Cancelled" }, ({ shipped }) => {
-      complain(shipped === null ? "stopped before anything was shipped" : `stopped waiting; generation ${shipped.generation} is stored, and ${agentId} goes on with it`);
+      complain(
+        shipped === null
+          ? "stopped before anything was shipped"
+          : `stopped waiting; generation ${shipped.generation} is stored, and ${agentId} goes on with it`,
+      );
       return EXIT.timedOut;
     })
     .with({ _tag: "Lacking" }, ({ objections }) => {
@@ -73,16 +91,26 @@ export function reportApply(session: Session, result: ApplyResult, agentId: stri
       return EXIT.finding;
     })
     .with({ _tag: "TooLarge" }, ({ bytes, limit }) => {
-      complain(`the manifest is ${bytes} bytes, the most that an agent reads is ${limit}`, "Take some Scores out, or ship large content in a package or an image.");
+      complain(
+        `the manifest is ${bytes} bytes, the most that an agent reads is ${limit}`,
+        "Take some Scores out, or ship large content in a package or an image.",
+      );
       return EXIT.finding;
     })
     .with({ _tag: "Contended" }, ({ attempts }) => {
-      complain(`somebody else wrote to ${agentId} each of the ${attempts} times that this was tried`, "See what else ships manifests to this agent.");
+      complain(
+        `somebody else wrote to ${agentId} each of the ${attempts} times that this was tried`,
+        "See what else ships manifests to this agent.",
+      );
       return EXIT.finding;
     })
     .with({ _tag: "NotReached" }, ({ unreachable, stored }) => {
       tellUnreachable(session, unreachable);
-      say(stored === null ? "  Whether the manifest was stored is not known; applying it again is safe." : "  Nothing was shipped.");
+      say(
+        stored === null
+          ? "  Whether the manifest was stored is not known; applying it again is safe."
+          : "  Nothing was shipped.",
+      );
       return EXIT.unreachable;
     })
     .exhaustive();

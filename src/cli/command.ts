@@ -43,7 +43,8 @@ export function duration(text: string): number {
 }
 
 /** For an option that may be given several times. */
-export const several = (value: string, before: unknown): readonly unknown[] => (Array.isArray(before) ? before : []).concat(value);
+export const several = (value: string, before: unknown): readonly unknown[] =>
+  (Array.isArray(before) ? before : []).concat(value);
 
 /** The end of a command's help. */
 export const examples = (...lines: readonly string[]): string =>

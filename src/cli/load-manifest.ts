@@ -36,7 +36,12 @@ let loads = 0;
  */
 export async function loadManifest(file: string, { cwd, print }: LoadOptions): Promise<Loaded> {
   const path = resolve(cwd, file);
-  const unread = (problems: readonly Problem[]): Loaded => ({ _tag: "CannotLoad", problems, inputs: [path], ran: false });
+  const unread = (problems: readonly Problem[]): Loaded => ({
+    _tag: "CannotLoad",
+    problems,
+    inputs: [path],
+    ran: false,
+  });
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat === undefined) return unread([{ file: path, message: "there is no such file" }]);
   if (!stat.isFile()) return unread([{ file: path, message: "this is no file" }]);
@@ -53,10 +58,16 @@ export async function loadManifest(file: string, { cwd, print }: LoadOptions): P
   }
   const exported = "default" in module ? module.default : undefined;
   if (exported === undefined) {
-    return no({ file: path, message: "there is no default export: write `export default manifest(PiTopology, { ... })`" });
+    return no({
+      file: path,
+      message: "there is no default export: write `export default manifest(PiTopology, { ... })`",
+    });
   }
   if (!isManifest(exported)) {
-    const what = typeof exported === "object" && exported !== null && "then" in exported ? "a promise: await it" : "not made by manifest()";
+    const what =
+      typeof exported === "object" && exported !== null && "then" in exported
+        ? "a promise: await it"
+        : "not made by manifest()";
     return no({ file: path, message: `the default export is ${what}` });
   }
   return { _tag: "Loaded", manifest: exported, inputs };

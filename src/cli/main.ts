@@ -31,7 +31,9 @@ export async function main(argv: readonly string[], io?: Io): Promise<number> {
   } catch (error) {
     // Commander has written the help, the version or what is wrong already.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
-    io.err(`harmony failed in a way that it should not; please report this:\n${error instanceof Error ? error.stack : String(error)}\n`);
+    io.err(
+      `harmony failed in a way that it should not; please report this:\n${error instanceof Error ? error.stack : String(error)}\n`,
+    );
     return EXIT.finding;
   }
 }
@@ -48,8 +50,16 @@ function programOf(io: Io, run: Run): Command {
     .configureHelp({ showGlobalOptions: true })
     .showHelpAfterError("(add --help for more)")
     .exitOverride()
-    .addHelpText("after", examples("harmony dev examples/kiosk.ts", "harmony check kiosk.ts", "harmony apply kiosk.ts --agent pi-7"))
-    .addHelpText("after", "Exit codes: 0 done; 1 a finding, refusal or FAILURE; 2 wrong usage; 3 timed out waiting; 4 server or agent unreachable.");
-  for (const add of [addDev, addCheck, addPlan, addApply, addRemove, addStatus, addKinds, addAgent, addCompletion]) add(program, run);
+    .addHelpText(
+      "after",
+      examples("harmony dev examples/kiosk.ts", "harmony check kiosk.ts", "harmony apply kiosk.ts --agent pi-7"),
+    )
+    .addHelpText(
+      "after",
+      "Exit codes: 0 done; 1 a finding, refusal or FAILURE; 2 wrong usage; 3 timed out waiting; 4 server or agent unreachable.",
+    );
+  for (const add of [addDev, addCheck, addPlan, addApply, addRemove, addStatus, addKinds, addAgent, addCompletion]) {
+    add(program, run);
+  }
   return program;
 }

@@ -100,7 +100,10 @@ const whereEachFileIs: Plugin = {
   name: "where each file is",
   setup(build) {
     const namespace = "harmony-edge-place";
-    build.onResolve({ filter: /^harmony-edge-place:/ }, ({ path }) => ({ path: path.slice(namespace.length + 1), namespace }));
+    build.onResolve({ filter: /^harmony-edge-place:/ }, ({ path }) => ({
+      path: path.slice(namespace.length + 1),
+      namespace,
+    }));
     build.onLoad({ filter: /.*/, namespace }, ({ path }) => ({ contents: `export const here = ${placeOf(path)};` }));
     build.onLoad({ filter: /\.[cm]?[jt]sx?$/, namespace: "file" }, async ({ path }) => {
       const text = await readFile(path, "utf8");

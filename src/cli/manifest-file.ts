@@ -17,7 +17,12 @@ export async function loadOrTell(session: Session, file: string): Promise<Loaded
 }
 
 /** Whether the manifest can run on the targets; tells each Score that cannot. */
-export function fitsOrTell({ io, say }: Session, file: string, manifest: Manifest, targets: readonly Target[]): boolean {
+export function fitsOrTell(
+  { io, say }: Session,
+  file: string,
+  manifest: Manifest,
+  targets: readonly Target[],
+): boolean {
   const shown = displayPath(file, io.cwd);
   const findings = objections(manifest, targets).map((objection) => ({ ...objection, file: shown }));
   if (findings.length === 0) return true;

@@ -9,7 +9,10 @@ const PackageJson = z.looseObject({ name: z.string() });
 export function packageRoot(): string {
   for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
     const file = join(folder, "package.json");
-    if (existsSync(file) && PackageJson.safeParse(JSON.parse(readFileSync(file, "utf8"))).data?.name === "harmony-edge") {
+    if (
+      existsSync(file) &&
+      PackageJson.safeParse(JSON.parse(readFileSync(file, "utf8"))).data?.name === "harmony-edge"
+    ) {
       return folder;
     }
     if (folder === dirname(folder)) throw new Error("the package.json of harmony-edge is not above its own program");

@@ -7,7 +7,8 @@ type Plan = Extract<PlanReply, { readonly _tag: "Plan" }>;
 /** A line for each Score, with the steps that it would take or the reason why it could not, and one that sums up. */
 export function planReport({ agentId, generation, scores }: Plan, paint: Paint): string {
   const all = Object.entries(scores);
-  const count = (would: Plan["scores"][string]["would"]): number => all.filter(([, each]) => each.would === would).length;
+  const count = (would: Plan["scores"][string]["would"]): number =>
+    all.filter(([, each]) => each.would === would).length;
   const parts = [
     [count("CHANGE"), "to change"],
     [count("RETIRE"), "to remove"],
@@ -16,8 +17,13 @@ export function planReport({ agentId, generation, scores }: Plan, paint: Paint):
     [count("REFUSE"), "that would be refused"],
   ] as const;
   const sum = parts.flatMap(([number, what]) => (number === 0 ? [] : [`${number} ${what}`])).join(", ");
-  const lines = all.flatMap(([id, each]) => [`${verb(each.would, paint)} ${printable(id)} (${printable(each.kind)})`, ...details(each)]);
-  return [...lines, `${agentId}, from generation ${generation}: ${sum === "" ? "nothing to do" : sum}`].map((line) => `${line}\n`).join("");
+  const lines = all.flatMap(([id, each]) => [
+    `${verb(each.would, paint)} ${printable(id)} (${printable(each.kind)})`,
+    ...details(each),
+  ]);
+  return [...lines, `${agentId}, from generation ${generation}: ${sum === "" ? "nothing to do" : sum}`]
+    .map((line) => `${line}\n`)
+    .join("");
 }
 
 const verb = (would: Plan["scores"][string]["would"], { red, yellow, dim }: Paint): string =>
@@ -38,13 +44,18 @@ function details(score: Plan["scores"][string]): readonly string[] {
       return score.steps.map((step) => `         ${printable(stepText(step))}`);
     case "FAIL":
     case "REFUSE":
-      return [`         ${score.error.reason}: ${printable(score.error.message)}`, `         to do: ${printable(score.error.next)}`];
+      return [
+        `         ${score.error.reason}: ${printable(score.error.message)}`,
+        `         to do: ${printable(score.error.next)}`,
+      ];
   }
 }
 
 /** Kinds name a step by `do`; the rest of it is written as JSON, which any kind's steps are. */
 function stepText(step: unknown): string {
-  if (typeof step !== "object" || step === null || !("do" in step) || typeof step.do !== "string") return JSON.stringify(step);
+  if (typeof step !== "object" || step === null || !("do" in step) || typeof step.do !== "string") {
+    return JSON.stringify(step);
+  }
   const { do: name, ...rest } = step;
   return Object.keys(rest).length === 0 ? name : `${name} ${JSON.stringify(rest)}`;
 }

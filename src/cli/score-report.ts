@@ -46,7 +46,10 @@ export function failureReport(status: AgentStatus, paint: Paint, now: Date): str
     .flatMap(([id, { kind, state, error, attempts, retryAfter }]) => {
       if (error === null) return [];
       const step = error.step === null ? "" : ` ${JSON.stringify(error.step)}`;
-      const again = retryAfter === null || !error.retryable ? "" : `, tried again in ${spoken(Math.max(0, Date.parse(retryAfter) - now.getTime()))}`;
+      const again =
+        retryAfter === null || !error.retryable
+          ? ""
+          : `, tried again in ${spoken(Math.max(0, Date.parse(retryAfter) - now.getTime()))}`;
       const tries = attempts > 1 ? ` after ${attempts} attempts` : "";
       return [
         `${paint.red(printable(id))} (${printable(kind)}) is ${state}${tries}${again}`,

@@ -12,7 +12,10 @@ export async function withFleet(session: Session, run: (fleet: Fleet) => Promise
   const servers = server.split(",").map((each) => each.trim());
   const wrong = servers.find((each) => !isServer(each));
   if (wrong !== undefined) {
-    session.complain(`"${withoutPassword(wrong)}" is no server`, "It is written nats://HOST:PORT, or tls://HOST:PORT; several with commas.");
+    session.complain(
+      `"${withoutPassword(wrong)}" is no server`,
+      "It is written nats://HOST:PORT, or tls://HOST:PORT; several with commas.",
+    );
     return EXIT.usage;
   }
   const credsFile = await readCreds(session);
@@ -32,7 +35,8 @@ export async function withFleet(session: Session, run: (fleet: Fleet) => Promise
 
 export function tellUnreachable(session: Session, { reason, message }: Unreachable): void {
   const hints: Record<Unreachable["reason"], string> = {
-    Disconnected: "Is a server running there? Name another one with --server URL or HARMONY_SERVER; harmony dev starts one.",
+    Disconnected:
+      "Is a server running there? Name another one with --server URL or HARMONY_SERVER; harmony dev starts one.",
     TimedOut: "Look at the server's load and its JetStream store, then try again.",
     NoBucket: "Apply a manifest first: that makes the buckets.",
     Denied: "The server refuses these credentials for this; name others with --creds FILE or HARMONY_CREDS.",

@@ -6,7 +6,9 @@ import { several } from "./command.ts";
 import type { Session } from "./session.ts";
 
 export const signOption = (): Option =>
-  new Option("--sign <KEYNAME=FILE>", "sign with this Ed25519 private key (PKCS#8 PEM); may be repeated").argParser(several);
+  new Option("--sign <KEYNAME=FILE>", "sign with this Ed25519 private key (PKCS#8 PEM); may be repeated").argParser(
+    several,
+  );
 
 export interface Signer {
   readonly key: string;
@@ -14,7 +16,10 @@ export interface Signer {
 }
 
 /** Reads the keys of `--sign`. Null: one of them cannot be used, which has been told. */
-export async function readSigners({ io, complain }: Session, given: readonly string[]): Promise<readonly Signer[] | null> {
+export async function readSigners(
+  { io, complain }: Session,
+  given: readonly string[],
+): Promise<readonly Signer[] | null> {
   const signers: Signer[] = [];
   for (const each of given) {
     const at = each.indexOf("=");
@@ -25,7 +30,9 @@ export async function readSigners({ io, complain }: Session, given: readonly str
     }
     try {
       const privateKey = createPrivateKey(await readFile(resolve(io.cwd, file)));
-      if (privateKey.asymmetricKeyType !== "ed25519") throw new Error(`it holds a key of type ${privateKey.asymmetricKeyType}`);
+      if (privateKey.asymmetricKeyType !== "ed25519") {
+        throw new Error(`it holds a key of type ${privateKey.asymmetricKeyType}`);
+      }
       signers.push({ key, privateKey });
     } catch (error) {
       complain(

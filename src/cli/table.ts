@@ -6,7 +6,11 @@ export type Cell = string | { readonly text: string; readonly paint: (text: stri
 const GAP = "  ";
 
 /** Lines of columns, as wide as their widest cell; the last one is not padded. Every line ends with a line feed. */
-export function table(head: readonly string[], rows: readonly (readonly Cell[])[], dim: (text: string) => string): string {
+export function table(
+  head: readonly string[],
+  rows: readonly (readonly Cell[])[],
+  dim: (text: string) => string,
+): string {
   const all: readonly (readonly Cell[])[] = [head.map((text) => ({ text, paint: dim })), ...rows];
   const widths = head.map((_, column) => Math.max(...all.map((row) => width(textOf(row[column])))));
   return all

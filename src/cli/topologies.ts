@@ -8,4 +8,9 @@ export function topologies(): readonly Topology[] {
 }
 
 const isTopology = (value: unknown): value is Topology =>
-  typeof value === "object" && value !== null && "name" in value && typeof value.name === "string" && "offers" in value && Array.isArray(value.offers);
+  typeof value === "object" &&
+  value !== null &&
+  "name" in value &&
+  typeof value.name === "string" &&
+  "offers" in value &&
+  Array.isArray(value.offers);

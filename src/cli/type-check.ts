@@ -34,7 +34,10 @@ export async function typeCheck(file: string, signal: AbortSignal): Promise<Type
     const { printed, ended } = await run(compiler, ["-p", project, "--pretty", "false"], folder, signal);
     const problems = read(printed, folder, root, file);
     if (problems.length === 0 && ended !== null && !printed.includes(": error TS")) {
-      return { _tag: "Checked", problems: [{ file, message: `the TypeScript compiler did not work: ${ended} ${printed.trim()}` }] };
+      return {
+        _tag: "Checked",
+        problems: [{ file, message: `the TypeScript compiler did not work: ${ended} ${printed.trim()}` }],
+      };
     }
     return { _tag: "Checked", problems };
   } finally {
@@ -74,11 +77,21 @@ interface Ran {
   readonly ended: string | null;
 }
 
-async function run([program, ...first]: Compiler, args: readonly string[], cwd: string, signal: AbortSignal): Promise<Ran> {
+async function run(
+  [program, ...first]: Compiler,
+  args: readonly string[],
+  cwd: string,
+  signal: AbortSignal,
+): Promise<Ran> {
   return new Promise((done) => {
     const options = { cwd, signal, timeout: DEADLINE_MS, maxBuffer: 64 * 1024 * 1024 };
     execFile(program, [...first, ...args], options, (error, stdout, stderr) => {
-      const ended = error === null ? null : error.killed === true ? `it took over ${DEADLINE_MS / 1000} s.` : `it ended with ${error.code}.`;
+      const ended =
+        error === null
+          ? null
+          : error.killed === true
+            ? `it took over ${DEADLINE_MS / 1000} s.`
+            : `it ended with ${error.code}.`;
       done({ printed: stdout + stderr, ended });
     });
   });
@@ -96,7 +109,8 @@ function read(printed: string, cwd: string, root: string, file: string): readonl
     const [, path, row, column, text] = /^(?:(.+)\((\d+),(\d+)\): )?error (TS\d+: .*)$/.exec(line) ?? [];
     if (text !== undefined) {
       finish();
-      const place = path === undefined ? { file } : { file: resolve(cwd, path), line: Number(row), column: Number(column) };
+      const place =
+        path === undefined ? { file } : { file: resolve(cwd, path), line: Number(row), column: Number(column) };
       current = { place, lines: [text] };
     } else if (/^\s+\S/.test(line)) {
       current?.lines.push(line);

@@ -51,7 +51,14 @@ export async function apply(
     for (let reshipped = false; ; reshipped = true) {
       if (shipped._tag !== "Shipped" || !wait) return shipped;
       const { generation, revision } = shipped;
-      const result = await follow(parts, { shipped: { generation, revision }, agentId, digests, signal, late: time.signal, onProgress });
+      const result = await follow(parts, {
+        shipped: { generation, revision },
+        agentId,
+        digests,
+        signal,
+        late: time.signal,
+        onProgress,
+      });
       if (result._tag !== "RefusedByAgent" || result.reason !== "StaleGeneration" || reshipped) return result;
       // The server had forgotten what it once knew, a lost volume say. Now the agent's status tells it again.
       onProgress({ _tag: "StaleGeneration", agentHas: result.status.generation });
@@ -78,7 +85,9 @@ async function prepare(
   if (own.length > 0) return { _tag: "Lacking", objections: own };
   const ready = await store.ensureBuckets(call);
   // Somebody who may write keys need not have the right to make buckets; whether they are there shows soon enough.
-  if (ready._tag === "Unreachable" && ready.reason !== "Denied") return { _tag: "NotReached", unreachable: ready, stored: false };
+  if (ready._tag === "Unreachable" && ready.reason !== "Denied") {
+    return { _tag: "NotReached", unreachable: ready, stored: false };
+  }
   const document = await readCapabilities(store, agentId, call);
   if (document._tag === "Unreachable") return { _tag: "NotReached", unreachable: document, stored: false };
   if (document._tag !== "Read") return null;

@@ -30,7 +30,10 @@ export async function desiredIn(store: Store, found: Found, call: CallOptions): 
   const unreadable = (message: string): Desired => ({ _tag: "Unreadable", message, revision });
   const opened = openEnvelope(found.value);
   if (opened._tag === "Refused") return unreadable(opened.refusal.message);
-  const payload = opened._tag === "Inline" ? inline(opened.payload) : await store.getAsset(opened.sha256, { ...call, limit: PAYLOAD_LIMIT_BYTES });
+  const payload =
+    opened._tag === "Inline"
+      ? inline(opened.payload)
+      : await store.getAsset(opened.sha256, { ...call, limit: PAYLOAD_LIMIT_BYTES });
   if (payload._tag === "Unreachable") return payload;
   if (payload._tag !== "Value") return unreadable(`the payload is an asset that is ${payload._tag}`);
   const read = readDocument(z.looseObject(Payload.shape), payload.value);

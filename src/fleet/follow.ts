@@ -21,7 +21,10 @@ export interface Following {
   readonly onProgress: (progress: Progress) => void;
 }
 
-type Followed = Exclude<ApplyResult, { readonly _tag: "Shipped" | "Lacking" | "TooLarge" | "Contended" | "NotReached" }>;
+type Followed = Exclude<
+  ApplyResult,
+  { readonly _tag: "Shipped" | "Lacking" | "TooLarge" | "Contended" | "NotReached" }
+>;
 
 /** Watches the agent's status until it says what became of the manifest that was shipped, or there is no time left. */
 export async function follow({ store, clock }: FleetParts, following: Following): Promise<Followed> {
@@ -62,7 +65,9 @@ export async function follow({ store, clock }: FleetParts, following: Following)
       if (status !== null && found._tag !== "Unreachable") {
         const newest = "revision" in desired ? Math.max(desired.revision, shipped.revision) : shipped.revision;
         const verdict = judge(status, shipped, newest, digests);
-        if (verdict._tag === "Refused") return { _tag: "RefusedByAgent", ...shipped, reason: verdict.reason, message: verdict.message, status };
+        if (verdict._tag === "Refused") {
+          return { _tag: "RefusedByAgent", ...shipped, reason: verdict.reason, message: verdict.message, status };
+        }
         if (verdict._tag === "Settled") {
           const { troubled } = verdict;
           return troubled.length === 0
@@ -79,7 +84,9 @@ export async function follow({ store, clock }: FleetParts, following: Following)
         if (blind !== null) return { _tag: "LostSight", ...shipped, unreachable: blind, status };
         return { _tag: "TimedOut", ...shipped, missing, liveness, status };
       }
-      onProgress(blind === null ? { _tag: "Waiting", missing, liveness, status } : { _tag: "Blind", unreachable: blind });
+      onProgress(
+        blind === null ? { _tag: "Waiting", missing, liveness, status } : { _tag: "Blind", unreachable: blind },
+      );
       await bell.next(POLL_MS, over);
     }
   } finally {

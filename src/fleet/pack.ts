@@ -43,4 +43,12 @@ export async function pack(
 }
 
 const asObjection = (sentence: string) =>
-  ({ rule: "MissingCapability", severity: "error", scoreId: null, kind: null, capability: null, target: null, sentence }) as const;
+  ({
+    rule: "MissingCapability",
+    severity: "error",
+    scoreId: null,
+    kind: null,
+    capability: null,
+    target: null,
+    sentence,
+  }) as const;

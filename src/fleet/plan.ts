@@ -49,4 +49,7 @@ export async function plan(
     : { _tag: "Unreadable", message: `the answer of agent ${agentId} cannot be read: ${read.message}` };
 }
 
-const nobody = (agentId: AgentId): PlanResult => ({ _tag: "NoAnswer", message: `agent ${agentId} is not connected to the server` });
+const nobody = (agentId: AgentId): PlanResult => ({
+  _tag: "NoAnswer",
+  message: `agent ${agentId} is not connected to the server`,
+});

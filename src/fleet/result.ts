@@ -39,7 +39,12 @@ export type ApplyResult =
   /** With `wait: false`: it lies in the key, and nobody looked what became of it. */
   | ({ readonly _tag: "Shipped" } & Shipped)
   /** The agent refused the manifest as a whole; what was in force stays in force. */
-  | ({ readonly _tag: "RefusedByAgent"; readonly reason: string; readonly message: string; readonly status: AgentStatus } & Shipped)
+  | ({
+      readonly _tag: "RefusedByAgent";
+      readonly reason: string;
+      readonly message: string;
+      readonly status: AgentStatus;
+    } & Shipped)
   /** Somebody shipped another manifest after this one; `by` is its generation, null where it cannot be read. */
   | ({ readonly _tag: "Superseded"; readonly by: number | null; readonly status: AgentStatus | null } & Shipped)
   /** It lies in the key; the agent has not carried it through in time, and goes on. */
@@ -65,6 +70,11 @@ export type Progress =
   | ({ readonly _tag: "Stored"; readonly bytes: number; readonly asAsset: boolean } & Shipped)
   /** The agent has a higher generation than the server knew of; it is shipped again above that one. */
   | { readonly _tag: "StaleGeneration"; readonly agentHas: number }
-  | { readonly _tag: "Waiting"; readonly missing: readonly Missing[]; readonly liveness: Liveness; readonly status: AgentStatus | null }
+  | {
+      readonly _tag: "Waiting";
+      readonly missing: readonly Missing[];
+      readonly liveness: Liveness;
+      readonly status: AgentStatus | null;
+    }
   /** While it waits, the server cannot be read; it is tried again. */
   | { readonly _tag: "Blind"; readonly unreachable: Unreachable };

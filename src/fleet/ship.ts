@@ -28,7 +28,10 @@ const AGAIN_AFTER_MS = 500;
  * for a failed write: the key is read back, and only if it does not hold these very bytes are they written again, at
  * the revision that was read, so that of the two attempts at most one counts.
  */
-export async function ship(parts: FleetParts, shipment: Shipment): Promise<({ readonly _tag: "Shipped" } & Shipped) | NotShipped> {
+export async function ship(
+  parts: FleetParts,
+  shipment: Shipment,
+): Promise<({ readonly _tag: "Shipped" } & Shipped) | NotShipped> {
   const { clock } = parts;
   const { signal, late, onProgress } = shipment;
   const issuedAt = clock.now();
@@ -113,9 +116,14 @@ export async function highestKnown(store: Store, agentId: AgentId, call: CallOpt
   return { _tag: "Known", generation: Math.max(told, desired._tag === "Desired" ? desired.generation : 0), found };
 }
 
-function stored({ generation, bytes, asAsset }: Packed, revision: number, onProgress: Shipment["onProgress"]): { readonly _tag: "Shipped" } & Shipped {
+function stored(
+  { generation, bytes, asAsset }: Packed,
+  revision: number,
+  onProgress: Shipment["onProgress"],
+): { readonly _tag: "Shipped" } & Shipped {
   onProgress({ _tag: "Stored", generation, revision, bytes, asAsset });
   return { _tag: "Shipped", generation, revision };
 }
 
-const same = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, index) => byte === b[index]);
+const same = (a: Uint8Array, b: Uint8Array): boolean =>
+  a.length === b.length && a.every((byte, index) => byte === b[index]);

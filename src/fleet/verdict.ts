@@ -13,7 +13,12 @@ export type Verdict =
  * what it knew, is not taken for an answer; whatever else the status names is to go. `newest` is the revision that the key
  * is at: a status that speaks of a higher one is about a bucket that is gone, and was made anew since.
  */
-export function judge(status: AgentStatus, { generation, revision }: Shipped, newest: number, digests: ReadonlyMap<string, string>): Verdict {
+export function judge(
+  status: AgentStatus,
+  { generation, revision }: Shipped,
+  newest: number,
+  digests: ReadonlyMap<string, string>,
+): Verdict {
   const accepted = status.conditions.find(({ type }) => type === "Accepted");
   if (status.observedRevision === revision && accepted?.status === "False") {
     return { _tag: "Refused", reason: accepted.reason, message: accepted.message };
@@ -32,8 +37,13 @@ export function judge(status: AgentStatus, { generation, revision }: Shipped, ne
     const score = status.scores[id];
     // Empty: refused before it could be hashed, or cut from a status that was too large.
     const isOther = score !== undefined && score.digest !== "" && score.digest !== digest;
-    if (isOther) missing.push({ scoreId: id, state: score.state, sentence: `the agent tells of another ${id} than the one shipped` });
-    else if (score === undefined || !settled.has(id)) missing.push(waitingFor(id, score));
+    if (isOther) {
+      missing.push({
+        scoreId: id,
+        state: score.state,
+        sentence: `the agent tells of another ${id} than the one shipped`,
+      });
+    } else if (score === undefined || !settled.has(id)) missing.push(waitingFor(id, score));
     else if (score.state !== "Ready") troubled.push(id);
   }
   for (const [id, score] of Object.entries(status.scores)) {

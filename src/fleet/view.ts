@@ -28,7 +28,10 @@ async function view(
   heartbeats: LivenessJudge,
   call: CallOptions,
 ): Promise<AgentView | Unreachable> {
-  const [found, beat] = await Promise.all([store.get("actual-state", agentId, call), store.get("heartbeat", agentId, call)]);
+  const [found, beat] = await Promise.all([
+    store.get("actual-state", agentId, call),
+    store.get("heartbeat", agentId, call),
+  ]);
   if (found._tag === "Unreachable") return found;
   if (beat._tag === "Unreachable") return beat;
   const read = beat._tag === "Value" ? readDocument(Heartbeat, beat.value) : null;
@@ -90,7 +93,10 @@ export async function viewsOf(
 }
 
 /** Every agent that has a key in any bucket. */
-export async function statusOfAll({ store, clock }: FleetParts, call: CallOptions = {}): Promise<readonly AgentView[] | Unreachable> {
+export async function statusOfAll(
+  { store, clock }: FleetParts,
+  call: CallOptions = {},
+): Promise<readonly AgentView[] | Unreachable> {
   const ids = await agentIds(store, call);
   return "_tag" in ids ? ids : viewsOf(store, ids, () => new LivenessJudge(clock), call);
 }

@@ -22,7 +22,10 @@ export type Written =
   | { readonly _tag: "Conflict" }
   | { readonly _tag: "TooLarge"; readonly bytes: number; readonly limit: number };
 
-/** Bounds of one call. The call ends with `Unreachable` when `timeoutMs` (default 5000) has passed or `signal` fires. */
+/**
+ * Bounds of one call, however many round trips it takes. The call ends with `Unreachable`, reason `TimedOut`, when
+ * `timeoutMs` (default 5000) has passed or `signal` fires; an effect that was under way may take place all the same.
+ */
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   readonly timeoutMs?: number | undefined;
@@ -35,7 +38,9 @@ export type Reply =
 
 /**
  * The transport as everything but `wire/nats` sees it. A put whose answer was lost may have been applied all the same:
- * after `Unreachable` read back before trying again. No method throws on account of the outside world.
+ * after `Unreachable` read back before trying again. No method throws on account of the outside world. A key is one to
+ * 128 of letters, digits, `-` and `_`; with any other, calls answer `Unreachable` with reason `Failed`, and `onChange`,
+ * like `serve` with a subject that has a wildcard in it, throws a TypeError.
  */
 export interface Store {
   get(bucket: Bucket, key: string, options?: CallOptions): Promise<Found | Unreachable>;
@@ -75,10 +80,14 @@ export interface Store {
   >;
   /** Answers requests on a subject until the returned function is called. A handler that throws answers nothing. */
   serve(subject: string, handler: (request: Uint8Array) => Promise<Uint8Array>): () => void;
+  /** A value larger than `maxPayload` is `Unreachable` with reason `Failed`. */
   request(subject: string, value: Uint8Array, options?: CallOptions): Promise<Reply | Unreachable>;
-  /** The largest value in bytes that `put` and `request` take, as the server says; 1 MiB until it has said. */
+  /**
+   * The largest value in bytes that `put` and `request` take: what the server says, at most 1 MiB, less the room that
+   * the headers of a write need. 1 MiB less that room until the server has said.
+   */
   maxPayload(): number;
-  /** Flushes what is under way and lets go of the connection. */
+  /** Waits for what is under way, at most 2 seconds, and lets go of the connection. */
   close(): Promise<void>;
 }
 

@@ -1,60 +1,11 @@
-import { createHash, generateKeyPairSync } from "node:crypto";
-import { describe, expect, onTestFinished, test } from "vitest";
-import { DesiredState } from "../../src/agent/desired-state.ts";
-import type { Reading } from "../../src/agent/status-document.ts";
-import { FakeClock, settle } from "../../src/testing/fake-clock.ts";
-import type { DecodedManifest, InForce } from "../../src/wire/decode.ts";
-import { assetEnvelope } from "../../src/wire/encode.ts";
-import { PAYLOAD_LIMIT_BYTES } from "../../src/wire/envelope.ts";
+import { generateKeyPairSync } from "node:crypto";
+import { describe, expect, test } from "vitest";
+import { settle } from "../../src/testing/fake-clock.ts";
 import { MemoryServer } from "../../src/wire/memory-server.ts";
 import { MemoryStore } from "../../src/wire/memory-store.ts";
-import type { Found, Unreachable } from "../../src/wire/store.ts";
 import { sign } from "../../src/wire/signature.ts";
-import { AGENT, envelopeOf, gate, payloadOf, probe, type Wanted } from "./support/manifests.ts";
-
-/** Follows a key in memory; takes up what it is handed, as the agent does. */
-function follow({ inForce = null, trustedKeys = gate.trustedKeys }: { inForce?: InForce | null; trustedKeys?: typeof gate.trustedKeys } = {}) {
-  const server = new MemoryServer();
-  const store = new MemoryStore(server);
-  const operator = new MemoryStore(server);
-  const clock = new FakeClock();
-  const seen: (readonly [Reading, number])[] = [];
-  const manifests: (readonly [DecodedManifest, number])[] = [];
-  const logged: string[] = [];
-  const state = { inForce, gets: 0, answers: [] as (Found | Unreachable)[], hints: true };
-  const { get, onChange } = store;
-  store.get = async (...given) => {
-    state.gets += 1;
-    return state.answers.shift() ?? get.apply(store, given);
-  };
-  store.onChange = (bucket, key, poke) => onChange.call(store, bucket, key, (changed) => state.hints && poke(changed));
-  const desired = new DesiredState({
-    store,
-    gate: { ...gate, trustedKeys },
-    clock,
-    log: (message) => void logged.push(message),
-    random: () => 0.5,
-    inForce: () => state.inForce,
-    onManifest: (manifest, payload, revision) => {
-      state.inForce = { generation: manifest.generation, payload };
-      manifests.push([manifest, revision]);
-    },
-    onReading: (reading, revision) => void seen.push([reading, revision]),
-  });
-  onTestFinished(() => desired.stop());
-  const put = async (value: Uint8Array | Wanted): Promise<void> => {
-    await operator.put("desired-state", AGENT, value instanceof Uint8Array ? value : envelopeOf(value));
-    await settle();
-  };
-  const start = async (): Promise<void> => {
-    desired.start();
-    await settle();
-  };
-  return { server, store, operator, clock, seen, manifests, logged, state, desired, put, start };
-}
-const generations = ({ manifests }: ReturnType<typeof follow>): readonly number[] => manifests.map(([{ generation }]) => generation);
-const lastReading = ({ seen }: ReturnType<typeof follow>) => seen.at(-1)?.[0];
-const wanted = (generation: number, value = "x"): Wanted => ({ generation, scores: { a: probe("a", value) } });
+import { AGENT, envelopeOf, payloadOf } from "./support/manifests.ts";
+import { follow, generations, lastReading, wanted } from "./support/follower.ts";
 
 describe("the four inputs", () => {
   test("no key: nothing is handed on, and it is told that nothing was written yet", async () => {
@@ -65,10 +16,26 @@ describe("the four inputs", () => {
   });
 
   test.each([
-    ["deleted", async (it: ReturnType<typeof follow>) => void (await it.operator.delete("desired-state", AGENT)), { _tag: "Deleted" }],
-    ["unreadable", (it: ReturnType<typeof follow>) => it.put(Buffer.from("{")), { _tag: "Refused", refusal: { reason: "Malformed" } }],
-    ["of zero bytes", (it: ReturnType<typeof follow>) => it.put(new Uint8Array()), { _tag: "Refused", refusal: { reason: "Malformed" } }],
-    ["for somebody else", (it: ReturnType<typeof follow>) => it.put({ ...wanted(2), agentId: "pi-8" }), { _tag: "Refused", refusal: { reason: "WrongAgent", generation: 2 } }],
+    [
+      "deleted",
+      async (it: ReturnType<typeof follow>) => void (await it.operator.delete("desired-state", AGENT)),
+      { _tag: "Deleted" },
+    ],
+    [
+      "unreadable",
+      (it: ReturnType<typeof follow>) => it.put(Buffer.from("{")),
+      { _tag: "Refused", refusal: { reason: "Malformed" } },
+    ],
+    [
+      "of zero bytes",
+      (it: ReturnType<typeof follow>) => it.put(new Uint8Array()),
+      { _tag: "Refused", refusal: { reason: "Malformed" } },
+    ],
+    [
+      "for somebody else",
+      (it: ReturnType<typeof follow>) => it.put({ ...wanted(2), agentId: "pi-8" }),
+      { _tag: "Refused", refusal: { reason: "WrongAgent", generation: 2 } },
+    ],
   ])("a key that is %s: nothing is handed on, and that is told", async (_, happens, reading) => {
     const it = follow();
     await it.put(wanted(1));
@@ -93,6 +60,11 @@ describe("the four inputs", () => {
     it.store.heal();
     await it.clock.advance(15_000);
     expect(generations(it)).toEqual([1]);
+    // The next outage is another one: it is told again, and waited for from the shortest pause on.
+    it.store.fail("before", { times: 2, only: ["get"] });
+    await it.put(wanted(2));
+    await it.clock.advance(3000);
+    expect([generations(it), it.logged.length]).toEqual([[1, 2], 2]);
   });
 
   test("an empty set is handed on as such", async () => {
@@ -175,66 +147,6 @@ describe("what is newer", () => {
   });
 });
 
-describe("a payload among the assets", () => {
-  const asAsset = (payload: Uint8Array) => assetEnvelope(createHash("sha256").update(payload).digest("hex"), []);
-
-  test("is read from there", async () => {
-    const it = follow();
-    const payload = Buffer.from(payloadOf(wanted(1)));
-    await it.operator.putAsset(payload);
-    await it.put(asAsset(payload));
-    await it.start();
-    expect(generations(it)).toEqual([1]);
-  });
-
-  test("that is missing is told, and taken up as soon as it is there", async () => {
-    const it = follow();
-    const payload = Buffer.from(payloadOf(wanted(1)));
-    await it.put(asAsset(payload));
-    await it.start();
-    expect(lastReading(it)).toMatchObject({ _tag: "Refused", refusal: { reason: "MissingPayload" } });
-    await it.clock.advance(10_000);
-    await it.operator.putAsset(payload);
-    await it.clock.advance(15_000);
-    expect(generations(it)).toEqual([1]);
-  });
-
-  test("that is damaged is told as missing", async () => {
-    const it = follow();
-    const payload = Buffer.from(payloadOf(wanted(1)));
-    it.server.assets.set(createHash("sha256").update(payload).digest("hex"), Buffer.from("something else"));
-    await it.put(asAsset(payload));
-    await it.start();
-    expect(lastReading(it)).toMatchObject({ refusal: { reason: "MissingPayload", message: expect.stringContaining("damaged") } });
-  });
-
-  test("that is too large, or no UTF-8, is refused without being taken apart", async () => {
-    const it = follow();
-    const large = Buffer.alloc(PAYLOAD_LIMIT_BYTES + 1, 0x20);
-    await it.operator.putAsset(large);
-    await it.put(asAsset(large));
-    await it.start();
-    expect(lastReading(it)).toMatchObject({ refusal: { reason: "TooLarge" } });
-    const odd = Buffer.from(payloadOf(wanted(1)).replace('"x"', '"\xff"'), "latin1");
-    await it.operator.putAsset(odd);
-    await it.put(asAsset(odd));
-    expect(lastReading(it)).toMatchObject({ refusal: { reason: "Malformed", message: expect.stringContaining("UTF-8") } });
-    expect(it.manifests).toEqual([]);
-  });
-
-  test("in assets that do not answer is asked for again, and tells nothing", async () => {
-    const it = follow();
-    const payload = Buffer.from(payloadOf(wanted(1)));
-    await it.operator.putAsset(payload);
-    await it.put(asAsset(payload));
-    it.store.fail("before", { only: ["getAsset"], times: 3 });
-    await it.start();
-    expect(it.seen).toEqual([]);
-    await it.clock.advance(10_000);
-    expect(generations(it)).toEqual([1]);
-  });
-});
-
 describe("when the key is read", () => {
   test("a hint is enough: no time passes until a new manifest is taken up", async () => {
     const it = follow();
@@ -295,6 +207,6 @@ describe("when the key is read", () => {
     await it.put(wanted(2));
     await it.clock.advance(600_000);
     expect(generations(it)).toEqual([]);
-    expect(it.clock.timers).toBe(0);
+    expect([it.clock.timers, it.server.watchers.size]).toEqual([0, 0]);
   });
 });

@@ -1,74 +1,19 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Accepted, Ledger, type Owned } from "../../src/agent/ledger.ts";
-import { begin } from "../../src/agent/score-status.ts";
-import { encodeScore } from "../../src/wire/encode.ts";
-import type { ScoreStatus } from "../../src/wire/status.ts";
-import { decoded, file } from "./support/manifests.ts";
 import { MemoryDisk } from "./support/memory-disk.ts";
-
-const JOURNAL = "journal.jsonl";
-const MANIFEST = "manifest.json";
-const quiet = (): void => {};
-const open = (disk: MemoryDisk, log: (message: string) => void = quiet): Promise<Ledger> => Ledger.open(disk, log);
-
-const wires = ["one", "two"].map((content) => encodeScore(file("/f", content)));
-const statuses = ["1", "2", "3"].map((content, at): ScoreStatus => {
-  const score = decoded({ generation: 1, scores: { a: file("/f", content) } }).scores.get("a");
-  if (score === undefined) throw new Error("not decoded");
-  return begin(score, at, undefined, new Date(at));
-});
-const acceptedOf = (generation: number): Accepted => ({ generation, revision: generation * 10, payload: `{"äß":${generation}}` });
-const [wire] = wires;
-const [status] = statuses;
-if (wire === undefined || status === undefined) throw new Error("nothing to write");
-
-type Change =
-  | { readonly do: "accept"; readonly generation: number }
-  | { readonly do: "own"; readonly id: string; readonly path: string; readonly wire: number; readonly claims: readonly string[] }
-  | { readonly do: "disown"; readonly path: string }
-  | { readonly do: "remember"; readonly id: string; readonly status: number }
-  | { readonly do: "forget"; readonly id: string };
-
-const id = fc.constantFrom("a", "b", "c");
-const path = fc.constantFrom("path:/x", "path:/y", "path:/z");
-const journalled: fc.Arbitrary<Change> = fc.oneof(
-  fc.record({ do: fc.constant("own" as const), id, path, wire: fc.nat(1), claims: fc.subarray(["/x", "/y"]) }),
-  fc.record({ do: fc.constant("disown" as const), path }),
-  fc.record({ do: fc.constant("remember" as const), id, status: fc.nat(2) }),
-  fc.record({ do: fc.constant("forget" as const), id }),
-);
-const change: fc.Arbitrary<Change> = fc.oneof(
-  { weight: 4, arbitrary: journalled },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("accept" as const), generation: fc.nat(9) }) },
-);
-
-function tell(ledger: Ledger, told: Change): void {
-  switch (told.do) {
-    case "accept":
-      return ledger.accept(acceptedOf(told.generation));
-    case "own":
-      return ledger.own(told.id, told.path, wires[told.wire] ?? wire ?? never(), told.claims);
-    case "disown":
-      return ledger.disown(told.path);
-    case "remember":
-      return ledger.remember(told.id, statuses[told.status] ?? status ?? never());
-    case "forget":
-      return ledger.forget(told.id);
-  }
-}
-const never = (): never => {
-  throw new Error("out of range");
-};
-
-/** All it knows, in the order in which it knows it: the order decides what is removed first. */
-const known = (ledger: Ledger): { accepted: Accepted | null; owned: [string, Owned][]; statuses: [string, ScoreStatus][] } => ({
-  accepted: ledger.accepted,
-  owned: [...ledger.owned],
-  statuses: [...ledger.statuses],
-});
-/** The order of the statuses means nothing. */
-const sorted = (all: ReturnType<typeof known>) => ({ ...all, statuses: all.statuses.toSorted(([a], [b]) => (a < b ? -1 : 1)) });
+import {
+  acceptedOf,
+  change,
+  JOURNAL,
+  journalled,
+  known,
+  MANIFEST,
+  open,
+  sorted,
+  status,
+  tell,
+  wire,
+} from "./support/told-ledger.ts";
 
 describe("what was flushed", () => {
   test("is what the next start finds, in the same order", () =>

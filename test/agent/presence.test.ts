@@ -20,10 +20,10 @@ function start(server = new MemoryServer(), bootId = "boot-1", clock = new FakeC
   const store = new MemoryStore(server);
   const reader = new MemoryStore(server);
   const it = { fenced: [] as number[], forgotten: 0, puts: [] as Bucket[], logged: [] as string[], generation: 0 };
-  const { put } = store;
+  const put = store.put.bind(store);
   store.put = (...given) => {
     it.puts.push(given[0]);
-    return put.apply(store, given);
+    return put(...given);
   };
   const presence = new Presence({
     store,
@@ -60,7 +60,13 @@ describe("an epoch", () => {
     expect(await second.presence.take()).toMatchObject({ epoch: 2 });
     second.presence.stop();
     const status = {
-      agentId: AGENT, generation: 4, observedGeneration: 4, observedRevision: 1, epoch: 9, conditions: [], scores: {},
+      agentId: AGENT,
+      generation: 4,
+      observedGeneration: 4,
+      observedRevision: 1,
+      epoch: 9,
+      conditions: [],
+      scores: {},
       agent: { version: "0", bootId: "b", topology: "T" },
     };
     await second.reader.put("actual-state", AGENT, writeDocument(status));
@@ -137,7 +143,10 @@ describe("of two agents with one id", () => {
   });
 
   test("exactly one is left when the store was lost and both have the same epoch", async () => {
-    for (const [one, two] of [["a", "b"], ["b", "a"]] as const) {
+    for (const [one, two] of [
+      ["a", "b"],
+      ["b", "a"],
+    ] as const) {
       const server = new MemoryServer();
       const clock = new FakeClock();
       const first = start(server, one, clock);
@@ -161,7 +170,13 @@ describe("the heartbeat", () => {
     await it.presence.take();
     it.generation = 7;
     await it.clock.advance(3 * HEARTBEAT_MS);
-    expect(await it.beat()).toMatchObject({ sequence: 4, uptimeMs: 30_000, observedGeneration: 7, epoch: 1, at: it.clock.now().toISOString() });
+    expect(await it.beat()).toMatchObject({
+      sequence: 4,
+      uptimeMs: 30_000,
+      observedGeneration: 7,
+      epoch: 1,
+      at: it.clock.now().toISOString(),
+    });
     expect(it.puts.filter((bucket) => bucket === "heartbeat")).toHaveLength(4);
   });
 
@@ -177,10 +192,10 @@ describe("the heartbeat", () => {
     await it.clock.advance(2 * HEARTBEAT_MS);
     expect(await it.beat()).toMatchObject({ bootId: "boot-1", epoch: 1 });
 
-    const { put } = it.store;
+    const put = it.store.put.bind(it.store);
     it.store.put = async (...given) => {
       await new Promise<void>((resume) => void it.clock.after(3000, resume));
-      return put.apply(it.store, given);
+      return put(...given);
     };
     await it.clock.advance(10 * HEARTBEAT_MS);
     expect((await it.beat())?.sequence).toBeGreaterThanOrEqual(14);
@@ -221,7 +236,8 @@ describe("the heartbeat", () => {
 });
 
 describe("the capabilities", () => {
-  const published = ({ puts }: { readonly puts: readonly Bucket[] }): number => puts.filter((bucket) => bucket === "capabilities").length;
+  const published = ({ puts }: { readonly puts: readonly Bucket[] }): number =>
+    puts.filter((bucket) => bucket === "capabilities").length;
 
   test("are published once, and not again by a later start that offers the same", async () => {
     const server = new MemoryServer();
@@ -243,10 +259,10 @@ describe("the capabilities", () => {
     it.store.fail("before", { only: ["get"], times: 3 });
     await it.presence.take();
     await it.presence.take();
-    const { put } = it.store;
+    const put = it.store.put.bind(it.store);
     it.store.put = async (bucket, ...rest) => {
       const failing = bucket === "capabilities" && it.clock.monotonicMs() < 25_000;
-      return failing ? { _tag: "Unreachable", reason: "TimedOut", message: "late" } : put.call(it.store, bucket, ...rest);
+      return failing ? { _tag: "Unreachable", reason: "TimedOut", message: "late" } : put(bucket, ...rest);
     };
     await it.presence.take();
     expect(await it.reader.get("capabilities", AGENT)).toEqual({ _tag: "Absent" });

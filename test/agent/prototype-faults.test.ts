@@ -8,10 +8,10 @@ describe("the prototype", () => {
   test("polled: this one takes a manifest up when it is written, and reads the key at most once a minute besides", async () => {
     const rig = await AgentRig.start();
     let gets = 0;
-    const { get } = rig.store;
+    const get = rig.store.get.bind(rig.store);
     rig.store.get = (...given) => {
       if (given[0] === "desired-state") gets += 1;
-      return get.apply(rig.store, given);
+      return get(...given);
     };
     const before = rig.clock.monotonicMs();
     await rig.send({ generation: 1, scores: { a: file("/a", "now") } });
@@ -65,7 +65,11 @@ describe("the prototype", () => {
     rig.store.fail("before", { only: ["put"], times: 30 });
     await rig.send({ generation: 1, scores: { a: file("/a") } });
     await rig.clock.advance(60_000);
-    expect(await rig.status()).toMatchObject({ generation: 1, observedGeneration: 1, scores: { a: { state: "Ready" } } });
+    expect(await rig.status()).toMatchObject({
+      generation: 1,
+      observedGeneration: 1,
+      scores: { a: { state: "Ready" } },
+    });
   });
 
   test("had no timeout: this one gives a hanging port up at the deadline, says so, and goes on with the others", async () => {
@@ -76,7 +80,11 @@ describe("the prototype", () => {
     expect(await rig.states()).toEqual({ a: "Reconciling", b: "Pending" });
     await rig.clock.advance(1000);
     expect(await rig.states()).toEqual({ a: "Failed", b: "Ready" });
-    expect((await rig.status()).scores["a"]?.error).toMatchObject({ reason: "TimedOut", during: "apply", step: { do: "set", part: "a/0" } });
+    expect((await rig.status()).scores["a"]?.error).toMatchObject({
+      reason: "TimedOut",
+      during: "apply",
+      step: { do: "set", part: "a/0" },
+    });
   });
 
   test("had no removal: this one removes what a newer manifest does not have", async () => {
@@ -95,7 +103,12 @@ describe("the prototype", () => {
     rig.device.files.put("/a", { type: "file", text: "theirs" });
     await rig.clock.advance(100);
     expect(rig.tree).toEqual({ "/a": "mine" });
-    expect((await rig.status()).scores["a"]).toMatchObject({ state: "Ready", outcome: "SUCCESS", change: "corrective", generation: 1 });
+    expect((await rig.status()).scores["a"]).toMatchObject({
+      state: "Ready",
+      outcome: "SUCCESS",
+      change: "corrective",
+      generation: 1,
+    });
   });
 
   test("stopped beating while a Score took long: this one beats every ten seconds", async () => {
@@ -122,7 +135,11 @@ describe("the prototype", () => {
     await rig.send({ generation: 1, scores: { good: file("/good"), bad: file("/dir") } });
     expect((await rig.status()).scores).toMatchObject({
       good: { state: "Ready", outcome: "SUCCESS" },
-      bad: { state: "Failed", outcome: "FAILURE", error: { reason: "Obstructed", blame: "device", message: expect.stringContaining("/dir") } },
+      bad: {
+        state: "Failed",
+        outcome: "FAILURE",
+        error: { reason: "Obstructed", blame: "device", message: expect.stringContaining("/dir") },
+      },
     });
   });
 

@@ -8,7 +8,10 @@ import { ScoreStatus } from "../../src/wire/status.ts";
 import { decoded, file, unknownKind } from "./support/manifests.ts";
 
 const scoreOf = (content: string): DecodedScore => {
-  const score = decoded({ generation: 1, scores: { a: content === "" ? unknownKind() : file("/a", content) } }).scores.get("a");
+  const score = decoded({
+    generation: 1,
+    scores: { a: content === "" ? unknownKind() : file("/a", content) },
+  }).scores.get("a");
   if (score === undefined) throw new Error("not decoded");
   return score;
 };
@@ -16,14 +19,24 @@ const scoreOf = (content: string): DecodedScore => {
 const SCORES = { refused: scoreOf(""), one: scoreOf("1"), two: scoreOf("2") } as const;
 
 const failureOf = (message: string): Failure => ({ _tag: "Bug", during: "apply", step: null, message });
-const failure = (message: string): Outcome => ({ outcome: "FAILURE", observed: null, did: [], failure: failureOf(message) });
+const failure = (message: string): Outcome => ({
+  outcome: "FAILURE",
+  observed: null,
+  did: [],
+  failure: failureOf(message),
+});
 
 type Event =
   | { readonly on: "begin"; readonly score: keyof typeof SCORES }
   | { readonly on: "start" }
   | { readonly on: "block"; readonly ids: readonly string[] }
   | { readonly on: "retire" }
-  | { readonly on: "settle"; readonly outcome: "NOOP" | "SUCCESS" | "FAILURE"; readonly seen: number; readonly message: string };
+  | {
+      readonly on: "settle";
+      readonly outcome: "NOOP" | "SUCCESS" | "FAILURE";
+      readonly seen: number;
+      readonly message: string;
+    };
 
 const events: fc.Arbitrary<Event> = fc.oneof(
   fc.record({ on: fc.constant("begin" as const), score: fc.constantFrom("refused", "one", "two") }),
@@ -38,9 +51,15 @@ const events: fc.Arbitrary<Event> = fc.oneof(
   }),
 );
 const changes = fc.constantFrom("intentional" as const, "corrective" as const);
-const history = fc.array(fc.record({ event: events, change: changes, generation: fc.integer({ min: 1, max: 3 }) }), { maxLength: 30 });
+const history = fc.array(fc.record({ event: events, change: changes, generation: fc.integer({ min: 1, max: 3 }) }), {
+  maxLength: 30,
+});
 
-function happens(from: ScoreStatus, { event, change, generation }: { event: Event; change: "intentional" | "corrective"; generation: number }, now: Date): ScoreStatus {
+function happens(
+  from: ScoreStatus,
+  { event, change, generation }: { event: Event; change: "intentional" | "corrective"; generation: number },
+  now: Date,
+): ScoreStatus {
   switch (event.on) {
     case "begin":
       return begin(SCORES[event.score], generation, from, now);
@@ -61,7 +80,10 @@ function happens(from: ScoreStatus, { event, change, generation }: { event: Even
 }
 
 /** Runs a history, one second a step, and holds each step against the rule. */
-function eachStep(steps: typeof history extends fc.Arbitrary<infer T> ? T : never, rule: (before: ScoreStatus, after: ScoreStatus, event: Event, now: Date) => void): void {
+function eachStep(
+  steps: typeof history extends fc.Arbitrary<infer T> ? T : never,
+  rule: (before: ScoreStatus, after: ScoreStatus, event: Event, now: Date) => void,
+): void {
   let status = begin(SCORES.one, 1, undefined, new Date(0));
   let at = 0;
   for (const step of steps) {
@@ -73,7 +95,10 @@ function eachStep(steps: typeof history extends fc.Arbitrary<infer T> ? T : neve
 }
 
 const always = (rule: (before: ScoreStatus, after: ScoreStatus, event: Event, now: Date) => void): void =>
-  fc.assert(fc.property(history, (steps) => eachStep(steps, rule)), { numRuns: 500 });
+  fc.assert(
+    fc.property(history, (steps) => eachStep(steps, rule)),
+    { numRuns: 500 },
+  );
 
 describe("whatever happens to a Score, in whatever order", () => {
   test("`since` is the moment of the last change of state or content, or of the last repair", () =>
@@ -102,12 +127,13 @@ describe("whatever happens to a Score, in whatever order", () => {
     }));
 
   test("its fields fit its state", () =>
-    always((_, after) => {
+    always((_, after, event) => {
       expect(ScoreStatus.parse(after)).toEqual(after);
       expect(after.blockedOn.length > 0).toBe(after.state === "Blocked");
       if (after.state === "Failed" || after.state === "Refused") expect(after.error).not.toBeNull();
       if (after.state === "Ready" || after.state === "Pending") expect(after.retryAfter).toBeNull();
       if (after.state === "Refused") expect(after.digest).toBe("");
+      if (event.on === "begin") expect(after.state).not.toBe("Retiring");
     }));
 
   test("it stays the same object where nothing changed, so that a change is told by one comparison", () =>
@@ -137,7 +163,12 @@ test("a look that finds all well is no news, but the first one for a generation 
     since: first.since,
   });
 });
-const settlingOf = (change: "intentional" | "corrective", generation: number) => ({ change, generation, now: new Date(1000), retryAfter: new Date(2000) });
+const settlingOf = (change: "intentional" | "corrective", generation: number) => ({
+  change,
+  generation,
+  now: new Date(1000),
+  retryAfter: new Date(2000),
+});
 
 test("the pause after a failure is 1 s, doubles, and ends at 5 min, with a fifth of jitter either way", () => {
   expect([0, 1, 2, 3, 8, 9, 40].map((attempts) => backoffMs(attempts, () => 0.5))).toEqual([
@@ -155,7 +186,10 @@ test("the pause after a failure is 1 s, doubles, and ends at 5 min, with a fifth
 });
 
 describe("sameJson", () => {
-  const json = fc.oneof(fc.jsonValue(), fc.constantFrom<unknown>(0, -0, null, [], {}, [[]], [{}], { a: null }, { a: [] }));
+  const json = fc.oneof(
+    fc.jsonValue(),
+    fc.constantFrom<unknown>(0, -0, null, [], {}, [[]], [{}], { a: null }, { a: [] }),
+  );
 
   test("is equality of what is written out, whatever the order of the keys", () => {
     fc.assert(

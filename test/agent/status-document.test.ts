@@ -2,20 +2,46 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { conditionsOf, cut, dated, type Reading, type StatusFacts } from "../../src/agent/status-document.ts";
 import { MANIFEST_REFUSALS } from "../../src/wire/refusal.ts";
-import { AgentStatus, Condition, CONDITION_TYPES, SCORE_STATES, type ScoreError, type ScoreStatus } from "../../src/wire/status.ts";
+import {
+  AgentStatus,
+  Condition,
+  CONDITION_TYPES,
+  SCORE_STATES,
+  type ScoreError,
+  type ScoreStatus,
+} from "../../src/wire/status.ts";
 import { AGENT } from "./support/manifests.ts";
 
 const error: ScoreError = {
-  reason: "Bug", message: "m".repeat(200), during: "apply", step: { do: "it" }, blame: "device", next: "n".repeat(200), retryable: true,
+  reason: "Bug",
+  message: "m".repeat(200),
+  during: "apply",
+  step: { do: "it" },
+  blame: "device",
+  next: "n".repeat(200),
+  retryable: true,
 };
 const scoreIn = (state: ScoreStatus["state"], isStuck = state === "Failed" || state === "Refused"): ScoreStatus => ({
-  kind: "File", version: 1, digest: "sha256:0", generation: 1, state, outcome: null, change: null, since: "2026-01-01T00:00:00.000Z",
-  details: { path: "/a" }, error: isStuck ? error : null, attempts: isStuck ? 1 : 0, retryAfter: null, blockedOn: [],
+  kind: "File",
+  version: 1,
+  digest: "sha256:0",
+  generation: 1,
+  state,
+  outcome: null,
+  change: null,
+  since: "2026-01-01T00:00:00.000Z",
+  details: { path: "/a" },
+  error: isStuck ? error : null,
+  attempts: isStuck ? 1 : 0,
+  retryAfter: null,
+  blockedOn: [],
 });
 
 const readings: fc.Arbitrary<Reading | null> = fc.oneof(
   fc.constantFrom<Reading | null>(null, { _tag: "Absent" }, { _tag: "Deleted" }, { _tag: "Accepted", generation: 3 }),
-  fc.constantFrom(...MANIFEST_REFUSALS).map((reason): Reading => ({ _tag: "Refused", refusal: { reason, message: "no", generation: null } })),
+  fc
+    .constantFrom(...MANIFEST_REFUSALS)
+    .map((reason): Reading => ({ _tag: "Refused", refusal: { reason, message: "no", generation: null } })),
 );
 const facts: fc.Arbitrary<StatusFacts> = fc.record({
   generation: fc.nat(3),
@@ -24,18 +50,22 @@ const facts: fc.Arbitrary<StatusFacts> = fc.record({
   reading: readings,
   scores: fc.dictionary(
     fc.constantFrom("a", "b", "c"),
-    fc.tuple(fc.constantFrom(...SCORE_STATES), fc.boolean()).map(([state, stuck]) => scoreIn(state, state === "Retiring" ? stuck : undefined)),
+    fc
+      .tuple(fc.constantFrom(...SCORE_STATES), fc.boolean())
+      .map(([state, stuck]) => scoreIn(state, state === "Retiring" ? stuck : undefined)),
     { noNullPrototype: true },
   ),
 });
 
-const told = (given: StatusFacts) => Object.fromEntries(conditionsOf(given).map(({ type, status, reason }) => [type, `${status} ${reason}`]));
+const told = (given: StatusFacts) =>
+  Object.fromEntries(conditionsOf(given).map(({ type, status, reason }) => [type, `${status} ${reason}`]));
 
 describe("each condition holds by its own predicate", () => {
   /** The predicates once more, in other words. */
   const expected = ({ generation, observedGeneration, isWorking, scores, reading }: StatusFacts) => {
     const all = Object.values(scores);
-    const any = (...states: readonly ScoreStatus["state"][]): boolean => all.some(({ state }) => states.includes(state));
+    const any = (...states: readonly ScoreStatus["state"][]): boolean =>
+      all.some(({ state }) => states.includes(state));
     const stuck = all.some((each) => each.state === "Retiring" && each.error !== null);
     const open = any("Pending", "Reconciling") || all.some((each) => each.state === "Retiring" && each.error === null);
     const accepted =
@@ -51,19 +81,29 @@ describe("each condition holds by its own predicate", () => {
           };
     return {
       Ready:
-        generation === 0 ? "False NoDesiredState"
-        : any("Failed", "Blocked") || stuck ? "False ScoresFailed"
-        : any("Refused") ? "False ScoresRefused"
-        : open || observedGeneration !== generation ? "False Working"
-        : "True Converged",
+        generation === 0
+          ? "False NoDesiredState"
+          : any("Failed", "Blocked") || stuck
+            ? "False ScoresFailed"
+            : any("Refused")
+              ? "False ScoresRefused"
+              : open || observedGeneration !== generation
+                ? "False Working"
+                : "True Converged",
       Reconciling: isWorking || open ? "True Working" : "False Idle",
-      Degraded: any("Failed") || stuck ? "True ScoresFailed" : any("Refused") ? "True ScoresRefused" : "False NothingWrong",
+      Degraded:
+        any("Failed") || stuck ? "True ScoresFailed" : any("Refused") ? "True ScoresRefused" : "False NothingWrong",
       ...accepted,
     };
   };
 
   test("for any facts", () =>
-    fc.assert(fc.property(facts, (given) => void expect(told(given)).toEqual(expected(given))), { numRuns: 2000 }));
+    fc.assert(
+      fc.property(facts, (given) => {
+        expect(told(given)).toEqual(expected(given));
+      }),
+      { numRuns: 2000 },
+    ));
 
   test("and every type and reason that the document knows comes of some facts", () => {
     const types = new Set<string>();
@@ -84,7 +124,8 @@ describe("each condition holds by its own predicate", () => {
 
 describe("the message", () => {
   const idle = { generation: 2, observedGeneration: 2, isWorking: false, reading: null } as const;
-  const ready = (scores: StatusFacts["scores"]) => conditionsOf({ ...idle, scores }).find(({ type }) => type === "Ready")?.message;
+  const ready = (scores: StatusFacts["scores"]) =>
+    conditionsOf({ ...idle, scores }).find(({ type }) => type === "Ready")?.message;
 
   test("names the Scores, but not a hundred of them", () => {
     expect(ready({})).toContain("nothing is wanted");
@@ -99,7 +140,9 @@ describe("the message", () => {
       conditionsOf({ ...idle, generation, scores: {}, reading }).find(({ type }) => type === "Accepted")?.message;
     expect(accepted(4, { _tag: "Deleted" })).toContain("removes nothing; generation 4 stays in force");
     expect(accepted(0, { _tag: "Absent" })).toContain("nothing is in force");
-    expect(accepted(4, { _tag: "Refused", refusal: { reason: "Malformed", message: "bad", generation: null } })).toContain("bad; generation 4 stays");
+    expect(
+      accepted(4, { _tag: "Refused", refusal: { reason: "Malformed", message: "bad", generation: null } }),
+    ).toContain("bad; generation 4 stays");
   });
 });
 
@@ -114,11 +157,20 @@ test("a condition's `since` is when its status changed last, whatever its reason
 
 test("what is cut is details, then texts; never a state or a reason", () => {
   const status: AgentStatus = {
-    agentId: AGENT, generation: 1, observedGeneration: 1, observedRevision: 1, epoch: 1, conditions: [],
-    scores: { a: scoreIn("Failed"), b: scoreIn("Ready") }, agent: { version: "0", bootId: "b", topology: "T" },
+    agentId: AGENT,
+    generation: 1,
+    observedGeneration: 1,
+    observedRevision: 1,
+    epoch: 1,
+    conditions: [],
+    scores: { a: scoreIn("Failed"), b: scoreIn("Ready") },
+    agent: { version: "0", bootId: "b", topology: "T" },
   };
   const details = cut(status, "details");
-  expect(details.scores).toEqual({ a: { ...scoreIn("Failed"), details: null }, b: { ...scoreIn("Ready"), details: null } });
+  expect(details.scores).toEqual({
+    a: { ...scoreIn("Failed"), details: null },
+    b: { ...scoreIn("Ready"), details: null },
+  });
   const texts = cut(status, "texts");
   expect(texts.scores["a"]?.error).toEqual({ ...error, message: "", step: null, next: "" });
   expect(texts.scores["b"]).toEqual({ ...scoreIn("Ready"), details: null, digest: "" });

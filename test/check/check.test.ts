@@ -9,7 +9,8 @@ const cluster = manifest(Everything, {
   web: new K8sDeploymentScore({ name: "web", image: "nginx:1" }),
 });
 const pi = { _tag: "Topology", topology: PiTopology } as const;
-const agent = (more: Parameters<typeof capabilities>[0] = {}) => ({ _tag: "Agent", document: capabilities(more) }) as const;
+const agent = (more: Parameters<typeof capabilities>[0] = {}) =>
+  ({ _tag: "Agent", document: capabilities(more) }) as const;
 
 test("nothing is found where all is offered", () => {
   expect(check("a.ts", files, [pi, agent()])).toEqual([]);
@@ -32,7 +33,11 @@ test("a missing capability names the Score, its kind, the capability and the tar
 });
 
 test("each target is looked at, and an agent also by the kinds and versions that it knows", () => {
-  const found = check("a.ts", cluster, [pi, agent(), agent({ kinds: { File: [2], K8sDeployment: [1] }, capabilities: { FileSystemHost: {}, K8sClient: {} } })]);
+  const found = check("a.ts", cluster, [
+    pi,
+    agent(),
+    agent({ kinds: { File: [2], K8sDeployment: [1] }, capabilities: { FileSystemHost: {}, K8sClient: {} } }),
+  ]);
   expect(found.map(({ target, scoreId, rule }) => [target, scoreId, rule])).toEqual([
     ["PiTopology", "web", "MissingCapability"],
     ["agent pi-7", "web", "MissingCapability"],
@@ -46,7 +51,10 @@ test("each target is looked at, and an agent also by the kinds and versions that
 });
 
 test("a kind that is called like a property of every object is not taken for known", () => {
-  const odd = { ...files, scores: { odd: Object.create(files.scores["motd"] ?? null, { kind: { value: "constructor" } }) } };
+  const odd = {
+    ...files,
+    scores: { odd: Object.create(files.scores["motd"] ?? null, { kind: { value: "constructor" } }) },
+  };
   expect(objections(odd, [agent()]).map(({ rule }) => rule)).toEqual(["UnknownKind"]);
 });
 

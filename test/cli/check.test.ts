@@ -51,13 +51,16 @@ describe("a Score that the topology cannot run", () => {
     expect((await harmony(["check", "fleet.js"], { cwd })).err).toMatch(/^fleet\.js:5:3: error: TS2322/m);
   });
 
-  test.each(["json", "sarif", "junit", "github"] as const)("is in the %s report, which alone goes to standard output", async (format) => {
-    const cwd = folder({ "fleet.js": CLUSTER });
-    const { code, out, err } = await harmony(["check", "fleet.js", "--format", format], { cwd });
-    expect(code).toBe(1);
-    expect(out).toContain(SENTENCE);
-    expect(err).toMatch(/^note: .*\n$/);
-  });
+  test.each(["json", "sarif", "junit", "github"] as const)(
+    "is in the %s report, which alone goes to standard output",
+    async (format) => {
+      const cwd = folder({ "fleet.js": CLUSTER });
+      const { code, out, err } = await harmony(["check", "fleet.js", "--format", format], { cwd });
+      expect(code).toBe(1);
+      expect(out).toContain(SENTENCE);
+      expect(err).toMatch(/^note: .*\n$/);
+    },
+  );
 });
 
 test("--json is --format json", async () => {
@@ -65,8 +68,26 @@ test("--json is --format json", async () => {
   const { out } = await harmony(["check", "fleet.js", "--json"], { cwd });
   expect(JSON.parse(out)).toMatchObject({
     ok: false,
-    files: [{ file: "fleet.js", scores: [{ id: "motd", kind: "File" }, { id: "web", kind: "K8sDeployment" }], targets: ["PiTopology"] }],
-    findings: [{ rule: "MissingCapability", scoreId: "web", kind: "K8sDeployment", capability: "K8sClient", target: "PiTopology", sentence: SENTENCE }],
+    files: [
+      {
+        file: "fleet.js",
+        scores: [
+          { id: "motd", kind: "File" },
+          { id: "web", kind: "K8sDeployment" },
+        ],
+        targets: ["PiTopology"],
+      },
+    ],
+    findings: [
+      {
+        rule: "MissingCapability",
+        scoreId: "web",
+        kind: "K8sDeployment",
+        capability: "K8sClient",
+        target: "PiTopology",
+        sentence: SENTENCE,
+      },
+    ],
   });
 });
 
@@ -85,12 +106,17 @@ describe("the first gate", () => {
   });
 
   test("is strict, whatever the project's own settings are", async () => {
-    const cwd = folder({ "tsconfig.json": '{ "compilerOptions": { "strict": false } }', "fleet.ts": `export const f = (x) => x;\n${MOTD}` });
+    const cwd = folder({
+      "tsconfig.json": '{ "compilerOptions": { "strict": false } }',
+      "fleet.ts": `export const f = (x) => x;\n${MOTD}`,
+    });
     expect((await harmony(["check", "fleet.ts"], { cwd })).err).toMatch(/TS7006/);
   });
 
   test("knows Node's own modules", async () => {
-    const cwd = folder({ "fleet.ts": `import { hostname } from "node:os";\nexport const name: string = hostname();\n${MOTD}` });
+    const cwd = folder({
+      "fleet.ts": `import { hostname } from "node:os";\nexport const name: string = hostname();\n${MOTD}`,
+    });
     expect((await harmony(["check", "fleet.ts"], { cwd })).code).toBe(0);
   });
 
@@ -98,9 +124,12 @@ describe("the first gate", () => {
     const cwd = folder({
       "fleet.ts": MOTD,
       "node_modules/typescript/package.json": '{ "bin": { "tsc": "tsc.js" } }',
-      "node_modules/typescript/tsc.js": 'console.log("fleet.ts(3,9): error TS9999: from the project\'s own"); process.exitCode = 2;',
+      "node_modules/typescript/tsc.js":
+        'console.log("fleet.ts(3,9): error TS9999: from the project\'s own"); process.exitCode = 2;',
     });
-    expect((await harmony(["check", "fleet.ts"], { cwd })).err).toMatch(/^fleet\.ts:3:9: error: TS9999: from the project's own$/m);
+    expect((await harmony(["check", "fleet.ts"], { cwd })).err).toMatch(
+      /^fleet\.ts:3:9: error: TS9999: from the project's own$/m,
+    );
   });
 
   test("a compiler that does not work is a finding, not a pass", async () => {
@@ -140,9 +169,17 @@ describe("targets", () => {
     const cwd = folder({
       "fleet.js": CLUSTER,
       "pi-7.json": JSON.stringify(document),
-      "big.json": JSON.stringify({ ...document, agentId: "big", capabilities: { FileSystemHost: {}, K8sClient: {} }, kinds: { File: [2], K8sDeployment: [1] } }),
+      "big.json": JSON.stringify({
+        ...document,
+        agentId: "big",
+        capabilities: { FileSystemHost: {}, K8sClient: {} },
+        kinds: { File: [2], K8sDeployment: [1] },
+      }),
     });
-    const { code, out } = await harmony(["check", "fleet.js", "--capabilities", "pi-7.json", "--capabilities", "big.json", "--json"], { cwd });
+    const { code, out } = await harmony(
+      ["check", "fleet.js", "--capabilities", "pi-7.json", "--capabilities", "big.json", "--json"],
+      { cwd },
+    );
     expect(code).toBe(1);
     expect(reportIn(out).findings.map(({ target, rule, scoreId }) => `${target}: ${rule} ${scoreId}`)).toEqual([
       "PiTopology: MissingCapability web",
@@ -165,7 +202,11 @@ describe("targets", () => {
     ["that is no JSON", "no.json", /not JSON/],
     ["that is another document", "other.json", /→ at capabilities/],
   ])("a document %s is wrong usage", async (_, name, message) => {
-    const cwd = folder({ "fleet.ts": MOTD, "no.json": "{", "other.json": '{ "agentId": "pi-7", "topology": "PiTopology" }' });
+    const cwd = folder({
+      "fleet.ts": MOTD,
+      "no.json": "{",
+      "other.json": '{ "agentId": "pi-7", "topology": "PiTopology" }',
+    });
     const { code, out, err } = await harmony(["check", "fleet.ts", "--capabilities", name, "--json"], { cwd });
     expect({ code, out }).toEqual({ code: 2, out: "" });
     expect(err).toMatch(message);

@@ -8,8 +8,14 @@ const scriptFor = async (shell: string): Promise<string> => (await harmony(["com
 const offered = async (...words: readonly string[]): Promise<readonly string[]> => {
   const cwd = folder({ "kiosk one.ts": "", "other.ts": "", "dir/x": "" });
   const ask = `COMP_WORDS=(harmony ${words.map((word) => `"${word}"`).join(" ")}); COMP_CWORD=${words.length}; compopt() { :; }; _harmony; printf '%s\\n' "\${COMPREPLY[@]}"`;
-  const printed = execFileSync("bash", ["--norc", "-c", `${await scriptFor("bash")}\n${ask}`], { cwd, encoding: "utf8" });
-  return printed.split("\n").filter((line) => line !== "").toSorted();
+  const printed = execFileSync("bash", ["--norc", "-c", `${await scriptFor("bash")}\n${ask}`], {
+    cwd,
+    encoding: "utf8",
+  });
+  return printed
+    .split("\n")
+    .filter((line) => line !== "")
+    .toSorted();
 };
 
 describe("completion for bash", () => {
@@ -20,7 +26,9 @@ describe("completion for bash", () => {
 
   test("offers a command's flags, and the flags of all commands", async () => {
     expect(await offered("apply", "kiosk.ts", "--t")).toEqual(["--timeout"]);
-    expect(await offered("apply", "--")).toEqual(expect.arrayContaining(["--agent", "--no-wait", "--server", "--json", "--help"]));
+    expect(await offered("apply", "--")).toEqual(
+      expect.arrayContaining(["--agent", "--no-wait", "--server", "--json", "--help"]),
+    );
     expect(await offered("--json", "status", "--w")).toEqual(["--watch"]);
   });
 
@@ -39,13 +47,18 @@ test.each([
   ["bash", ["-n"]],
   ["zsh", ["-n"]],
   ["fish", ["--no-execute"]],
-])("the script for %s names every command and flag, and passes that shell's own check where it is installed", async (shell, argv) => {
-  const { code, out, err } = await harmony(["completion", shell]);
-  expect({ code, err }).toEqual({ code: 0, err: "" });
-  for (const command of ["dev", "check", "plan", "apply", "remove", "status", "kinds", "agent", "completion"]) expect(out).toContain(command);
-  expect(out).toMatch(/no-wait/);
-  const checked = spawnSync(shell, argv, { input: out, encoding: "utf8" });
-  const missing = checked.error !== undefined;
-  if (missing) process.stderr.write(`${shell} is not installed here; its syntax check was left out\n`);
-  expect(missing ? "" : checked.stderr).toBe("");
-});
+])(
+  "the script for %s names every command and flag, and passes that shell's own check where it is installed",
+  async (shell, argv) => {
+    const { code, out, err } = await harmony(["completion", shell]);
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    for (const command of ["dev", "check", "plan", "apply", "remove", "status", "kinds", "agent", "completion"]) {
+      expect(out).toContain(command);
+    }
+    expect(out).toMatch(/no-wait/);
+    const checked = spawnSync(shell, argv, { input: out, encoding: "utf8" });
+    const missing = checked.error !== undefined;
+    if (missing) process.stderr.write(`${shell} is not installed here; its syntax check was left out\n`);
+    expect(missing ? "" : checked.stderr).toBe("");
+  },
+);

@@ -35,14 +35,19 @@ async function until(what: string, holds: () => boolean): Promise<void> {
 }
 
 const status = (ran: Ran): AgentStatus => AgentStatus.parse(JSON.parse(ran.out));
-const states = (ran: Ran): Record<string, string> => Object.fromEntries(Object.entries(status(ran).scores).map(([id, { state }]) => [id, state]));
+const states = (ran: Ran): Record<string, string> =>
+  Object.fromEntries(Object.entries(status(ran).scores).map(([id, { state }]) => [id, state]));
 
 /** `dev` in this process, which goes on until it is told to end. */
 function dev(argv: readonly string[], how: HowToRun) {
   const interrupt = new AbortController();
   onTestFinished(() => interrupt.abort());
   let text = "";
-  const running = harmony(["dev", ...argv], { ...how, signal: interrupt.signal, onOutput: (more) => void (text += more) });
+  const running = harmony(["dev", ...argv], {
+    ...how,
+    signal: interrupt.signal,
+    onOutput: (more) => void (text += more),
+  });
   const end = async (): Promise<Ran> => {
     interrupt.abort();
     return running;
@@ -61,7 +66,12 @@ describe("dev --once", () => {
     const root = join(folder(), "device");
     const ran = await harmony(["dev", "examples/kiosk.ts", "--once", "--json", "--root", root], { cwd: packageRoot() });
     expect(ran).toMatchObject({ code: 0 });
-    expect(status(ran)).toMatchObject({ agentId: "dev", generation: 1, observedGeneration: 1, agent: { topology: "PiTopology" } });
+    expect(status(ran)).toMatchObject({
+      agentId: "dev",
+      generation: 1,
+      observedGeneration: 1,
+      agent: { topology: "PiTopology" },
+    });
     expect(new Set(Object.values(states(ran)))).toEqual(new Set(["Ready"]));
     expect(readFileSync(join(root, "srv/kiosk/www/index.html"), "utf8")).toContain("<title>Departures</title>");
     expect(readFileSync(join(root, "srv/kiosk/www/icon.png")).subarray(1, 4).toString()).toBe("PNG");
@@ -107,19 +117,29 @@ describe("dev --once", () => {
 
 describe("dev", () => {
   test("applies each save; a broken one is told, and the device stays as it was", async () => {
-    const cwd = folder({ "m.ts": manifestOf({ a: ["/etc/a", "1"], b: ["/etc/b", "1"] }), "lib/text.ts": 'export const text = "first";\n' });
+    const cwd = folder({
+      "m.ts": manifestOf({ a: ["/etc/a", "1"], b: ["/etc/b", "1"] }),
+      "lib/text.ts": 'export const text = "first";\n',
+    });
     const [file, root] = [join(cwd, "m.ts"), join(cwd, "device")];
     const session = dev(["m.ts", "--root", "device"], { cwd });
     await until("the first was applied", () => session.text().includes("converged on generation 1"));
 
     save(file, "export default {]\n");
-    await until("the broken one was told", () => session.text().includes('m.ts:1:17: Expected identifier but found "]"'));
+    await until("the broken one was told", () =>
+      session.text().includes('m.ts:1:17: Expected identifier but found "]"'),
+    );
     expect(readFileSync(join(root, "etc/b"), "utf8")).toBe("1");
 
     save(file, CLUSTER);
     await until("what does not fit was told", () => session.text().includes(SENTENCE));
 
-    save(file, manifestOf({ a: ["/etc/a", "2"] }).replace('"2"', "text").replace("import", 'import { text } from "./lib/text.ts";\nimport'));
+    save(
+      file,
+      manifestOf({ a: ["/etc/a", "2"] })
+        .replace('"2"', "text")
+        .replace("import", 'import { text } from "./lib/text.ts";\nimport'),
+    );
     await until("it was applied", () => session.text().includes("converged on generation 2"));
     expect(readFileSync(join(root, "etc/a"), "utf8")).toBe("first");
     expect(existsSync(join(root, "etc/b"))).toBe(false);
@@ -156,13 +176,17 @@ describe("dev", () => {
     const how = { cwd, env: { HARMONY_SERVER: session.url() } };
     // The agent may take a moment to come up, and a question does not wait for it.
     let planned = await harmony(["plan", "m.ts", "--agent", "dev", "--json"], how);
-    for (let tries = 0; tries < 100 && planned.code === 4; tries += 1) planned = await harmony(["plan", "m.ts", "--agent", "dev", "--json"], how);
+    for (let tries = 0; tries < 100 && planned.code === 4; tries += 1) {
+      planned = await harmony(["plan", "m.ts", "--agent", "dev", "--json"], how);
+    }
     expect(planned).toMatchObject({ code: 0 });
     expect(JSON.parse(planned.out)).toMatchObject({ _tag: "Plan", scores: { a: { would: "CHANGE" } } });
     expect(existsSync(join(cwd, "device/etc/a"))).toBe(false);
     expect((await harmony(["apply", "m.ts", "--agent", "dev"], how)).code).toBe(0);
     expect(readFileSync(join(cwd, "device/etc/a"), "utf8")).toBe("1");
-    expect(JSON.parse((await harmony(["plan", "m.ts", "--agent", "dev", "--json"], how)).out)).toMatchObject({ scores: { a: { would: "NOOP" } } });
+    expect(JSON.parse((await harmony(["plan", "m.ts", "--agent", "dev", "--json"], how)).out)).toMatchObject({
+      scores: { a: { would: "NOOP" } },
+    });
     expect((await harmony(["remove", "dev", "--yes"], how)).code).toBe(0);
     expect(existsSync(join(cwd, "device/etc"))).toBe(false);
     expect((await session.end()).code).toBe(0);
@@ -233,14 +257,17 @@ describe("the launcher", () => {
     const cwd = folder({
       "ok.ts": manifestOf({ a: ["/a", "1"] }),
       "bad.ts": manifestOf({ a: ["a", "1"] }),
-      "promise.ts": 'import { manifest, PiTopology } from "harmony-edge";\nexport default Promise.resolve(manifest(PiTopology, {}));\n',
+      "promise.ts":
+        'import { manifest, PiTopology } from "harmony-edge";\nexport default Promise.resolve(manifest(PiTopology, {}));\n',
       "js.js": CLUSTER,
     });
     const ok = start(["check", "ok.ts"], cwd);
     expect({ code: await ok.exited, err: ok.err() }).toMatchObject({ code: 0 });
     const bad = start(["check", "bad.ts", "--json"], cwd);
     expect(await bad.exited).toBe(2);
-    expect(JSON.parse(bad.out())).toMatchObject({ findings: [{ rule: "CannotLoad", file: "bad.ts", line: 3, column: 8 }] });
+    expect(JSON.parse(bad.out())).toMatchObject({
+      findings: [{ rule: "CannotLoad", file: "bad.ts", line: 3, column: 8 }],
+    });
     const promise = start(["check", "promise.ts"], cwd);
     expect(await promise.exited).toBe(2);
     expect(promise.err()).toContain("the default export is a promise: await it");

@@ -58,7 +58,10 @@ export function folder(files: Readonly<Record<string, string>> = {}): string {
 }
 
 /** A manifest of files, as source: id to path and content. */
-export const manifestOf = (files: Readonly<Record<string, readonly [path: string, content: string]>>, order = "{}"): string =>
+export const manifestOf = (
+  files: Readonly<Record<string, readonly [path: string, content: string]>>,
+  order = "{}",
+): string =>
   [
     'import { FileScore, manifest, PiTopology } from "harmony-edge";',
     "export default manifest(PiTopology, {",

@@ -5,7 +5,10 @@ import { describe, expect, test } from "vitest";
 import { type Loaded, loadManifest } from "../../src/cli/load-manifest.ts";
 import { folder, manifestOf } from "./in-process.ts";
 
-async function load(files: Readonly<Record<string, string>>, file = "m.ts"): Promise<{ readonly loaded: Loaded; readonly printed: string; readonly cwd: string }> {
+async function load(
+  files: Readonly<Record<string, string>>,
+  file = "m.ts",
+): Promise<{ readonly loaded: Loaded; readonly printed: string; readonly cwd: string }> {
   const cwd = folder(files);
   let printed = "";
   const loaded = await loadManifest(file, { cwd, print: (text) => void (printed += text) });
@@ -13,7 +16,8 @@ async function load(files: Readonly<Record<string, string>>, file = "m.ts"): Pro
 }
 
 const print = (): void => {};
-const specOf = (loaded: Loaded, id: string): unknown => (loaded._tag === "Loaded" ? loaded.manifest.scores[id]?.spec : loaded);
+const specOf = (loaded: Loaded, id: string): unknown =>
+  loaded._tag === "Loaded" ? loaded.manifest.scores[id]?.spec : loaded;
 const problemsOf = (loaded: Loaded): unknown => (loaded._tag === "CannotLoad" ? loaded.problems : loaded);
 
 describe("a FILE that is fine", () => {
@@ -24,8 +28,11 @@ describe("a FILE that is fine", () => {
   });
 
   test("may be JavaScript, as a module or as CommonJS", async () => {
-    expect(specOf((await load({ "m.mjs": manifestOf({ a: ["/a", "x"] }) }, "m.mjs")).loaded, "a")).toMatchObject({ path: "/a" });
-    const common = 'const { FileScore, manifest, PiTopology } = require("harmony-edge");\nmodule.exports = manifest(PiTopology, { a: new FileScore({ path: "/a", content: require("node:path").basename(__filename) }) });\n';
+    expect(specOf((await load({ "m.mjs": manifestOf({ a: ["/a", "x"] }) }, "m.mjs")).loaded, "a")).toMatchObject({
+      path: "/a",
+    });
+    const common =
+      'const { FileScore, manifest, PiTopology } = require("harmony-edge");\nmodule.exports = manifest(PiTopology, { a: new FileScore({ path: "/a", content: require("node:path").basename(__filename) }) });\n';
     expect(specOf((await load({ "m.cjs": common }, "m.cjs")).loaded, "a")).toMatchObject({ content: "m.cjs" });
   });
 
@@ -40,7 +47,8 @@ describe("a FILE that is fine", () => {
       ].join("\n"),
       "lib/text.ts": 'export const text: string = " world";\n',
       "node_modules/greeting/package.json": '{ "name": "greeting", "main": "index.js" }',
-      "node_modules/greeting/index.js": 'const fs = require("fs"); exports.greeting = typeof fs.readFileSync === "function" ? "hello" : "";\n',
+      "node_modules/greeting/index.js":
+        'const fs = require("fs"); exports.greeting = typeof fs.readFileSync === "function" ? "hello" : "";\n',
     });
     expect(specOf(loaded, "a")).toMatchObject({ content: "hello world" });
     expect(loaded.inputs).toEqual(expect.arrayContaining([join(cwd, "m.ts"), join(cwd, "lib/text.ts")]));
@@ -57,7 +65,8 @@ describe("a FILE that is fine", () => {
         'export default manifest(PiTopology, { a: new FileScore({ path: "/a", content: page + inner }) });',
       ].join("\n"),
       "page.html": "outer ",
-      "lib/inner.ts": 'import { readFileSync } from "node:fs";\nexport const inner = readFileSync(`${import.meta.dirname}/page.html`, "utf8");\n',
+      "lib/inner.ts":
+        'import { readFileSync } from "node:fs";\nexport const inner = readFileSync(`${import.meta.dirname}/page.html`, "utf8");\n',
       "lib/page.html": "inner",
     });
     expect(specOf(loaded, "a")).toMatchObject({ content: "outer inner" });
@@ -95,29 +104,41 @@ describe("a FILE that is fine", () => {
 describe("a FILE that is not is told with its place", () => {
   test("a syntax error", async () => {
     const { loaded, cwd } = await load({ "m.ts": 'import { manifest } from "harmony-edge";\nexport default {]\n' });
-    expect(problemsOf(loaded)).toEqual([{ file: join(cwd, "m.ts"), line: 2, column: 17, message: 'Expected identifier but found "]"' }]);
+    expect(problemsOf(loaded)).toEqual([
+      { file: join(cwd, "m.ts"), line: 2, column: 17, message: 'Expected identifier but found "]"' },
+    ]);
     expect(loaded).toMatchObject({ ran: false });
   });
 
   test("an import of what this version does not export, and one of what is not there", async () => {
-    const { loaded } = await load({ "m.ts": 'import { NoSuchScore } from "harmony-edge";\nimport "./none.ts";\nexport default NoSuchScore;\n' });
+    const { loaded } = await load({
+      "m.ts": 'import { NoSuchScore } from "harmony-edge";\nimport "./none.ts";\nexport default NoSuchScore;\n',
+    });
     expect(problemsOf(loaded)).toMatchObject([{ line: 2, message: 'Could not resolve "./none.ts"' }]);
     const other = await load({ "m.ts": 'import { NoSuchScore } from "harmony-edge";\nexport default NoSuchScore;\n' });
-    expect(problemsOf(other.loaded)).toMatchObject([{ line: 1, column: 10, message: expect.stringContaining('for import "NoSuchScore"') }]);
+    expect(problemsOf(other.loaded)).toMatchObject([
+      { line: 1, column: 10, message: expect.stringContaining('for import "NoSuchScore"') },
+    ]);
   });
 
   test("a spec that its kind does not accept, in FILE or in what it imports", async () => {
     const { loaded, cwd } = await load({
-      "m.ts": 'import { manifest, PiTopology } from "harmony-edge";\nimport { a } from "./lib/a.ts";\nexport default manifest(PiTopology, { a });\n',
-      "lib/a.ts": 'import { FileScore } from "harmony-edge";\n\nconst path: string = "relative";\nexport const a = new FileScore({ path, content: "x" });\n',
+      "m.ts":
+        'import { manifest, PiTopology } from "harmony-edge";\nimport { a } from "./lib/a.ts";\nexport default manifest(PiTopology, { a });\n',
+      "lib/a.ts":
+        'import { FileScore } from "harmony-edge";\n\nconst path: string = "relative";\nexport const a = new FileScore({ path, content: "x" });\n',
     });
-    expect(problemsOf(loaded)).toMatchObject([{ file: join(cwd, "lib/a.ts"), line: 4, message: expect.stringMatching(/^File@1: [^]*a path is absolute/) }]);
+    expect(problemsOf(loaded)).toMatchObject([
+      { file: join(cwd, "lib/a.ts"), line: 4, message: expect.stringMatching(/^File@1: [^]*a path is absolute/) },
+    ]);
     expect(loaded).toMatchObject({ ran: true });
   });
 
   test("a manifest that contradicts itself", async () => {
     const { loaded } = await load({ "m.ts": `// first\n${manifestOf({ a: ["/same", "1"], b: ["/same", "2"] })}` });
-    expect(problemsOf(loaded)).toMatchObject([{ line: 3, message: expect.stringContaining('"a" and "b" are both about path:/same') }]);
+    expect(problemsOf(loaded)).toMatchObject([
+      { line: 3, message: expect.stringContaining('"a" and "b" are both about path:/same') },
+    ]);
   });
 
   test("an error of its own", async () => {
@@ -130,7 +151,9 @@ describe("a FILE that is not is told with its place", () => {
     ["no default export", "export const a = 1;\n", /no default export: write `export default manifest/],
     ["another default export", "export default { scores: {} };\n", /the default export is not made by manifest\(\)/],
   ])("%s", async (_, text, message) => {
-    expect(problemsOf((await load({ "m.ts": text })).loaded)).toMatchObject([{ message: expect.stringMatching(message) }]);
+    expect(problemsOf((await load({ "m.ts": text })).loaded)).toMatchObject([
+      { message: expect.stringMatching(message) },
+    ]);
   });
 
   test("a folder, and nothing at all", async () => {

@@ -12,14 +12,17 @@ describe("help", () => {
     expect(out).toContain("3 timed out waiting");
   });
 
-  test.each(COMMANDS.filter((command) => command !== "agent"))("of %s has examples and the flags of all commands", async (command) => {
-    const { code, out } = await harmony([command, "--help"]);
-    expect(code).toBe(0);
-    expect(out).toContain(`Usage: harmony ${command}`);
-    expect(out).toContain("Examples:");
-    expect(out).toContain("--server <URL>");
-    expect(out).toContain("HARMONY_CREDS");
-  });
+  test.each(COMMANDS.filter((command) => command !== "agent"))(
+    "of %s has examples and the flags of all commands",
+    async (command) => {
+      const { code, out } = await harmony([command, "--help"]);
+      expect(code).toBe(0);
+      expect(out).toContain(`Usage: harmony ${command}`);
+      expect(out).toContain("Examples:");
+      expect(out).toContain("--server <URL>");
+      expect(out).toContain("HARMONY_CREDS");
+    },
+  );
 
   test("the version is the package's", async () => {
     expect(await harmony(["--version"])).toEqual({ code: 0, out: `${VERSION}\n`, err: "" });
@@ -39,14 +42,30 @@ describe("wrong usage ends with 2, tells why on standard error, and writes nothi
     ["a time that is none", ["apply", file, "--agent", "pi-7", "--timeout", "60"], /such as 60s/],
     ["no time at all", ["apply", file, "--agent", "pi-7", "--timeout", "0s"], /such as 60s/],
     ["a port that is none", ["dev", "--port", "70000"], /from 0 to 65535/],
-    ["a format that is none", ["check", file, "--format", "xml"], /Allowed choices are text, json, github, sarif, junit/],
+    [
+      "a format that is none",
+      ["check", file, "--format", "xml"],
+      /Allowed choices are text, json, github, sarif, junit/,
+    ],
     ["too many words", ["remove", "pi-7", "pi-8"], /too many arguments/],
     ["a shell that is none", ["completion", "tcsh"], /Allowed choices are bash, zsh, fish/],
     ["a server that is none", ["status", "--server", "http://somewhere"], /is no server/],
-    ["a server that is none, and its password", ["status", "--server", "ftp://me:secret@somewhere"], /"ftp:\/\/somewhere" is no server/],
-    ["credentials that cannot be read", ["status", "--creds", "/no/such.creds"], /credentials in \/no\/such\.creds cannot be read/],
+    [
+      "a server that is none, and its password",
+      ["status", "--server", "ftp://me:secret@somewhere"],
+      /"ftp:\/\/somewhere" is no server/,
+    ],
+    [
+      "credentials that cannot be read",
+      ["status", "--creds", "/no/such.creds"],
+      /credentials in \/no\/such\.creds cannot be read/,
+    ],
     ["a key that is written wrongly", ["apply", file, "--agent", "pi-7", "--sign", "ops"], /KEYNAME=FILE/],
-    ["a key that cannot be read", ["apply", file, "--agent", "pi-7", "--sign", "ops=/no/such.pem"], /no Ed25519 private key/],
+    [
+      "a key that cannot be read",
+      ["apply", file, "--agent", "pi-7", "--sign", "ops=/no/such.pem"],
+      /no Ed25519 private key/,
+    ],
     ["--once without a FILE", ["dev", "--once"], /--once applies a FILE/],
     ["a FILE that is not there", ["apply", "no-such.ts", "--agent", "pi-7"], /no-such\.ts: there is no such file/],
     ["a FILE that is not there, before anything is started", ["dev", "no-such.ts", "--once"], /there is no such file/],
@@ -73,8 +92,12 @@ describe("the flags of all commands", () => {
 
   test("--server wins over HARMONY_SERVER, and an empty variable counts as none", async () => {
     expect(await told([], { HARMONY_SERVER: "nats://127.0.0.1:1" })).toContain("127.0.0.1:1");
-    expect(await told(["--server", "nats://127.0.0.1:2"], { HARMONY_SERVER: "nats://127.0.0.1:1" })).toContain("127.0.0.1:2");
-    expect(await told(["--server", "127.0.0.1:3"], { HARMONY_SERVER: "" })).toContain("127.0.0.1:3");
+    expect(await told(["--server", "nats://127.0.0.1:2"], { HARMONY_SERVER: "nats://127.0.0.1:1" })).toContain(
+      "127.0.0.1:2",
+    );
+    expect(await told(["--server", "127.0.0.1:3"], { HARMONY_CREDS: "" })).toContain(
+      "could not connect to 127.0.0.1:3",
+    );
   });
 
   test("a server that is not there ends with 4 and says what to do", async () => {
@@ -87,10 +110,16 @@ describe("the flags of all commands", () => {
     const cwd = folder();
     const plain = await harmony(["apply", "none.ts", "--agent", "a"], { cwd });
     expect(plain.err).not.toContain("\u001b");
-    expect((await harmony(["apply", "none.ts", "--agent", "a"], { cwd, terminal: true })).err).toContain("\u001b[31merror:");
+    expect((await harmony(["apply", "none.ts", "--agent", "a"], { cwd, terminal: true })).err).toContain(
+      "\u001b[31merror:",
+    );
     expect(await harmony(["apply", "none.ts", "--agent", "a", "--no-color"], { cwd, terminal: true })).toEqual(plain);
-    expect(await harmony(["apply", "none.ts", "--agent", "a"], { cwd, terminal: true, env: { NO_COLOR: "1" } })).toEqual(plain);
-    expect(await harmony(["apply", "none.ts", "--agent", "a"], { cwd, terminal: true, env: { TERM: "dumb" } })).toEqual(plain);
+    expect(
+      await harmony(["apply", "none.ts", "--agent", "a"], { cwd, terminal: true, env: { NO_COLOR: "1" } }),
+    ).toEqual(plain);
+    expect(await harmony(["apply", "none.ts", "--agent", "a"], { cwd, terminal: true, env: { TERM: "dumb" } })).toEqual(
+      plain,
+    );
   });
 });
 
@@ -105,13 +134,20 @@ test("what a FILE does to the terminal is shown and not sent", async () => {
 test("kinds lists kinds, and shows one with its schema and requirement", async () => {
   const file = { kind: "File", version: 1, requires: ["FileSystemHost"] };
   expect(JSON.parse((await harmony(["kinds", "--json"])).out)).toEqual({ kinds: expect.arrayContaining([file]) });
-  expect(JSON.parse((await harmony(["kinds", "File", "--json"])).out)).toMatchObject({ kind: "File", version: 1, requires: ["FileSystemHost"], spec: { type: "object", required: ["path", "content"] } });
+  expect(JSON.parse((await harmony(["kinds", "File", "--json"])).out)).toMatchObject({
+    kind: "File",
+    version: 1,
+    requires: ["FileSystemHost"],
+    spec: { type: "object", required: ["path", "content"] },
+  });
   expect((await harmony(["kinds"])).out).toMatch(/^File +1 +FileSystemHost$/m);
   expect((await harmony(["kinds", "Directory"])).out).toMatch(/^Directory@1 requires FileSystemHost$/m);
 });
 
 test("a manifest that is one in every respect gets as far as the server", async () => {
   const cwd = folder({ "ok.ts": manifestOf({ a: ["/a", "x"] }) });
-  expect((await harmony(["apply", "ok.ts", "--agent", "pi-7", "--server", "nats://127.0.0.1:1"], { cwd })).code).toBe(4);
+  expect((await harmony(["apply", "ok.ts", "--agent", "pi-7", "--server", "nats://127.0.0.1:1"], { cwd })).code).toBe(
+    4,
+  );
   expect((await harmony(["plan", "ok.ts", "--agent", "pi-7", "--server", "nats://127.0.0.1:1"], { cwd })).code).toBe(4);
 });

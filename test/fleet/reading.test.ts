@@ -25,7 +25,8 @@ beforeEach(() => {
   fleet = createFleet({ store, clock });
 });
 
-const beat = (sequence: number, at = clock.now()) => device.put("heartbeat", PI, writeDocument(heartbeat(sequence, at)));
+const beat = (sequence: number, at = clock.now()) =>
+  device.put("heartbeat", PI, writeDocument(heartbeat(sequence, at)));
 
 describe("liveness is judged by the reader's own clock", () => {
   test("never seen, fresh, then stale, then fresh again with the next heartbeat", async () => {
@@ -38,12 +39,15 @@ describe("liveness is judged by the reader's own clock", () => {
     expect(judge.judge(heartbeat(2, clock.now())).freshness).toBe("fresh");
   });
 
-  test.each(["1970-01-01T00:05:00.000Z", "2031-01-01T00:00:00.000Z"])("a device whose clock says %s is silent until its next heartbeat", (at) => {
-    const judge = new LivenessJudge(clock);
-    expect(judge.judge(heartbeat(1, new Date(at))).freshness).toBe("stale");
-    expect(judge.judge(heartbeat(1, new Date(at))).freshness).toBe("stale");
-    expect(judge.judge(heartbeat(2, new Date(at))).freshness).toBe("fresh");
-  });
+  test.each(["1970-01-01T00:05:00.000Z", "2031-01-01T00:00:00.000Z"])(
+    "a device whose clock says %s is silent until its next heartbeat",
+    (at) => {
+      const judge = new LivenessJudge(clock);
+      expect(judge.judge(heartbeat(1, new Date(at))).freshness).toBe("stale");
+      expect(judge.judge(heartbeat(1, new Date(at))).freshness).toBe("stale");
+      expect(judge.judge(heartbeat(2, new Date(at))).freshness).toBe("fresh");
+    },
+  );
 
   test("a restart of the agent is a new heartbeat, though its counter begins anew", async () => {
     const judge = new LivenessJudge(clock);
@@ -70,9 +74,15 @@ describe("status", () => {
   });
 
   test("of an agent that nobody knows, and of one whose status cannot be read", async () => {
-    expect(await fleet.status(PI)).toMatchObject({ status: { _tag: "None" }, heartbeat: null, liveness: { freshness: "never" } });
+    expect(await fleet.status(PI)).toMatchObject({
+      status: { _tag: "None" },
+      heartbeat: null,
+      liveness: { freshness: "never" },
+    });
     await device.put("actual-state", PI, Buffer.from('{"agentId": "pi-7"}'));
-    expect(await fleet.status(PI)).toMatchObject({ status: { _tag: "Unreadable", message: expect.stringContaining("generation") } });
+    expect(await fleet.status(PI)).toMatchObject({
+      status: { _tag: "Unreadable", message: expect.stringContaining("generation") },
+    });
   });
 
   test("of all: everybody who has a key in any bucket, by id", async () => {
@@ -99,7 +109,13 @@ describe("status", () => {
 test("desired tells the manifest in the key; deleted, unreadable and never written are told apart from it", async () => {
   expect(await fleet.desired(PI)).toEqual({ _tag: "None" });
   await fleet.apply(manifest(PiTopology, { a: file("/a") }), PI, { wait: false });
-  expect(await fleet.desired(PI)).toEqual({ _tag: "Desired", generation: 1, revision: 1, issuedAt: clock.now().toISOString(), scoreIds: ["a"] });
+  expect(await fleet.desired(PI)).toEqual({
+    _tag: "Desired",
+    generation: 1,
+    revision: 1,
+    issuedAt: clock.now().toISOString(),
+    scoreIds: ["a"],
+  });
   await device.put("desired-state", PI, Buffer.from('{"wire":1,"payload":"{}","signatures":[]}'));
   expect(await fleet.desired(PI)).toMatchObject({ _tag: "Unreadable", revision: 2 });
   await device.put("desired-state", PI, Buffer.from(`{"wire":1,"payloadSha256":"${"0".repeat(64)}","signatures":[]}`));
@@ -117,7 +133,9 @@ function collect(whom: Parameters<Fleet["watch"]>[0], signal: AbortSignal): (Age
   return events;
 }
 const told = (events: readonly (AgentView | Unreachable)[]): unknown[] =>
-  events.map((event) => (event._tag === "View" ? [event.agentId, event.status._tag, event.liveness.freshness] : event.message));
+  events.map((event) =>
+    event._tag === "View" ? [event.agentId, event.status._tag, event.liveness.freshness] : event.message,
+  );
 
 describe("watch", () => {
   test("tells at once, at each change of status, and when the heartbeats stop and come again", async () => {
@@ -187,7 +205,12 @@ describe("watch", () => {
 
 describe("plan", () => {
   const wanted = manifest(PiTopology, { a: file("/a") });
-  const reply: PlanReply = { _tag: "Plan", agentId: PI, generation: 4, scores: { a: { would: "NOOP", kind: "File", observed: null } } };
+  const reply: PlanReply = {
+    _tag: "Plan",
+    agentId: PI,
+    generation: 4,
+    scores: { a: { would: "NOOP", kind: "File", observed: null } },
+  };
 
   test("asks the agent with the very envelope that apply would ship, and ships nothing", async () => {
     await fleet.apply(wanted, PI, { wait: false });
@@ -205,7 +228,10 @@ describe("plan", () => {
   });
 
   test("an agent that is not there, one that is too slow, and one that answers nonsense", async () => {
-    expect(await fleet.plan(wanted, PI)).toEqual({ _tag: "NoAnswer", message: "agent pi-7 is not connected to the server" });
+    expect(await fleet.plan(wanted, PI)).toEqual({
+      _tag: "NoAnswer",
+      message: "agent pi-7 is not connected to the server",
+    });
     const stopServing = device.serve(planSubject(PI), () => new Promise<Uint8Array>(() => {}));
     expect(await fleet.plan(wanted, PI, { timeoutMs: 20 })).toMatchObject({ _tag: "NoAnswer" });
     stopServing();
@@ -221,7 +247,10 @@ describe("plan", () => {
   });
 
   test("what the manifest's own topology lacks is not asked for", async () => {
-    const cluster = { ...manifest(Everything, { web: new K8sDeploymentScore({ name: "web", image: "nginx:1" }) }), topology: PiTopology };
+    const cluster = {
+      ...manifest(Everything, { web: new K8sDeploymentScore({ name: "web", image: "nginx:1" }) }),
+      topology: PiTopology,
+    };
     expect(await fleet.plan(cluster, PI)).toMatchObject({
       _tag: "Lacking",
       objections: [{ sentence: "K8sDeploymentScore requires K8sClient, which PiTopology lacks" }],

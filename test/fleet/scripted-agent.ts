@@ -1,10 +1,24 @@
-import { DirectoryScore, FileScore, K8sDeploymentScore, PiTopology, topology, K8sClient, FileSystemHost } from "harmony-edge";
+import {
+  DirectoryScore,
+  FileScore,
+  K8sDeploymentScore,
+  PiTopology,
+  topology,
+  K8sClient,
+  FileSystemHost,
+} from "harmony-edge";
 import { decodePayload, openEnvelope } from "../../src/wire/decode.ts";
 import type { DecodedManifest } from "../../src/wire/decode.ts";
 import { AgentId } from "../../src/wire/keys.ts";
 import type { TrustedKeys } from "../../src/wire/signature.ts";
 import type { Store } from "../../src/wire/store.ts";
-import { type AgentStatus, type CapabilitiesDocument, type Heartbeat, type ScoreStatus, writeDocument } from "../../src/wire/status.ts";
+import {
+  type AgentStatus,
+  type CapabilitiesDocument,
+  type Heartbeat,
+  type ScoreStatus,
+  writeDocument,
+} from "../../src/wire/status.ts";
 
 export const PI = AgentId.parse("pi-7");
 export const AT = "2026-01-01T00:00:00.000Z";
@@ -85,7 +99,10 @@ export interface Script {
  * An agent without a device: it goes through the real gate and tells what the script says. It answers each write to its
  * key with one status after the other.
  */
-export function scriptedAgent(store: Store, script: Script = {}): { readonly stop: () => void; readonly accepted: DecodedManifest[] } {
+export function scriptedAgent(
+  store: Store,
+  script: Script = {},
+): { readonly stop: () => void; readonly accepted: DecodedManifest[] } {
   const accepted: DecodedManifest[] = [];
   let inForce = script.inForce === undefined ? null : { generation: script.inForce, payload: "an earlier one" };
   const tell = (status: Partial<AgentStatus>) => store.put("actual-state", PI, writeDocument(agentStatus(status)));
@@ -96,7 +113,8 @@ export function scriptedAgent(store: Store, script: Script = {}): { readonly sto
     const opened = openEnvelope(found.value);
     if (opened._tag === "Refused") throw new Error(opened.refusal.message);
     const asset = opened._tag === "Asset" ? await store.getAsset(opened.sha256, { limit: 8_000_000 }) : null;
-    const payload = opened._tag === "Inline" ? opened.payload : asset?._tag === "Value" ? Buffer.from(asset.value).toString() : "";
+    const payload =
+      opened._tag === "Inline" ? opened.payload : asset?._tag === "Value" ? Buffer.from(asset.value).toString() : "";
     const gate = {
       agentId: PI,
       kinds: [FileScore, DirectoryScore, K8sDeploymentScore],

@@ -6,7 +6,12 @@ import { agentStatus, AT, failing, scoreStatus } from "./scripted-agent.ts";
 
 const shipped = { generation: 3, revision: 12 };
 const judged = (more: Partial<AgentStatus>, ids: readonly string[], newest = 12) =>
-  judge(agentStatus({ generation: 3, observedGeneration: 3, observedRevision: 12, ...more }), shipped, newest, new Map(ids.map((id) => [id, "sha256:0"])));
+  judge(
+    agentStatus({ generation: 3, observedGeneration: 3, observedRevision: 12, ...more }),
+    shipped,
+    newest,
+    new Map(ids.map((id) => [id, "sha256:0"])),
+  );
 
 /** The rule once more, as slow and plain as it can be. */
 function isStuck(id: string, scores: Readonly<Record<string, ScoreStatus>>, path: readonly string[] = []): boolean {
@@ -24,10 +29,13 @@ test("is settled exactly when every Score is Ready, stuck or drifted, and nothin
   });
   fc.assert(
     fc.property(fc.dictionary(fc.constantFrom(...ids), score), (made) => {
-      const scores = Object.fromEntries(Object.entries(made).map(([id, { state, blockedOn }]) => [id, scoreStatus(state, { blockedOn, error: null })]));
+      const scores = Object.fromEntries(
+        Object.entries(made).map(([id, { state, blockedOn }]) => [id, scoreStatus(state, { blockedOn, error: null })]),
+      );
       const wanted = ids.filter((id) => scores[id]?.state !== "Retiring");
       const verdict = judged({ scores }, wanted);
-      const atRest = (id: string): boolean => ["Ready", "Drifted"].includes(scores[id]?.state ?? "") || isStuck(id, scores);
+      const atRest = (id: string): boolean =>
+        ["Ready", "Drifted"].includes(scores[id]?.state ?? "") || isStuck(id, scores);
       const expected = wanted.every(atRest) && Object.keys(scores).every((id) => wanted.includes(id));
       expect(verdict._tag).toBe(expected ? "Settled" : "Waiting");
       const troubled = wanted.filter((id) => scores[id]?.state !== "Ready");
@@ -45,7 +53,10 @@ test("Scores that wait for each other in a circle are not at rest", () => {
 test("ten thousand Scores that each wait for the one before are judged in a moment", () => {
   const ids = Array.from({ length: 10_000 }, (_, index) => `s${index}`);
   const scores = Object.fromEntries(
-    ids.map((id, index) => [id, index === 0 ? scoreStatus("Failed") : scoreStatus("Blocked", { blockedOn: [`s${index - 1}`] })]),
+    ids.map((id, index) => [
+      id,
+      index === 0 ? scoreStatus("Failed") : scoreStatus("Blocked", { blockedOn: [`s${index - 1}`] }),
+    ]),
   );
   const verdict = judged({ scores }, ids);
   expect(verdict._tag === "Settled" && verdict.troubled.length).toBe(10_000);
@@ -77,13 +88,22 @@ test("a revision beyond the key's is of a bucket that is gone", () => {
 
 test("a refusal counts only for the revision that it speaks of", () => {
   const conditions = [{ type: "Accepted", status: "False", reason: "BadSignature", message: "no", since: AT } as const];
-  expect(judged({ conditions, generation: 2 }, ["a"])).toEqual({ _tag: "Refused", reason: "BadSignature", message: "no" });
+  expect(judged({ conditions, generation: 2 }, ["a"])).toEqual({
+    _tag: "Refused",
+    reason: "BadSignature",
+    message: "no",
+  });
   expect(judged({ conditions, generation: 2, observedRevision: 11 }, ["a"])._tag).toBe("Waiting");
   // A newer one was refused, and this one stays in force.
-  expect(judged({ conditions, observedRevision: 13, scores: { a: scoreStatus("Ready") } }, ["a"], 13)._tag).toBe("Settled");
+  expect(judged({ conditions, observedRevision: 13, scores: { a: scoreStatus("Ready") } }, ["a"], 13)._tag).toBe(
+    "Settled",
+  );
 });
 
 test("what could not be removed is trouble, what is being removed is waited for", () => {
-  expect(judged({ scores: { old: scoreStatus("Retiring") } }, [])).toMatchObject({ _tag: "Waiting", missing: [{ scoreId: "old", state: "Retiring" }] });
+  expect(judged({ scores: { old: scoreStatus("Retiring") } }, [])).toMatchObject({
+    _tag: "Waiting",
+    missing: [{ scoreId: "old", state: "Retiring" }],
+  });
   expect(judged({ scores: { old: failing("Retiring") } }, [])).toEqual({ _tag: "Settled", troubled: ["old"] });
 });

@@ -3,7 +3,7 @@ import * as fc from "fast-check";
 import { canonicalize } from "json-canonicalize";
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
-import { KINDS } from "../../src/scores/index.ts";
+import { FileScore, KINDS } from "../../src/scores/index.ts";
 import { Score } from "../../src/scores/score.ts";
 import { PiTopology } from "../../src/topology/pi.ts";
 import {
@@ -239,10 +239,15 @@ describe("the digest of a Score", () => {
     );
   });
 
-  test("does not depend on order between Scores, and depends on the kind", () => {
+  test("does not depend on order between Scores, and depends on kind and version", () => {
     expect(digest(file("/srv/a", { after: ["b"], restartOn: ["c"] }))).toBe(digest(file("/srv/a")));
-    expect(digest(wireScore("Directory", ["FileSystemHost"], { path: "/a" }))).not.toBe(
-      digest(file("/a", { spec: { json: { path: "/a", content: "" } } })),
-    );
+    const like = ({ kind, version }: { readonly kind: string; readonly version: number }): unknown => {
+      const { requires, schema } = FileScore;
+      const other = { kind, version, requires, schema, parse: (spec: unknown) => FileScore.parse(spec) };
+      return decodeScore(file("/srv/a", { kind, version }), { ...gate, kinds: [other] });
+    };
+    expect(like({ kind: "File", version: 1 })).toMatchObject({ digest: digest(file("/srv/a")) });
+    expect(like({ kind: "File", version: 2 })).not.toMatchObject({ digest: digest(file("/srv/a")) });
+    expect(like({ kind: "Copy", version: 1 })).not.toMatchObject({ digest: digest(file("/srv/a")) });
   });
 });

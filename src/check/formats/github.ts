@@ -1,7 +1,8 @@
 import type { Finding, Report } from "../finding.ts";
 
 /** Workflow commands, which GitHub Actions shows at the line they name. Nothing where there is nothing to tell. */
-export const formatGithub = ({ findings }: Report): string => findings.map((finding) => `${command(finding)}\n`).join("");
+export const formatGithub = ({ findings }: Report): string =>
+  findings.map((finding) => `${command(finding)}\n`).join("");
 
 function command({ severity, file, line, column, scoreId, target, rule, sentence }: Finding): string {
   const properties = [

@@ -6,7 +6,12 @@ export function formatJunit({ files, findings }: Report): string {
   // What a checked file imports can be wrong too.
   const imported = new Set(findings.map(({ file }) => file).filter((file) => !known.has(file)));
   const all = [...files, ...Array.from(imported, (file): CheckedFile => ({ file, scores: [], targets: [] }))];
-  const suites = all.map((file) => suite(file, findings.filter((finding) => finding.file === file.file)));
+  const suites = all.map((file) =>
+    suite(
+      file,
+      findings.filter((finding) => finding.file === file.file),
+    ),
+  );
   const total = { tests: sum(suites, "tests"), failures: sum(suites, "failures") };
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',

@@ -20,7 +20,8 @@ export function formatSarif({ findings }: Report, version: string): string {
 
 function result(finding: Finding, ruleIndex: number): object {
   const { rule, severity, file, line, column, scoreId, kind, target, capability, sentence } = finding;
-  const region = line === undefined ? {} : { region: { startLine: line, ...(column === undefined ? {} : { startColumn: column }) } };
+  const region =
+    line === undefined ? {} : { region: { startLine: line, ...(column === undefined ? {} : { startColumn: column }) } };
   const logical = scoreId === null ? {} : { logicalLocations: [{ name: scoreId, kind: "resource" }] };
   return {
     ruleId: rule,

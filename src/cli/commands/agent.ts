@@ -12,7 +12,10 @@ export const addAgent: AddCommand = (program, run) => {
     .helpOption(false)
     .action(
       run(async ({ complain }) => {
-        complain("the agent is another program than this command line", "Start it with the harmony executable: harmony agent run --id ID");
+        complain(
+          "the agent is another program than this command line",
+          "Start it with the harmony executable: harmony agent run --id ID",
+        );
         return Promise.resolve(EXIT.usage);
       }),
     );

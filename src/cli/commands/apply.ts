@@ -51,10 +51,14 @@ export const addApply: AddCommand = (program, run) => {
         const loaded = await loadOrTell(session, file);
         if (loaded._tag === "CannotLoad") return EXIT.usage;
         const { manifest } = loaded;
-        const fits = fitsOrTell(session, resolve(io.cwd, file), manifest, [{ _tag: "Topology", topology: manifest.topology }]);
+        const fits = fitsOrTell(session, resolve(io.cwd, file), manifest, [
+          { _tag: "Topology", topology: manifest.topology },
+        ]);
         if (check) {
           const types = await typeCheck(resolve(io.cwd, file), io.signal);
-          if (types._tag === "NoCompiler") session.complain("--check: no TypeScript compiler was found here", "npm install --save-dev typescript");
+          if (types._tag === "NoCompiler") {
+            session.complain("--check: no TypeScript compiler was found here", "npm install --save-dev typescript");
+          }
           const problems = types._tag === "Checked" ? types.problems : [];
           for (const problem of problems) session.complain(problemLine(problem, io.cwd));
           if (problems.length > 0 || types._tag === "NoCompiler") return EXIT.finding;
@@ -62,7 +66,13 @@ export const addApply: AddCommand = (program, run) => {
         if (!fits) return EXIT.finding;
         return withFleet(session, async (fleet) => {
           const progress = progressLine(session, agent);
-          const applying = fleet.apply(manifest, agent, { signal: io.signal, timeoutMs: timeout, wait, signers, onProgress: progress.tell });
+          const applying = fleet.apply(manifest, agent, {
+            signal: io.signal,
+            timeoutMs: timeout,
+            wait,
+            signers,
+            onProgress: progress.tell,
+          });
           const result = await applying.finally(progress.end);
           return reportApply(session, result, agent);
         });

@@ -2,7 +2,18 @@ import { Option } from "commander";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import * as z from "zod";
-import { CapabilitiesDocument, type CheckedFile, check, type Finding, FORMATS, format, hasErrors, readDocument, type Target, targetName } from "../../check/index.ts";
+import {
+  CapabilitiesDocument,
+  type CheckedFile,
+  check,
+  type Finding,
+  FORMATS,
+  format,
+  hasErrors,
+  readDocument,
+  type Target,
+  targetName,
+} from "../../check/index.ts";
 import type { Topology } from "../../topology/topology.ts";
 import { VERSION } from "../../wire/version.ts";
 import { type AddCommand, examples, several } from "../command.ts";
@@ -30,8 +41,17 @@ export const addCheck: AddCommand = (program, run) => {
     )
     .argument("<FILE...>", "TypeScript or JavaScript whose default export was made by manifest()")
     .option("--topology <NAME>", "the topology to hold it against (default: the manifest's own)")
-    .option("--capabilities <FILE.json>", "an agent's capabilities document to hold it against; may be repeated", several)
-    .addOption(new Option("--format <FORMAT>", "how to write the report (default: text on standard error, json with --json)").choices(FORMATS))
+    .option(
+      "--capabilities <FILE.json>",
+      "an agent's capabilities document to hold it against; may be repeated",
+      several,
+    )
+    .addOption(
+      new Option(
+        "--format <FORMAT>",
+        "how to write the report (default: text on standard error, json with --json)",
+      ).choices(FORMATS),
+    )
     .addHelpText(
       "after",
       examples(
@@ -74,7 +94,11 @@ interface Named {
 }
 
 /** Null: one of them does not exist or cannot be read, which has been told. */
-async function namedTargets({ io, complain }: Session, name: string | undefined, files: readonly string[]): Promise<Named | null> {
+async function namedTargets(
+  { io, complain }: Session,
+  name: string | undefined,
+  files: readonly string[],
+): Promise<Named | null> {
   const known = topologies();
   const topology = name === undefined ? null : known.find((each) => each.name === name);
   if (topology === undefined) {
@@ -85,10 +109,14 @@ async function namedTargets({ io, complain }: Session, name: string | undefined,
   for (const file of files) {
     const read = await readFile(resolve(io.cwd, file)).then(
       (bytes) => readDocument(CapabilitiesDocument, bytes),
-      (error: unknown) => ({ _tag: "Unreadable", message: error instanceof Error ? error.message : String(error) }) as const,
+      (error: unknown) =>
+        ({ _tag: "Unreadable", message: error instanceof Error ? error.message : String(error) }) as const,
     );
     if (read._tag === "Unreadable") {
-      complain(`${file} is no capabilities document: ${read.message}`, "It is the value of an agent's key in the bucket `capabilities`.");
+      complain(
+        `${file} is no capabilities document: ${read.message}`,
+        "It is the value of an agent's key in the bucket `capabilities`.",
+      );
       return null;
     }
     agents.push({ _tag: "Agent", document: read.document });
@@ -97,7 +125,11 @@ async function namedTargets({ io, complain }: Session, name: string | undefined,
 }
 
 /** Both gates, whatever the first one says: types are stripped, so a FILE with a type error can still be loaded. */
-async function checkFile({ io, say }: Session, file: string, named: Named): Promise<{ readonly file: CheckedFile; readonly findings: readonly Finding[] }> {
+async function checkFile(
+  { io, say }: Session,
+  file: string,
+  named: Named,
+): Promise<{ readonly file: CheckedFile; readonly findings: readonly Finding[] }> {
   const shown = displayPath(resolve(io.cwd, file), io.cwd);
   const about = { scoreId: null, kind: null, capability: null, target: null } as const;
   const place = (problem: Problem) => ({
@@ -113,26 +145,38 @@ async function checkFile({ io, say }: Session, file: string, named: Named): Prom
     if (types._tag === "NotAsked") {
       say(`note: ${shown} is JavaScript, which is type-checked only with // @ts-check at its top`);
     } else if (types._tag === "NoCompiler") {
-      const sentence = "no TypeScript compiler was found here, so this file was not type-checked: npm install --save-dev typescript";
+      const sentence =
+        "no TypeScript compiler was found here, so this file was not type-checked: npm install --save-dev typescript";
       findings.push({ ...about, rule: "NotTypeChecked", severity: "warning", file: shown, sentence });
     } else {
       findings.push(
-        ...types.problems.map(
-          (problem): Finding => ({ ...about, rule: "TypeError", severity: "error", ...place(problem), sentence: problem.message }),
-        ),
+        ...types.problems.map((problem): Finding => ({
+          ...about,
+          rule: "TypeError",
+          severity: "error",
+          ...place(problem),
+          sentence: problem.message,
+        })),
       );
     }
   }
   if (loaded._tag === "CannotLoad") {
     findings.push(
-      ...loaded.problems.map(
-        (problem): Finding => ({ ...about, rule: "CannotLoad", severity: "error", ...place(problem), sentence: problem.message }),
-      ),
+      ...loaded.problems.map((problem): Finding => ({
+        ...about,
+        rule: "CannotLoad",
+        severity: "error",
+        ...place(problem),
+        sentence: problem.message,
+      })),
     );
     return { file: { file: shown, scores: [], targets: [] }, findings };
   }
   const { manifest } = loaded;
-  const targets: readonly Target[] = [{ _tag: "Topology", topology: named.topology ?? manifest.topology }, ...named.agents];
+  const targets: readonly Target[] = [
+    { _tag: "Topology", topology: named.topology ?? manifest.topology },
+    ...named.agents,
+  ];
   findings.push(...check(shown, manifest, targets));
   const scores = Object.entries(manifest.scores).map(([id, { kind }]) => ({ id, kind }));
   return { file: { file: shown, scores, targets: targets.map(targetName) }, findings };

@@ -10,7 +10,12 @@ import { printable } from "../paint.ts";
 import type { Session } from "../session.ts";
 
 const Args = z.tuple([z.string().optional()]);
-const Options = z.object({ root: z.string().optional(), once: z.boolean().default(false), port: z.number(), timeout: z.number() });
+const Options = z.object({
+  root: z.string().optional(),
+  once: z.boolean().default(false),
+  port: z.number(),
+  timeout: z.number(),
+});
 type Options = z.infer<typeof Options>;
 
 export const addDev: AddCommand = (program, run) => {
@@ -26,7 +31,10 @@ export const addDev: AddCommand = (program, run) => {
     .option("--once", "apply FILE, wait, show the status, stop everything")
     .option("--port <N>", "the server's port on 127.0.0.1 (default: any free one)", port, 0)
     .option("--timeout <TIME>", "how long to wait for the agent: 500ms, 60s, 5m", duration, 60_000)
-    .addHelpText("after", examples("harmony dev kiosk.ts", "harmony dev kiosk.ts --root ./device", "harmony dev kiosk.ts --once --json"))
+    .addHelpText(
+      "after",
+      examples("harmony dev kiosk.ts", "harmony dev kiosk.ts --root ./device", "harmony dev kiosk.ts --once --json"),
+    )
     .action(
       run(async (session, args, given) => {
         const [file] = Args.parse(args);
@@ -57,7 +65,14 @@ async function dev(session: Session, file: string | undefined, options: Options)
     progress?.end();
     say(session.paintErr.dim(`agent: ${printable(line)}`));
   };
-  const machine = await startMachine({ cwd: io.cwd, root: options.root, port: options.port, signal: io.signal, say, agentLine });
+  const machine = await startMachine({
+    cwd: io.cwd,
+    root: options.root,
+    port: options.port,
+    signal: io.signal,
+    say,
+    agentLine,
+  });
   if (machine._tag === "NotStarted") {
     if (io.signal.aborted) return EXIT.done;
     complain(machine.message, machine.next);
@@ -79,7 +94,8 @@ async function dev(session: Session, file: string | undefined, options: Options)
   const died = watchChildren();
   try {
     const work = { session, machine, signal, timeoutMs: options.timeout, begin };
-    const working = file === undefined ? serveOnly(work) : options.once ? applyOnce(work, file) : applyAtEachSave(work, file);
+    const working =
+      file === undefined ? serveOnly(work) : options.once ? applyOnce(work, file) : applyAtEachSave(work, file);
     const code = await working;
     return ended.signal.aborted && (await died) ? EXIT.finding : code;
   } finally {

@@ -13,7 +13,9 @@ export const addKinds: AddCommand = (program, run) => {
   program
     .command("kinds")
     .summary("the kinds of Score that this build knows")
-    .description("Lists the kinds of Score that this build knows, or shows one of them: the JSON Schema of its spec, and what it requires.")
+    .description(
+      "Lists the kinds of Score that this build knows, or shows one of them: the JSON Schema of its spec, and what it requires.",
+    )
     .argument("[KIND]", "one kind, such as File")
     .addHelpText("after", examples("harmony kinds", "harmony kinds File", "harmony kinds File --json | jq .spec"))
     .action(
@@ -21,16 +23,31 @@ export const addKinds: AddCommand = (program, run) => {
         const [name] = Args.parse(args);
         const { io, json, paintOut } = session;
         if (name === undefined) {
-          const all = KINDS.map(({ kind, version, requires }) => ({ kind, version, requires: requires.map((each) => each.name) }));
+          const all = KINDS.map(({ kind, version, requires }) => ({
+            kind,
+            version,
+            requires: requires.map((each) => each.name),
+          }));
           if (json) printJson(session, { kinds: all });
-          else io.out(table(["KIND", "VERSION", "REQUIRES"], all.map((each) => [each.kind, String(each.version), each.requires.join(", ")]), paintOut.dim));
+          else {
+            io.out(
+              table(
+                ["KIND", "VERSION", "REQUIRES"],
+                all.map((each) => [each.kind, String(each.version), each.requires.join(", ")]),
+                paintOut.dim,
+              ),
+            );
+          }
           return EXIT.done;
         }
         const [newest] = KINDS.filter(({ kind }) => kind === name).toSorted((a, b) => b.version - a.version);
         if (newest === undefined) {
           const names = KINDS.map(({ kind }) => kind);
           const meant = nearest(name, names);
-          session.complain(`there is no kind ${name}`, meant === null ? `This build knows ${names.join(", ")}.` : `Did you mean ${meant}?`);
+          session.complain(
+            `there is no kind ${name}`,
+            meant === null ? `This build knows ${names.join(", ")}.` : `Did you mean ${meant}?`,
+          );
           return EXIT.usage;
         }
         const document = described(newest);

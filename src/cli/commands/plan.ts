@@ -18,7 +18,9 @@ export const addPlan: AddCommand = (program, run) => {
   program
     .command("plan")
     .summary("what would change on an agent, changing nothing")
-    .description("Asks the agent what it would do with the manifest in FILE. The agent looks at the device and changes nothing.")
+    .description(
+      "Asks the agent what it would do with the manifest in FILE. The agent looks at the device and changes nothing.",
+    )
     .argument("<FILE>", "TypeScript or JavaScript whose default export was made by manifest()")
     .requiredOption("--agent <ID>", "the agent to ask", agentId)
     .option("--timeout <TIME>", "how long the agent may take to look: 500ms, 60s, 5m", duration, 30_000)
@@ -34,7 +36,11 @@ export const addPlan: AddCommand = (program, run) => {
         const loaded = await loadOrTell(session, file);
         if (loaded._tag === "CannotLoad") return EXIT.usage;
         const { manifest } = loaded;
-        if (!fitsOrTell(session, resolve(io.cwd, file), manifest, [{ _tag: "Topology", topology: manifest.topology }])) return EXIT.finding;
+        if (
+          !fitsOrTell(session, resolve(io.cwd, file), manifest, [{ _tag: "Topology", topology: manifest.topology }])
+        ) {
+          return EXIT.finding;
+        }
         return withFleet(session, async (fleet) => {
           const result = await fleet.plan(manifest, agent, { signal: io.signal, timeoutMs: timeout, signers });
           return match(result)

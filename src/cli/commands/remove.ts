@@ -22,7 +22,9 @@ export const addRemove: AddCommand = (program, run) => {
   program
     .command("remove")
     .summary("has an agent remove everything that it made")
-    .description("Ships the empty set of Scores to an agent, which then removes everything that it made. The agent itself stays.")
+    .description(
+      "Ships the empty set of Scores to an agent, which then removes everything that it made. The agent itself stays.",
+    )
     .argument("<ID>", "the agent", agentId)
     .option("-y, --yes", "do not ask")
     .option("--timeout <TIME>", "how long to wait: 500ms, 60s, 5m", duration, 60_000)
@@ -35,7 +37,10 @@ export const addRemove: AddCommand = (program, run) => {
         const { yes, timeout, wait, sign } = Options.parse(options);
         const { io } = session;
         if (!yes && io.ask === null) {
-          session.complain(`this removes everything that agent ${agent} made`, "There is no terminal to ask at: say --yes.");
+          session.complain(
+            `this removes everything that agent ${agent} made`,
+            "There is no terminal to ask at: say --yes.",
+          );
           return EXIT.usage;
         }
         const signers = await readSigners(session, sign);
@@ -44,7 +49,13 @@ export const addRemove: AddCommand = (program, run) => {
           const stop = await confirm(session, fleet, agent, yes);
           if (stop !== null) return stop;
           const progress = progressLine(session, agent);
-          const removing = fleet.remove(agent, { signal: io.signal, timeoutMs: timeout, wait, signers, onProgress: progress.tell });
+          const removing = fleet.remove(agent, {
+            signal: io.signal,
+            timeoutMs: timeout,
+            wait,
+            signers,
+            onProgress: progress.tell,
+          });
           const result = await removing.finally(progress.end);
           return reportApply(session, result, agent);
         });
@@ -67,7 +78,11 @@ async function confirm(session: Session, fleet: Fleet, agent: AgentId, yes: bool
   }
   if (yes || io.ask === null) return null;
   const ids = view.status._tag === "Known" ? Object.keys(view.status.status.scores) : [];
-  if (ids.length > 0) say(`${agent} has ${ids.length === 1 ? "one Score" : `${ids.length} Scores`}: ${ids.slice(0, 20).join(", ")}${ids.length > 20 ? ", ..." : ""}`);
+  if (ids.length > 0) {
+    say(
+      `${agent} has ${ids.length === 1 ? "one Score" : `${ids.length} Scores`}: ${ids.slice(0, 20).join(", ")}${ids.length > 20 ? ", ..." : ""}`,
+    );
+  }
   const answer = await io.ask(`Remove everything that ${agent} made? [y/N] `);
   if (/^y(es)?$/i.test(answer.trim())) return null;
   say("Nothing was removed.");

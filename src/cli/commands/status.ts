@@ -15,10 +15,20 @@ export const addStatus: AddCommand = (program, run) => {
   program
     .command("status")
     .summary("what an agent, or each of them, last told")
-    .description("Shows the status that an agent last told, or one line for each agent, and whether its heartbeats still come.")
+    .description(
+      "Shows the status that an agent last told, or one line for each agent, and whether its heartbeats still come.",
+    )
     .argument("[ID]", "the agent (default: all)", agentId)
     .option("-w, --watch", "go on and show each change; with --json one document a line")
-    .addHelpText("after", examples("harmony status", "harmony status pi-7", "harmony status pi-7 --json | jq .scores", "harmony status --watch --json"))
+    .addHelpText(
+      "after",
+      examples(
+        "harmony status",
+        "harmony status pi-7",
+        "harmony status pi-7 --json | jq .scores",
+        "harmony status --watch --json",
+      ),
+    )
     .action(
       run(async (session, args, options) => {
         const [agent] = Args.parse(args);
@@ -45,13 +55,18 @@ async function showOne(session: Session, fleet: Fleet, agent: AgentId): Promise<
     return EXIT.done;
   }
   if (view.status._tag === "Unreadable") {
-    session.complain(`the status of ${agent} cannot be read: ${view.status.message}`, "Is the agent of a newer version than this harmony?");
+    session.complain(
+      `the status of ${agent} cannot be read: ${view.status.message}`,
+      "Is the agent of a newer version than this harmony?",
+    );
     return EXIT.finding;
   }
   const desired = await fleet.desired(agent, { signal: io.signal });
   if (desired._tag === "None" && view.heartbeat === null) return tellUnknown(session, fleet, agent);
-  const waiting = desired._tag === "Desired" ? `generation ${desired.generation} is stored for it` : "no manifest is stored for it";
-  const seen = view.liveness.freshness === "never" ? "it was never seen" : `its heartbeats are ${view.liveness.freshness}`;
+  const waiting =
+    desired._tag === "Desired" ? `generation ${desired.generation} is stored for it` : "no manifest is stored for it";
+  const seen =
+    view.liveness.freshness === "never" ? "it was never seen" : `its heartbeats are ${view.liveness.freshness}`;
   session.complain(`agent ${agent} has told no status yet`, `What is known: ${waiting}, and ${seen}.`);
   return EXIT.finding;
 }
@@ -78,7 +93,9 @@ async function follow(session: Session, fleet: Fleet, whom: AgentId | "all"): Pr
     } else if (json) {
       const document = whom === "all" ? asJson(event) : event.status._tag === "Known" ? event.status.stored : null;
       if (document !== null) printJson(session, document);
-      else if (event.status._tag === "Unreadable") session.complain(`the status of ${event.agentId} cannot be read: ${event.status.message}`);
+      else if (event.status._tag === "Unreadable") {
+        session.complain(`the status of ${event.agentId} cannot be read: ${event.status.message}`);
+      }
     } else if (whom === "all") {
       io.out(agentsTable([event], session.paintOut));
     } else {
@@ -91,7 +108,12 @@ async function follow(session: Session, fleet: Fleet, whom: AgentId | "all"): Pr
 const shown = (view: AgentView, { paintOut }: Session): string =>
   view.status._tag === "Known" ? `${agentReport(view, null, paintOut, new Date())}\n` : agentsTable([view], paintOut);
 
-async function unreachable(session: Session, fleet: Fleet, why: Parameters<typeof tellUnreachable>[1], agent: AgentId | "all"): Promise<ExitCode> {
+async function unreachable(
+  session: Session,
+  fleet: Fleet,
+  why: Parameters<typeof tellUnreachable>[1],
+  agent: AgentId | "all",
+): Promise<ExitCode> {
   // A server whose buckets were never made is there, and knows nobody.
   if (why.reason === "NoBucket" && agent !== "all") return tellUnknown(session, fleet, agent);
   tellUnreachable(session, why);

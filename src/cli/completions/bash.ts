@@ -5,7 +5,10 @@ const reply = (value: Value): string =>
   match(value)
     .with({ _tag: "Words" }, ({ words }) => `COMPREPLY=($(compgen -W "${words.join(" ")}" -- "$current"))`)
     .with({ _tag: "File" }, () => `compopt -o filenames; local IFS=$'\\n'; COMPREPLY=($(compgen -f -- "$current"))`)
-    .with({ _tag: "Directory" }, () => `compopt -o filenames; local IFS=$'\\n'; COMPREPLY=($(compgen -d -- "$current"))`)
+    .with(
+      { _tag: "Directory" },
+      () => `compopt -o filenames; local IFS=$'\\n'; COMPREPLY=($(compgen -d -- "$current"))`,
+    )
     .with({ _tag: "Free" }, () => "COMPREPLY=()")
     .exhaustive();
 

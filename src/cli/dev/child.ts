@@ -50,6 +50,8 @@ export async function startAgent(
 async function dieWithParent(): Promise<readonly string[]> {
   const prefix = ["--pdeathsig", "TERM"];
   return new Promise((resolve) => {
-    execFile("setpriv", [...prefix, "true"], { timeout: 5000 }, (error) => resolve(error === null ? ["setpriv", ...prefix] : []));
+    execFile("setpriv", [...prefix, "true"], { timeout: 5000 }, (error) =>
+      resolve(error === null ? ["setpriv", ...prefix] : []),
+    );
   });
 }

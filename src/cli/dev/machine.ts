@@ -39,7 +39,14 @@ export type Started = Machine | { readonly _tag: "NotStarted"; readonly message:
  * Everything that is kept lies under ROOT/var/lib/harmony-edge, the server's store and the agent's ledger alike, so that
  * a second start on the same root goes on where the first one was.
  */
-export async function startMachine({ cwd, root: given, port, signal, say, agentLine }: MachineOptions): Promise<Started> {
+export async function startMachine({
+  cwd,
+  root: given,
+  port,
+  signal,
+  say,
+  agentLine,
+}: MachineOptions): Promise<Started> {
   const root = given === undefined ? await mkdtemp(join(tmpdir(), "harmony-dev-")) : resolve(cwd, given);
   const state = join(root, "var/lib/harmony-edge");
   const storeDir = join(state, "nats");

@@ -73,7 +73,11 @@ export async function applyAtEachSave(work: Work, file: string): Promise<ExitCod
   return EXIT.done;
 }
 
-async function apply({ session, machine, timeoutMs, begin }: Work, manifest: Manifest, signal: AbortSignal): Promise<ExitCode> {
+async function apply(
+  { session, machine, timeoutMs, begin }: Work,
+  manifest: Manifest,
+  signal: AbortSignal,
+): Promise<ExitCode> {
   const { tell, end } = begin();
   const result = await machine.fleet.apply(manifest, DEV_AGENT, { signal, timeoutMs, onProgress: tell }).finally(end);
   // Called off: by a save, which is applied next, or by the end of it all.

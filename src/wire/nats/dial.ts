@@ -39,7 +39,7 @@ export async function dial(options: DialOptions, signal: AbortSignal): Promise<N
 export function serverNames(options: DialOptions): string {
   return [options.servers]
     .flat()
-    .map((server) => server.replace(/\/\/[^@/]*@/, "//"))
+    .map((server) => server.replace(/^([a-z]+:\/\/)?.*@/, "$1"))
     .join(", ");
 }
 

@@ -56,7 +56,9 @@ describe("the directory", () => {
   test("that cannot be made is told with its path", async () => {
     const root = await temporary();
     await writeFile(join(root, "var"), "a file");
-    await expect(StateDirectory.open(root, null)).rejects.toMatchObject({ problem: { message: expect.stringContaining(root) } });
+    await expect(StateDirectory.open(root, null)).rejects.toMatchObject({
+      problem: { message: expect.stringContaining(root) },
+    });
     await expect(StateDirectory.open(root, join(root, "var/x"))).rejects.toMatchObject({ problem: { code: "Failed" } });
   });
 });
@@ -130,7 +132,9 @@ describe("a file", () => {
     const full = await lstat("/dev/full").catch(() => null);
     if (full?.isCharacterDevice() !== true) skip("this machine has no /dev/full");
     const state = await StateDirectory.open(await temporary(), "/dev");
-    await expect(state.append("full", bytes("x"))).rejects.toMatchObject({ problem: { code: "NoSpace", next: expect.stringContaining("space") } });
+    await expect(state.append("full", bytes("x"))).rejects.toMatchObject({
+      problem: { code: "NoSpace", next: expect.stringContaining("space") },
+    });
   });
 });
 
@@ -154,6 +158,9 @@ test("a ledger on a real disk survives a journal that is cut off at any byte", a
     expect([...found.owned.values()].map(({ id }) => id)).toEqual(owned.slice(0, whole));
     found.own("z", "path:/z", encodeScore(file("/z")), []);
     await found.flush();
-    expect([...(await Ledger.open(state, () => {})).owned.keys()]).toEqual([...owned.slice(0, whole).map((id) => `path:/${id}`), "path:/z"]);
+    expect([...(await Ledger.open(state, () => {})).owned.keys()]).toEqual([
+      ...owned.slice(0, whole).map((id) => `path:/${id}`),
+      "path:/z",
+    ]);
   }
 });

@@ -5,7 +5,13 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vit
 import { StateDirectory } from "../../../src/agent/adapters/state-directory.ts";
 import { Ledger } from "../../../src/agent/ledger.ts";
 import { natsServer } from "../../support/nats-server.ts";
-import { AgentProcess, type AgentProcessOptions, install, nodesHere, temporaryFolder } from "../support/agent-process.ts";
+import {
+  AgentProcess,
+  type AgentProcessOptions,
+  install,
+  nodesHere,
+  temporaryFolder,
+} from "../support/agent-process.ts";
 import { eventually } from "../support/eventually.ts";
 import { snapshot } from "../support/folder-snapshot.ts";
 import { AGENT, directory, file, unknownKind } from "../support/manifests.ts";
@@ -26,7 +32,8 @@ async function world(options: Partial<AgentProcessOptions> = {}) {
   const root = await temporaryFolder();
   const { url } = await natsServer();
   const operator = await Operator.connect(url);
-  const start = (more: Partial<AgentProcessOptions> = {}): AgentProcess => new AgentProcess({ harmony, url, root, ...options, ...more });
+  const start = (more: Partial<AgentProcessOptions> = {}): AgentProcess =>
+    new AgentProcess({ harmony, url, root, ...options, ...more });
   return { root, url, operator, start };
 }
 const STATE = "var/lib/harmony-edge";
@@ -40,16 +47,30 @@ describe("the agent as it is shipped, against a real server", () => {
     expect(await readFile(join(root, "etc/motd"), "utf8")).toBe("hello\n");
     expect(await readFile(join(root, "srv/a/b"), "utf8")).toBe("deep");
     expect(first).toMatchObject({
-      agentId: AGENT, observedRevision: revision, epoch: 1, agent: { topology: "PiTopology" },
-      scores: { motd: { state: "Ready", outcome: "SUCCESS", change: "intentional" }, deep: { details: { mode: "0600" } } },
+      agentId: AGENT,
+      observedRevision: revision,
+      epoch: 1,
+      agent: { topology: "PiTopology" },
+      scores: {
+        motd: { state: "Ready", outcome: "SUCCESS", change: "intentional" },
+        deep: { details: { mode: "0600" } },
+      },
     });
     expect(await operator.heartbeat()).toMatchObject({ epoch: 1, bootId: first.agent.bootId });
-    expect(await operator.capabilities()).toMatchObject({ topology: "PiTopology", capabilities: { FileSystemHost: { root } }, kinds: { File: [1], Directory: [1] } });
+    expect(await operator.capabilities()).toMatchObject({
+      topology: "PiTopology",
+      capabilities: { FileSystemHost: { root } },
+      kinds: { File: [1], Directory: [1] },
+    });
 
     const before = await snapshot(root, [STATE]);
     await operator.send({ generation: 2, scores, after: { motd: ["etc"] } });
     const second = await operator.converged(2, () => agent.tail);
-    expect(Object.values(second.scores).map(({ outcome, generation }) => [outcome, generation])).toEqual([["NOOP", 2], ["NOOP", 2], ["NOOP", 2]]);
+    expect(Object.values(second.scores).map(({ outcome, generation }) => [outcome, generation])).toEqual([
+      ["NOOP", 2],
+      ["NOOP", 2],
+      ["NOOP", 2],
+    ]);
     expect(await snapshot(root, [STATE])).toEqual(before);
 
     expect(await agent.kill("SIGTERM")).toEqual({ code: 0, signal: null });
@@ -65,7 +86,11 @@ describe("the agent as it is shipped, against a real server", () => {
     const { root, operator, start } = await world();
     const agent = start();
     await operator.send({ generation: 1, scores: { ...scores, bad: file("/missing/file"), odd: unknownKind() } });
-    await operator.told("the bad one has failed", ({ scores: told }) => told["bad"]?.state === "Failed" && told["odd"]?.state === "Refused", () => agent.tail);
+    await operator.told(
+      "the bad one has failed",
+      ({ scores: told }) => told["bad"]?.state === "Failed" && told["odd"]?.state === "Refused",
+      () => agent.tail,
+    );
     expect(await agent.kill("SIGINT")).toEqual({ code: 0, signal: null });
     expect(agent.log.at(-1)?.message).toBe("stopped");
     const alone = new AgentProcess({ harmony, url: "nats://127.0.0.1:1", root });
@@ -81,14 +106,26 @@ describe("the agent as it is shipped, against a real server", () => {
     await operator.converged(1, () => agent.tail);
     await writeFile(join(root, "etc/motd"), "theirs\n");
     const motd = (): Promise<string> => readFile(join(root, "etc/motd"), "utf8").catch(() => "");
-    await eventually("the file is repaired", async () => (await motd()) === "hello\n", () => agent.tail);
-    const told = await operator.told("it is told as corrective", (status) => status.scores["motd"]?.change === "corrective", () => agent.tail);
+    await eventually(
+      "the file is repaired",
+      async () => (await motd()) === "hello\n",
+      () => agent.tail,
+    );
+    const told = await operator.told(
+      "it is told as corrective",
+      (status) => status.scores["motd"]?.change === "corrective",
+      () => agent.tail,
+    );
     expect(told.scores["motd"]).toMatchObject({ state: "Ready", outcome: "SUCCESS", generation: 1 });
     await agent.kill("SIGKILL");
 
     await writeFile(join(root, "etc/motd"), "theirs again\n");
     const alone = start({ url: "nats://127.0.0.1:1" });
-    await eventually("the file is repaired without a server", async () => (await motd()) === "hello\n", () => alone.tail);
+    await eventually(
+      "the file is repaired without a server",
+      async () => (await motd()) === "hello\n",
+      () => alone.tail,
+    );
     expect(alone.log.map(({ message }) => message)).toContain("going on from the ledger");
     await alone.kill("SIGTERM");
   });
@@ -147,6 +184,9 @@ describe("the agent as it is shipped, against a real server", () => {
     expect(await ended(["--no-such-flag"])).toEqual([2, expect.stringContaining("--no-such-flag")]);
     await writeFile(join(root, "file"), "");
     expect(await ended(["--state-dir", join(root, "file")])).toEqual([1, expect.stringContaining(join(root, "file"))]);
-    expect(await ended(["--trust", `ops=${join(root, "file")}`])).toEqual([1, expect.stringContaining("harmony agent:")]);
+    expect(await ended(["--trust", `ops=${join(root, "file")}`])).toEqual([
+      1,
+      expect.stringContaining("harmony agent:"),
+    ]);
   });
 });

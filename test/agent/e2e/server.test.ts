@@ -39,7 +39,10 @@ describe("an agent and a real server", () => {
       if (generation % 10 === 0) await operator.converged(generation, () => agent.tail);
     }
     const status = await operator.converged(20, () => agent.tail);
-    expect(status.scores).toMatchObject({ a: { state: "Ready", generation: 20 }, same: { state: "Ready", generation: 20 } });
+    expect(status.scores).toMatchObject({
+      a: { state: "Ready", generation: 20 },
+      same: { state: "Ready", generation: 20 },
+    });
     expect(status).toMatchObject({ epoch: 1, observedRevision: await operator.revision("desired-state") });
     expect(await readFile(join(root, "a"), "utf8")).toBe("20");
     expect(await snapshot(root, [STATE, "a"])).toEqual(same);
@@ -60,19 +63,35 @@ describe("an agent and a real server", () => {
     ];
     for (const [each, message] of stale) {
       const revision = await operator.send(each);
-      const status = await operator.told("the refusal is told", ({ observedRevision }) => observedRevision === revision, () => agent.tail);
-      expect(status.conditions.find(({ type }) => type === "Accepted")).toMatchObject({ status: "False", reason: "StaleGeneration", message: expect.stringContaining(message) });
+      const status = await operator.told(
+        "the refusal is told",
+        ({ observedRevision }) => observedRevision === revision,
+        () => agent.tail,
+      );
+      expect(status.conditions.find(({ type }) => type === "Accepted")).toMatchObject({
+        status: "False",
+        reason: "StaleGeneration",
+        message: expect.stringContaining(message),
+      });
       expect(status).toMatchObject({ generation: 7, observedGeneration: 7 });
       expect(reasonOf(status, "Ready")).toBe("Converged");
     }
     expect(await snapshot(root, [STATE])).toEqual(before);
 
     await operator.store.delete("desired-state", AGENT);
-    const status = await operator.told("the deletion is told", (each) => reasonOf(each, "Accepted") === "DesiredStateDeleted", () => agent.tail);
+    const status = await operator.told(
+      "the deletion is told",
+      (each) => reasonOf(each, "Accepted") === "DesiredStateDeleted",
+      () => agent.tail,
+    );
     expect(status).toMatchObject({ generation: 7, scores: { a: { state: "Ready" } } });
     await agent.kill("SIGTERM");
     const next = new AgentProcess({ harmony, url, root });
-    await operator.told("the next start tells the same", (each) => each.epoch === 2 && reasonOf(each, "Accepted") === "DesiredStateDeleted", () => next.tail);
+    await operator.told(
+      "the next start tells the same",
+      (each) => each.epoch === 2 && reasonOf(each, "Accepted") === "DesiredStateDeleted",
+      () => next.tail,
+    );
     expect(await snapshot(root, [STATE])).toEqual(before);
     await operator.send(wanted(8));
     await operator.converged(8, () => next.tail);
@@ -90,7 +109,11 @@ describe("an agent and a real server", () => {
     // Both take this up; the older one learns that it is too many when it tells of it.
     await operator.send(wanted(2));
     await first.logged("Fenced", ({ by }) => by === 2);
-    await operator.told("the second one has converged", (status) => status.epoch === 2 && status.observedGeneration === 2, () => second.tail);
+    await operator.told(
+      "the second one has converged",
+      (status) => status.epoch === 2 && status.observedGeneration === 2,
+      () => second.tail,
+    );
 
     const boot = (await operator.heartbeat())?.bootId;
     const told = first.log.length;
@@ -101,7 +124,11 @@ describe("an agent and a real server", () => {
     }
     await writeFile(join(one, "a"), "nobody repairs this");
     await writeFile(join(two, "a"), "the second one repairs this");
-    await eventually("the second one repairs", async () => (await readFile(join(two, "a"), "utf8")) === "5", () => second.tail);
+    await eventually(
+      "the second one repairs",
+      async () => (await readFile(join(two, "a"), "utf8")) === "5",
+      () => second.tail,
+    );
     await sleep(300);
     expect(await readFile(join(one, "a"), "utf8")).toBe("nobody repairs this");
     expect(first.log.slice(told)).toEqual([]);

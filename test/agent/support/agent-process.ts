@@ -11,7 +11,9 @@ import { AGENT } from "./manifests.ts";
 const project = fileURLToPath(new URL("../../..", import.meta.url));
 
 /** A folder that is removed after the test; after the file, in `beforeAll` with `afterAll` as cleanup. */
-export async function temporaryFolder(cleanup: (remove: () => Promise<void>) => void = onTestFinished): Promise<string> {
+export async function temporaryFolder(
+  cleanup: (remove: () => Promise<void>) => void = onTestFinished,
+): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), "harmony-agent-"));
   cleanup(() => rm(path, { recursive: true, force: true }));
   return path;
@@ -82,7 +84,9 @@ export class AgentProcess {
     this.#child.stderr?.destroy();
   }
 
-  async kill(signal: NodeJS.Signals): Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }> {
+  async kill(
+    signal: NodeJS.Signals,
+  ): Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }> {
     this.#child.kill(signal);
     return this.exited;
   }
@@ -100,7 +104,8 @@ export class AgentProcess {
 
   /** Waits for a line that begins so. */
   logged(message: string, where: (fields: LogLine["fields"]) => boolean = () => true): Promise<LogLine> {
-    const look = (): LogLine | undefined => this.log.find((line) => line.message.startsWith(message) && where(line.fields));
+    const look = (): LogLine | undefined =>
+      this.log.find((line) => line.message.startsWith(message) && where(line.fields));
     return eventually(`the agent logs "${message}"`, look, () => this.tail);
   }
 

@@ -4,7 +4,14 @@ import { FakeClock, settle } from "../../../src/testing/fake-clock.ts";
 import { FakeFileSystem } from "../../../src/testing/fake-file-system.ts";
 import { MemoryServer } from "../../../src/wire/memory-server.ts";
 import { MemoryStore } from "../../../src/wire/memory-store.ts";
-import { AgentStatus, type Condition, CapabilitiesDocument, Heartbeat, PlanReply, readDocument } from "../../../src/wire/status.ts";
+import {
+  AgentStatus,
+  type Condition,
+  CapabilitiesDocument,
+  Heartbeat,
+  PlanReply,
+  readDocument,
+} from "../../../src/wire/status.ts";
 import { planSubject } from "../../../src/wire/keys.ts";
 import { AGENT, envelopeOf, gate, type Wanted } from "./manifests.ts";
 import { MemoryDisk } from "./memory-disk.ts";
@@ -48,10 +55,10 @@ export class AgentRig {
     this.device = on;
     this.ledger = ledger;
     if (options.offline === true) this.store.disconnect();
-    const { put } = this.store;
+    const put = this.store.put.bind(this.store);
     this.store.put = (...given) => {
       if (given[0] === "actual-state") this.statusWrites += 1;
-      return put.apply(this.store, given);
+      return put(...given);
     };
     this.agent = new Agent({
       gate,
@@ -85,7 +92,12 @@ export class AgentRig {
     this.store.disconnect();
     await this.agent.stop();
     const { files, probe, disk } = this.device;
-    return AgentRig.start({ server: this.server, on: { files, probe, disk: disk.copy() }, bootId: "boot-2", ...options });
+    return AgentRig.start({
+      server: this.server,
+      on: { files, probe, disk: disk.copy() },
+      bootId: "boot-2",
+      ...options,
+    });
   }
 
   async send(value: Wanted | Uint8Array): Promise<void> {
@@ -131,7 +143,10 @@ export class AgentRig {
   /** The files on the device with their text; directories as null. */
   get tree(): Readonly<Record<string, string | null>> {
     return Object.fromEntries(
-      Object.entries(this.device.files.tree()).map(([path, entry]) => [path, entry.type === "file" && "text" in entry ? entry.text : null]),
+      Object.entries(this.device.files.tree()).map(([path, entry]) => [
+        path,
+        entry.type === "file" && "text" in entry ? entry.text : null,
+      ]),
     );
   }
 }
@@ -142,4 +157,12 @@ export const wipe = (server: MemoryServer): void => {
     bucket.entries.clear();
     bucket.revision = 0;
   }
+};
+
+/** The conditions of an agent with which all is well. */
+export const CONVERGED = {
+  Ready: "True Converged",
+  Reconciling: "False Idle",
+  Degraded: "False NothingWrong",
+  Accepted: "True Accepted",
 };

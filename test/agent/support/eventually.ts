@@ -18,4 +18,5 @@ export async function eventually<T>(
   }
 }
 
-const isThere = <T>(value: T): value is Exclude<T, null | undefined | false> => value !== null && value !== undefined && value !== false;
+const isThere = <T>(value: T): value is Exclude<T, null | undefined | false> =>
+  value !== null && value !== undefined && value !== false;

@@ -2,7 +2,10 @@ import { lstat, readdir, readFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 
 /** Every file below a folder with its inode, time of change and bytes: equal snapshots mean that nothing was written. */
-export async function snapshot(folder: string, without: readonly string[] = []): Promise<Readonly<Record<string, string>>> {
+export async function snapshot(
+  folder: string,
+  without: readonly string[] = [],
+): Promise<Readonly<Record<string, string>>> {
   const names = await readdir(folder, { recursive: true, withFileTypes: true });
   const found = names
     .map((entry) => relative(folder, join(entry.parentPath, entry.name)))

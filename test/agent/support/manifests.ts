@@ -19,12 +19,18 @@ export interface Wanted {
   readonly agentId?: string;
 }
 
-export const file = (path: string, content = "", rest: { readonly parents?: boolean; readonly mode?: string } = {}): AnyScore =>
-  new FileScore({ path, content, ...rest });
-export const directory = (path: string, rest: { readonly parents?: boolean } = {}): AnyScore => new DirectoryScore({ path, ...rest });
+export const file = (
+  path: string,
+  content = "",
+  rest: { readonly parents?: boolean; readonly mode?: string } = {},
+): AnyScore => new FileScore({ path, content, ...rest });
+export const directory = (path: string, rest: { readonly parents?: boolean } = {}): AnyScore =>
+  new DirectoryScore({ path, ...rest });
 export const probe = (name: string, value = "x", parts = 1): AnyScore => new ProbeScore({ name, value, parts });
 /** A Score that every agent refuses. */
-export const unknownKind = (kind = "Teleporter"): Given => ({ wire: { kind, version: 1, requires: [], spec: { json: {} } } });
+export const unknownKind = (kind = "Teleporter"): Given => ({
+  wire: { kind, version: 1, requires: [], spec: { json: {} } },
+});
 
 export const payloadOf = ({ generation, scores, after = {}, agentId = AGENT }: Wanted): string =>
   JSON.stringify({

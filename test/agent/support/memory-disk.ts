@@ -6,7 +6,8 @@ export class MemoryDisk implements Disk {
   readonly files = new Map<string, Uint8Array>();
   /** What was written, in order: `replace manifest.json`. Failed writes count. */
   readonly writes: string[] = [];
-  #fault: { readonly code: PortErrorCode; times: number; readonly only: string | null; readonly keeps: number } | null = null;
+  #fault: { readonly code: PortErrorCode; times: number; readonly only: string | null; readonly keeps: number } | null =
+    null;
   #gate: Promise<void> = Promise.resolve();
 
   /**
@@ -15,7 +16,11 @@ export class MemoryDisk implements Disk {
    */
   fail(
     code: PortErrorCode,
-    { times = Infinity, only = null, keeps = 0 }: { readonly times?: number; readonly only?: string | null; readonly keeps?: number } = {},
+    {
+      times = Infinity,
+      only = null,
+      keeps = 0,
+    }: { readonly times?: number; readonly only?: string | null; readonly keeps?: number } = {},
   ): void {
     this.#fault = { code, times, only, keeps };
   }
@@ -71,7 +76,12 @@ export class MemoryDisk implements Disk {
     if (fault === null || (fault.only !== null && fault.only !== name)) return null;
     fault.times -= 1;
     if (fault.times <= 0) this.#fault = null;
-    const problem = { code: fault.code, message: `${name}: ${fault.code}`, blame: "device", next: "Nothing: a test did this." } as const;
+    const problem = {
+      code: fault.code,
+      message: `${name}: ${fault.code}`,
+      blame: "device",
+      next: "Nothing: a test did this.",
+    } as const;
     return { error: new PortError(problem), keeps: fault.keeps };
   }
 }

@@ -48,7 +48,11 @@ export class Operator {
   }
 
   /** Waits for a status like this. Each one that comes by is held against the schema. */
-  async told(what: string, isSo: (status: AgentStatus) => boolean, tail: () => string = () => ""): Promise<AgentStatus> {
+  async told(
+    what: string,
+    isSo: (status: AgentStatus) => boolean,
+    tail: () => string = () => "",
+  ): Promise<AgentStatus> {
     let last: AgentStatus | null = null;
     const look = async (): Promise<AgentStatus | null> => {
       last = await this.status();
@@ -59,7 +63,10 @@ export class Operator {
 
   converged(generation: number, tail?: () => string): Promise<AgentStatus> {
     const isSo = (status: AgentStatus): boolean =>
-      status.generation === generation && status.observedGeneration === generation && reasonOf(status, "Ready") === "Converged" && reasonOf(status, "Reconciling") === "Idle";
+      status.generation === generation &&
+      status.observedGeneration === generation &&
+      reasonOf(status, "Ready") === "Converged" &&
+      reasonOf(status, "Reconciling") === "Idle";
     return this.told(`generation ${generation} has converged`, isSo, tail);
   }
 
@@ -72,5 +79,7 @@ export class Operator {
   }
 }
 
-export const reasonOf = ({ conditions }: AgentStatus, wanted: AgentStatus["conditions"][number]["type"]): string | undefined =>
-  conditions.find(({ type }) => type === wanted)?.reason;
+export const reasonOf = (
+  { conditions }: AgentStatus,
+  wanted: AgentStatus["conditions"][number]["type"],
+): string | undefined => conditions.find(({ type }) => type === wanted)?.reason;

@@ -39,13 +39,15 @@ export class ProbeScore extends Score(
       namesOf(name, parts).flatMap((part, at) => (values[at] === value ? [] : [{ do: "set", part } as const])),
     retire: ({ name, parts }, { values }) =>
       namesOf(name, parts).flatMap((part, at) => (values[at] === null ? [] : [{ do: "remove", part } as const])),
-    apply: (step, { value }, { ProbeHost: host }) => (step.do === "set" ? host.set(step.part, value) : host.remove(step.part)),
+    apply: (step, { value }, { ProbeHost: host }) =>
+      step.do === "set" ? host.set(step.part, value) : host.remove(step.part),
     watch: ({ name }, { ProbeHost: host }, changed) => host.watch(name, changed),
     deadlineMs: 30_000,
   },
 ) {}
 
-const namesOf = (name: string, parts: number): readonly string[] => Array.from({ length: parts }, (_, at) => `${name}/${at}`);
+const namesOf = (name: string, parts: number): readonly string[] =>
+  Array.from({ length: parts }, (_, at) => `${name}/${at}`);
 
 /** What the tests' agents know and offer: everything of a Pi, and the probe. */
 export const TEST_KINDS = [...KINDS, ProbeScore];

@@ -74,7 +74,7 @@ export class ReconcilerRig {
 
   status(id: string): ScoreStatus {
     const status = this.reconciler.statuses()[id];
-    if (status === undefined) throw new Error(`no status of ${id}; there are ${Object.keys(this.reconciler.statuses()).join(", ")}`);
+    if (status === undefined) throw new Error(`no status of ${id}, only of ${Object.keys(this.states).join(", ")}`);
     return status;
   }
 
@@ -85,7 +85,10 @@ export class ReconcilerRig {
   /** What stands in the file system: files with their text, directories as null. */
   get tree(): Readonly<Record<string, string | null>> {
     return Object.fromEntries(
-      Object.entries(this.files.tree()).map(([path, entry]) => [path, entry.type === "file" && "text" in entry ? entry.text : null]),
+      Object.entries(this.files.tree()).map(([path, entry]) => [
+        path,
+        entry.type === "file" && "text" in entry ? entry.text : null,
+      ]),
     );
   }
 }

@@ -35,6 +35,11 @@ export const ENVELOPES: readonly Draft[] = [
   ["a lone continuation byte", "Malformed", () => new Uint8Array([0x22, 0x80, 0x22])],
   ["an overlong slash", "Malformed", () => new Uint8Array([0x22, 0xc0, 0xaf, 0x22])],
   ["an encoded surrogate", "Malformed", () => new Uint8Array([0x22, 0xed, 0xa0, 0x80, 0x22])],
+  [
+    "a good envelope but for a byte that is no UTF-8",
+    "Malformed",
+    (n) => envelopeBytes(good(n)).map((byte) => (byte === 0x61 ? 0xff : byte)),
+  ],
   ["a code point past the last", "Malformed", () => new Uint8Array([0x22, 0xf4, 0x90, 0x80, 0x80, 0x22])],
   ["a raw NUL in a string", "Malformed", () => bytesOf('{"wire":1,"payload":"\0","signatures":[]}')],
   ["gzip", "Malformed", () => new Uint8Array([0x1f, 0x8b, 0x08, 0, 0, 0, 0, 0, 0, 3])],

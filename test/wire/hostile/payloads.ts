@@ -24,7 +24,11 @@ export const PAYLOADS: readonly Draft[] = [
   ["an array as payload", "Malformed", text("[]")],
   ["an empty object as payload", "Malformed", text("{}")],
   ["a payload with a byte order mark", "Malformed", text(`\ufeff${payloadText(one)}`)],
-  ["a payload with half a surrogate pair", "Malformed", text('{"agentId":"\ud800"}')],
+  [
+    "a payload with half a surrogate pair",
+    "Malformed",
+    text(payloadText({ a: file("/srv/half") }).replace("half", "\ud800")),
+  ],
   ["a payload cut in the middle", "Malformed", text(payloadText(one).slice(0, 50))],
   ["a payload with a raw line break in a string", "Malformed", text('{"agentId":"pi\n7"}')],
 

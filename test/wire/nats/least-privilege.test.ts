@@ -130,6 +130,11 @@ test("wrong credentials are Denied, and stay out of the message", async () => {
   const outcome = await connectStore({ servers: url.replace("//", "//pi-1:wrong@") });
   expect(outcome).toMatchObject(denied);
   expect("message" in outcome && outcome.message).not.toContain("wrong");
+  for (const servers of ["pi-1:wrong@127.0.0.1:1", "tls://pi-1:p@wrong@127.0.0.1:1", "nats://pi-1:wrong@["]) {
+    const refused = await connectStore({ servers });
+    expect("message" in refused && refused.message).toContain("could not connect");
+    expect("message" in refused && refused.message).not.toContain("wrong");
+  }
 });
 
 const block = (what: string, content: string): string =>

@@ -234,6 +234,8 @@ test("what keeps a first connection from being made is told", async () => {
   const server = await restartable();
   const other = await endpoint("HTTP/1.1 400 Bad Request\r\n\r\n");
   const [{ url: gone }, caller] = [server, new AbortController()];
+  const withTls = gone.replace("nats://", "tls://");
+  expect(await connectStore({ servers: withTls })).toMatchObject({ _tag: "Unreachable", reason: "Failed" });
   await server.kill();
   expect(await connectStore({ servers: gone })).toMatchObject({ _tag: "Unreachable", reason: "Disconnected" });
   expect(await connectStore({ servers: other.url })).toMatchObject({ _tag: "Unreachable", reason: "Failed" });
