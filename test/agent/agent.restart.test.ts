@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { settle } from "../../src/testing/fake-clock.ts";
-import { AgentRig, CONVERGED } from "./support/agent-rig.ts";
+import { AgentRig, CONVERGED, device } from "./support/agent-rig.ts";
 import { AGENT, file, payloadOf, probe, unknownKind } from "./support/manifests.ts";
 
 describe("after a restart", () => {

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { StateDirectory } from "../../../src/agent/adapters/state-directory.ts";
 import { Ledger } from "../../../src/agent/ledger.ts";
 import { natsServer } from "../../support/nats-server.ts";
@@ -16,6 +16,9 @@ import { eventually } from "../support/eventually.ts";
 import { snapshot } from "../support/folder-snapshot.ts";
 import { AGENT, directory, file, unknownKind } from "../support/manifests.ts";
 import { Operator } from "../support/operator.ts";
+
+// For machines that are slow to start a process.
+vi.setConfig({ testTimeout: 60_000 });
 
 let harmony = "";
 beforeAll(async () => {

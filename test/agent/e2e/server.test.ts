@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { natsServer } from "../../support/nats-server.ts";
 import { AgentProcess, install, temporaryFolder } from "../support/agent-process.ts";
 import { eventually } from "../support/eventually.ts";
@@ -9,6 +9,9 @@ import { snapshot } from "../support/folder-snapshot.ts";
 import { AGENT, file } from "../support/manifests.ts";
 import { Operator, reasonOf } from "../support/operator.ts";
 import { RestartableServer } from "../support/restartable-server.ts";
+
+// For machines that are slow to start a process.
+vi.setConfig({ testTimeout: 60_000 });
 
 let harmony = "";
 beforeAll(async () => {
@@ -47,7 +50,7 @@ describe("an agent and a real server", () => {
     expect(await readFile(join(root, "a"), "utf8")).toBe("20");
     expect(await snapshot(root, [STATE, "a"])).toEqual(same);
     expect(agent.isRunning).toBe(true);
-  }, 40_000);
+  });
 
   test("on which an older generation is written by hand: it is refused and told, and the files are not touched", async () => {
     const { url } = await natsServer();
