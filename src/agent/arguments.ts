@@ -1,4 +1,4 @@
-import { createPublicKey } from "node:crypto";
+import { createPublicKey, type KeyObject } from "node:crypto";
 import { parseArgs } from "node:util";
 import { AgentId } from "../wire/keys.ts";
 import type { TrustedKeys } from "../wire/signature.ts";
@@ -48,22 +48,26 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
   const id = AgentId.safeParse(values.id);
   if (!id.success) return wrong(values.id === undefined ? "--id is missing" : `--id: ${id.error.issues[0]?.message ?? "wrong"}`);
   const driftPassMs = milliseconds(values["drift-interval"] ?? `${DRIFT_PASS_MS}ms`);
-  if (driftPassMs === null) return wrong("--drift-interval is a number with ms, s, m or h, such as 5m, and at least 100ms");
+  if (driftPassMs === null) return wrong("--drift-interval is a number with ms, s, m or h, such as 5m, at least 100ms and at most 497h");
   const trust = (values.trust ?? []).map((each) => ({ name: each.slice(0, each.indexOf("=")), file: each.slice(each.indexOf("=") + 1) }));
-  if (trust.some(({ name, file }) => name === "" || file === "")) return wrong("--trust is NAME=FILE");
+  const isPair = (values.trust ?? []).every((each) => /^[^=]+=./.test(each));
+  if (!isPair) return wrong("--trust is NAME=FILE");
   return {
     _tag: "Run",
     given: {
       agentId: id.data,
       root: values.root ?? "/",
       stateDir: values["state-dir"] ?? null,
-      server: values.server ?? env["HARMONY_SERVER"] ?? "nats://127.0.0.1:4222",
-      credsFile: values.creds ?? env["HARMONY_CREDS"] ?? null,
+      server: values.server ?? set(env["HARMONY_SERVER"]) ?? "nats://127.0.0.1:4222",
+      credsFile: values.creds ?? set(env["HARMONY_CREDS"]) ?? null,
       trust,
       driftPassMs,
     },
   };
 }
+
+/** A variable that is there and empty is not set. */
+const set = (variable: string | undefined): string | undefined => (variable === "" ? undefined : variable);
 
 function readWords(argv: readonly string[]) {
   try {
@@ -86,20 +90,31 @@ function readWords(argv: readonly string[]) {
   }
 }
 
+/** A timer takes 2^31 ms and not more, and with its jitter the pass comes up to a fifth later. */
+const LONGEST_MS = (2 ** 31 - 1) / 1.2;
+
 function milliseconds(text: string): number | null {
   const [, number = "", unit = ""] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text) ?? [];
   const factor = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[unit];
   const ms = Number(number) * (factor ?? Number.NaN);
-  return ms >= 100 && ms <= 2 ** 31 - 1 ? ms : null;
+  return ms >= 100 && ms <= LONGEST_MS ? ms : null;
 }
 
 /** @throws where a file does not hold an Ed25519 public key; the message names it. */
 export function trustedKeys(read: readonly { readonly name: string; readonly file: string; readonly pem: Buffer }[]): TrustedKeys {
   return new Map(
     read.map(({ name, file, pem }) => {
-      const key = createPublicKey(pem);
+      const key = publicKeyIn(file, pem);
       if (key.asymmetricKeyType !== "ed25519") throw new Error(`${file} holds a ${key.asymmetricKeyType ?? "strange"} key, not an Ed25519 one`);
       return [name, key] as const;
     }),
   );
+}
+
+function publicKeyIn(file: string, pem: Buffer): KeyObject {
+  try {
+    return createPublicKey(pem);
+  } catch (error) {
+    throw new Error(`${file} holds no public key in PEM`, { cause: error });
+  }
 }

@@ -66,8 +66,8 @@ function settledIds(scores: Readonly<Record<string, ScoreStatus>>): ReadonlySet<
   const settled = new Set<string>();
   const stuck: string[] = [];
   const waiting = new Map<string, string[]>();
-  for (const [id, { state, blockedOn }] of Object.entries(scores)) {
-    if (state === "Failed" || state === "Refused") stuck.push(id);
+  for (const [id, { state, blockedOn, error }] of Object.entries(scores)) {
+    if (state === "Failed" || state === "Refused" || (state === "Retiring" && error !== null)) stuck.push(id);
     if (state === "Ready" || state === "Drifted") settled.add(id);
     if (state !== "Blocked") continue;
     for (const on of blockedOn) waiting.set(on, [...(waiting.get(on) ?? []), id]);

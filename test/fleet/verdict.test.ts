@@ -45,6 +45,11 @@ test("is settled exactly when every Score is Ready, stuck or drifted, and nothin
   );
 });
 
+test("a Score that waits for what cannot be removed is at rest, and in trouble", () => {
+  const scores = { a: scoreStatus("Blocked", { blockedOn: ["old"] }), old: failing("Retiring") };
+  expect(judged({ scores }, ["a"])).toEqual({ _tag: "Settled", troubled: ["a", "old"] });
+});
+
 test("Scores that wait for each other in a circle are not at rest", () => {
   const scores = { a: scoreStatus("Blocked", { blockedOn: ["b"] }), b: scoreStatus("Blocked", { blockedOn: ["a"] }) };
   expect(judged({ scores }, ["a", "b"])._tag).toBe("Waiting");

@@ -2,7 +2,7 @@ import { watch } from "node:fs";
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { beforeAll, expect, onTestFinished, test } from "vitest";
 import type { AnyScore } from "../../../src/scores/score.ts";
 import { natsServer } from "../../support/nats-server.ts";
 import { AgentProcess, install, temporaryFolder } from "../support/agent-process.ts";
@@ -11,7 +11,9 @@ import { Operator } from "../support/operator.ts";
 
 let harmony = "";
 beforeAll(async () => {
-  harmony = await install(afterAll);
+  const installed = await install();
+  ({ harmony } = installed);
+  return installed.remove;
 });
 
 const KILLS = 30;

@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { assetEnvelope } from "../../../src/wire/encode.ts";
 import { InlineEnvelope } from "../../../src/wire/envelope.ts";
 import { planSubject } from "../../../src/wire/keys.ts";
@@ -14,7 +14,9 @@ import { Operator } from "../support/operator.ts";
 
 let harmony = "";
 beforeAll(async () => {
-  harmony = await install(afterAll);
+  const installed = await install();
+  ({ harmony } = installed);
+  return installed.remove;
 });
 
 const MOST_MEMORY = 600 * 1024 * 1024;

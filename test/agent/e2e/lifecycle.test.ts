@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { StateDirectory } from "../../../src/agent/adapters/state-directory.ts";
 import { Ledger } from "../../../src/agent/ledger.ts";
 import { natsServer } from "../../support/nats-server.ts";
@@ -22,7 +22,9 @@ vi.setConfig({ testTimeout: 60_000 });
 
 let harmony = "";
 beforeAll(async () => {
-  harmony = await install(afterAll);
+  const installed = await install();
+  ({ harmony } = installed);
+  return installed.remove;
 });
 
 const scores = {

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { beforeAll, describe, expect, test, vi } from "vitest";
 import { natsServer } from "../../support/nats-server.ts";
 import { AgentProcess, install, temporaryFolder } from "../support/agent-process.ts";
 import { eventually } from "../support/eventually.ts";
@@ -15,7 +15,9 @@ vi.setConfig({ testTimeout: 60_000 });
 
 let harmony = "";
 beforeAll(async () => {
-  harmony = await install(afterAll);
+  const installed = await install();
+  ({ harmony } = installed);
+  return installed.remove;
 });
 
 const STATE = "var";

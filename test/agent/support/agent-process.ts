@@ -10,23 +10,21 @@ import { AGENT } from "./manifests.ts";
 
 const project = fileURLToPath(new URL("../../..", import.meta.url));
 
-/** A folder that is removed after the test; after the file, in `beforeAll` with `afterAll` as cleanup. */
-export async function temporaryFolder(
-  cleanup: (remove: () => Promise<void>) => void = onTestFinished,
-): Promise<string> {
+/** A folder that is removed after the test. */
+export async function temporaryFolder(): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), "harmony-agent-"));
-  cleanup(() => rm(path, { recursive: true, force: true }));
+  onTestFinished(() => rm(path, { recursive: true, force: true }));
   return path;
 }
 
-/** The launcher and the bundle as they are installed on a device: without sources and without packages. Gives the launcher. */
-export async function install(cleanup: (remove: () => Promise<void>) => void): Promise<string> {
-  const folder = await temporaryFolder(cleanup);
+/** The launcher and the bundle as they are installed on a device: without sources and without packages. */
+export async function install(): Promise<{ readonly harmony: string; readonly remove: () => Promise<void> }> {
+  const folder = await mkdtemp(join(tmpdir(), "harmony-installed-"));
   await mkdir(join(folder, "bin"));
   await writeFile(join(folder, "package.json"), '{ "type": "module" }\n');
   await copyFile(join(project, "bin/harmony.js"), join(folder, "bin/harmony.js"));
   await build(["agent"], join(folder, "dist"));
-  return join(folder, "bin/harmony.js");
+  return { harmony: join(folder, "bin/harmony.js"), remove: () => rm(folder, { recursive: true, force: true }) };
 }
 
 /** Every Node that is installed on the machine itself, not as a package, and the one that runs the tests; by version. */

@@ -1,0 +1,96 @@
+import { generateKeyPairSync } from "node:crypto";
+import { describe, expect, test } from "vitest";
+import { type AgentArguments, parseArguments, trustedKeys, USAGE } from "../../src/agent/arguments.ts";
+
+const parse = (words: string, env: Readonly<Record<string, string>> = {}) => parseArguments(words.split(" "), env);
+const given = (words: string, env?: Readonly<Record<string, string>>): AgentArguments => {
+  const parsed = parse(`run --id pi-7 ${words}`.trim(), env);
+  if (parsed._tag !== "Run") throw new Error(JSON.stringify(parsed));
+  return parsed.given;
+};
+
+describe("the agent's arguments", () => {
+  test("have defaults for all but the id", () => {
+    expect(given("")).toEqual({
+      agentId: "pi-7",
+      root: "/",
+      stateDir: null,
+      server: "nats://127.0.0.1:4222",
+      credsFile: null,
+      trust: [],
+      driftPassMs: 300_000,
+    });
+  });
+
+  test("come from flags, then from the environment, in which an empty variable is not set", () => {
+    const env = { HARMONY_SERVER: "nats://env", HARMONY_CREDS: "/env.creds" };
+    expect(given("", env)).toMatchObject({ server: "nats://env", credsFile: "/env.creds" });
+    expect(given("--server nats://flag --creds /flag", env)).toMatchObject({
+      server: "nats://flag",
+      credsFile: "/flag",
+    });
+    const empty = { HARMONY_SERVER: "", HARMONY_CREDS: "" };
+    expect(given("", empty)).toMatchObject({ server: "nats://127.0.0.1:4222", credsFile: null });
+  });
+
+  test("name keys to trust, of which the file may have an equals sign in it", () => {
+    expect(given("--trust ops=/a.pem --trust dev=/b=c.pem").trust).toEqual([
+      { name: "ops", file: "/a.pem" },
+      { name: "dev", file: "/b=c.pem" },
+    ]);
+  });
+
+  test.each([
+    ["100ms", 100],
+    ["1.5s", 1500],
+    ["5m", 300_000],
+    ["2h", 7_200_000],
+  ])("take %s as an interval", (text, ms) => expect(given(`--drift-interval ${text}`).driftPassMs).toBe(ms));
+
+  test("with an interval at its longest still fit into a timer, whatever the jitter", () => {
+    expect(given("--drift-interval 497h").driftPassMs * 1.2).toBeLessThan(2 ** 31);
+  });
+
+  test.each([
+    ["run", "--id is missing"],
+    ["run --id Pi_7", "--id: "],
+    ["start --id pi-7", "harmony agent run"],
+    ["run --id pi-7 more", "harmony agent run"],
+    ["run --id pi-7 --no-such", "--no-such"],
+    ["run --id pi-7 --trust ops", "NAME=FILE"],
+    ["run --id pi-7 --trust =file", "NAME=FILE"],
+    ["run --id pi-7 --trust ops=", "NAME=FILE"],
+    ["run --id pi-7 --drift-interval 5", "--drift-interval"],
+    ["run --id pi-7 --drift-interval 99ms", "--drift-interval"],
+    ["run --id pi-7 --drift-interval 498h", "--drift-interval"],
+    ["run --id pi-7 --drift-interval -5m", "--drift-interval"],
+  ])("are refused with a sentence: %s", (words, sentence) =>
+    expect(parse(words)).toEqual({ _tag: "Wrong", message: expect.stringContaining(sentence) }),
+  );
+
+  test("are explained, each of them", () => {
+    expect(parse("--help")).toEqual({ _tag: "Help" });
+    for (const flag of [
+      "--id",
+      "--root",
+      "--state-dir",
+      "--server",
+      "--creds",
+      "--trust",
+      "--drift-interval",
+      "--help",
+    ]) {
+      expect(USAGE).toContain(flag);
+    }
+  });
+});
+
+test("a key to trust is an Ed25519 one, or its file is named", () => {
+  const pem = (key: { export(options: { type: "spki"; format: "pem" }): string | Buffer }): Buffer =>
+    Buffer.from(key.export({ type: "spki", format: "pem" }));
+  const good = generateKeyPairSync("ed25519").publicKey;
+  expect([...trustedKeys([{ name: "ops", file: "/a", pem: pem(good) }]).keys()]).toEqual(["ops"]);
+  const other = generateKeyPairSync("ec", { namedCurve: "P-256" }).publicKey;
+  expect(() => trustedKeys([{ name: "ops", file: "/b.pem", pem: pem(other) }])).toThrow("/b.pem");
+  expect(() => trustedKeys([{ name: "ops", file: "/c.pem", pem: Buffer.from("no key") }])).toThrow("/c.pem");
+});
