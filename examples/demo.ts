@@ -15,7 +15,8 @@ const HARMONY = here("../bin/harmony.js");
 const AGENT = "kiosk-1";
 
 const interrupted = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => interrupted.abort(new Error(`stopped by ${signal}`)));
+for (const signal of ["SIGINT", "SIGTERM"] as const)
+  process.once(signal, () => interrupted.abort(new Error(`stopped by ${signal}`)));
 
 const colours = process.stdout.isTTY && process.env["NO_COLOR"] === undefined;
 const bold = (text: string): string => (colours ? `\u001b[1m${text}\u001b[22m` : text);
@@ -39,7 +40,9 @@ const run = (command: string, args: readonly string[], env: NodeJS.ProcessEnv = 
 
 /** Runs the command line as a person would, and shows what it says. */
 async function harmony(...args: readonly string[]): Promise<Ran> {
-  const words = args.map((word) => (word.startsWith("/") && !word.startsWith(folder) ? relative(process.cwd(), word) : word));
+  const words = args.map((word) =>
+    word.startsWith("/") && !word.startsWith(folder) ? relative(process.cwd(), word) : word,
+  );
   say(bold(`$ harmony ${words.join(" ")}`));
   const ran = await run(process.execPath, [HARMONY, ...args], { HARMONY_SERVER: server.url });
   if (`${ran.out}${ran.err}`.trim() !== "") say(indented(`${ran.out}${ran.err}`));
@@ -61,15 +64,21 @@ async function until<T>(what: string, look: () => Promise<T | undefined>): Promi
 }
 
 const ending = (child: ChildProcess): Promise<void> =>
-  child.exitCode === null && child.signalCode === null ? new Promise((resolve) => child.once("exit", () => resolve())) : Promise.resolve();
+  child.exitCode === null && child.signalCode === null
+    ? new Promise((resolve) => child.once("exit", () => resolve()))
+    : Promise.resolve();
 
 const folder = await mkdtemp(join(tmpdir(), "harmony-demo-"));
 const root = join(folder, "device");
 await mkdir(root);
 const server = await startNatsServer({ storeDir: join(folder, "nats"), signal: interrupted.signal });
-const agent = spawn(process.execPath, [HARMONY, "agent", "run", "--id", AGENT, "--root", root, "--server", server.url], {
-  stdio: ["ignore", "ignore", "pipe"],
-});
+const agent = spawn(
+  process.execPath,
+  [HARMONY, "agent", "run", "--id", AGENT, "--root", root, "--server", server.url],
+  {
+    stdio: ["ignore", "ignore", "pipe"],
+  },
+);
 let agentLog = "";
 agent.stderr.on("data", (chunk: Buffer) => (agentLog = `${agentLog}${chunk.toString()}`.slice(-20_000)));
 
@@ -77,7 +86,9 @@ try {
   await tell();
   say(`\n${bold("Done.")} Everything above really happened in ${root}, which is removed now.`);
 } catch (error) {
-  process.stderr.write(`\nThe demo failed: ${error instanceof Error ? error.message : String(error)}\n\nThe agent's last words:\n${agentLog.slice(-2000)}\n`);
+  process.stderr.write(
+    `\nThe demo failed: ${error instanceof Error ? error.message : String(error)}\n\nThe agent's last words:\n${agentLog.slice(-2000)}\n`,
+  );
   process.exitCode = 1;
 } finally {
   agent.kill("SIGTERM");
@@ -95,7 +106,10 @@ async function tell(): Promise<void> {
   const shipped = await harmony("apply", kiosk, "--agent", AGENT);
   assert.equal(shipped.code, 0, "the kiosk is applied");
   const first = await status();
-  assert.ok(Object.values(first.scores).every(({ state, outcome }) => state === "Ready" && outcome === "SUCCESS"), "every Score is a SUCCESS");
+  assert.ok(
+    Object.values(first.scores).every(({ state, outcome }) => state === "Ready" && outcome === "SUCCESS"),
+    "every Score is a SUCCESS",
+  );
   const motd = join(root, "etc/motd");
   say(`\nOn the device, /etc/motd says:\n${indented(await readFile(motd, "utf8"))}`);
 
@@ -103,14 +117,17 @@ async function tell(): Promise<void> {
   const before = await stat(motd);
   assert.equal((await harmony("apply", kiosk, "--agent", AGENT)).code, 0);
   const second = await status();
-  assert.ok(Object.values(second.scores).every(({ outcome }) => outcome === "NOOP"), "every Score is a NOOP");
+  assert.ok(
+    Object.values(second.scores).every(({ outcome }) => outcome === "NOOP"),
+    "every Score is a NOOP",
+  );
   assert.equal((await stat(motd)).ino, before.ino, "the file was not written again");
 
   chapter("Somebody tampers with a file; it is repaired");
   const good = await readFile(motd, "utf8");
   await writeFile(motd, "hacked\n");
   const began = performance.now();
-  say("wrote \"hacked\" into /etc/motd");
+  say('wrote "hacked" into /etc/motd');
   await until("the repair of /etc/motd", async () => ((await readFile(motd, "utf8")) === good ? true : undefined));
   say(`repaired after ${Math.round(performance.now() - began)} ms (looking every 50)`);
   const repaired = await until("the repair in the status", async () => {
@@ -133,7 +150,12 @@ async function tell(): Promise<void> {
 
   say(bold("1. the compiler"));
   say(bold("$ tsc --noEmit"));
-  const compiled = await run(process.execPath, [here("../node_modules/@typescript/native/bin/tsc"), "--noEmit", "-p", here("refused")]);
+  const compiled = await run(process.execPath, [
+    here("../node_modules/@typescript/native/bin/tsc"),
+    "--noEmit",
+    "-p",
+    here("refused"),
+  ]);
   say(indented(compiled.out.replaceAll(here("../"), "")));
   assert.notEqual(compiled.code, 0);
   assert.ok(compiled.out.includes(sentence), "the compiler says the sentence");
@@ -151,7 +173,14 @@ async function tell(): Promise<void> {
     agentId: AGENT,
     generation: observedGeneration + 1,
     issuedAt: new Date().toISOString(),
-    scores: { web: { kind: "K8sDeployment", version: 1, requires: ["K8sClient"], spec: { json: { name: "web", image: "registry.example/web:1" } } } },
+    scores: {
+      web: {
+        kind: "K8sDeployment",
+        version: 1,
+        requires: ["K8sClient"],
+        spec: { json: { name: "web", image: "registry.example/web:1" } },
+      },
+    },
   });
   await desired.put(AGENT, JSON.stringify({ wire: 1, payload, signatures: [] }));
   await nats.close();

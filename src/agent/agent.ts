@@ -123,7 +123,8 @@ export class Agent {
       }),
     );
     // The first connection may never come, and then the attempt is what tells why.
-    if (this.#presence.epoch === 0) this.#cancelTake = this.#parts.clock.after(TAKE_MAX_MS, () => void this.#takeEpoch(0));
+    if (this.#presence.epoch === 0)
+      this.#cancelTake = this.#parts.clock.after(TAKE_MAX_MS, () => void this.#takeEpoch(0));
   }
 
   /** Lets the step under way end, saves the ledger and falls silent. Never rejects. */
@@ -154,7 +155,10 @@ export class Agent {
     // Its signature was checked when it was accepted, and the ledger is the agent's own.
     const decoded = decodePayload(payload, [], { ...gate, trustedKeys: new Map() }, null);
     if (decoded._tag === "Refused") {
-      log("the manifest in the ledger cannot be decoded any more", { reason: decoded.refusal.reason, message: decoded.refusal.message });
+      log("the manifest in the ledger cannot be decoded any more", {
+        reason: decoded.refusal.reason,
+        message: decoded.refusal.message,
+      });
       return;
     }
     log("going on from the ledger", { generation: decoded.manifest.generation, scores: decoded.manifest.scores.size });
@@ -240,7 +244,8 @@ export class Agent {
     const { ledger, log } = this.#parts;
     if (this.#stop.signal.aborted) return;
     // Writes nothing where all is saved, and makes good what could not be saved before.
-    if (how === "settled") void ledger.flush().catch((error: unknown) => log("the ledger could not be saved", { error: String(error) }));
+    if (how === "settled")
+      void ledger.flush().catch((error: unknown) => log("the ledger could not be saved", { error: String(error) }));
     // A pass that found all well is no news.
     const news = this.#reconciler.changes !== this.#toldChanges || (how === "settled" && this.#toldWorking);
     if (!news) return;
@@ -251,11 +256,14 @@ export class Agent {
   #fence(epoch: number): void {
     if (this.#fenced) return;
     this.#fenced = true;
-    this.#parts.log("Fenced: another agent with this id has started; this one stops interpreting and stays silent until it is restarted", {
-      agentId: this.#parts.gate.agentId,
-      epoch: this.#presence.epoch,
-      by: epoch,
-    });
+    this.#parts.log(
+      "Fenced: another agent with this id has started; this one stops interpreting and stays silent until it is restarted",
+      {
+        agentId: this.#parts.gate.agentId,
+        epoch: this.#presence.epoch,
+        by: epoch,
+      },
+    );
     this.#reconciler.pause();
     this.#end();
   }

@@ -141,14 +141,18 @@ export class Ledger {
     }
     const journal = await this.#disk.read(JOURNAL);
     if (journal === null) return;
-    const texts = Buffer.from(journal).toString("utf8").split("\n").filter((text) => text !== "");
+    const texts = Buffer.from(journal)
+      .toString("utf8")
+      .split("\n")
+      .filter((text) => text !== "");
     let unreadable = 0;
     for (const text of texts) {
       const line = Line.safeParse(parse(text));
       if (line.success) this.#fold(line.data);
       else unreadable += 1;
     }
-    if (unreadable > 0) this.#log("some lines of the journal cannot be read and are left out", { file: JOURNAL, lines: unreadable });
+    if (unreadable > 0)
+      this.#log("some lines of the journal cannot be read and are left out", { file: JOURNAL, lines: unreadable });
     this.#journalBytes = journal.length;
     if (unreadable > 0 || texts.length > 2 * this.#lines().length + 64) await this.#compact();
   }

@@ -37,7 +37,9 @@ async function run(given: AgentArguments): Promise<number> {
   // Whoever read the log may be gone; that is no reason to stop.
   process.stderr.on("error", () => {});
   const state = await StateDirectory.open(root, given.stateDir === null ? null : resolve(given.stateDir));
-  const keys = await Promise.all(given.trust.map(async ({ name, file }) => ({ name, file, pem: await readFile(file) })));
+  const keys = await Promise.all(
+    given.trust.map(async ({ name, file }) => ({ name, file, pem: await readFile(file) })),
+  );
   const trusted = trustedKeys(keys);
   const credsFile = given.credsFile === null ? undefined : await readFile(given.credsFile, "utf8");
   const ledger = await Ledger.open(state, log);
@@ -61,11 +63,20 @@ async function run(given: AgentArguments): Promise<number> {
   });
 
   const asked = signalled();
-  log("started", { agent: given.agentId, version: VERSION, root, state: state.path, server: withoutSecret(given.server) });
+  log("started", {
+    agent: given.agentId,
+    version: VERSION,
+    root,
+    state: state.path,
+    server: withoutSecret(given.server),
+  });
   agent.start();
   log("stopping", { signal: await asked });
   const inTime = await Promise.race([
-    agent.stop().then(() => store.close()).then(() => true),
+    agent
+      .stop()
+      .then(() => store.close())
+      .then(() => true),
     new Promise<false>((late) => setTimeout(() => late(false), STOP_MS).unref()),
   ]);
   close();

@@ -94,7 +94,8 @@ export class Reconciler {
     // After a restart it is no news that this generation was carried through before.
     const all = [...this.#resources.values()];
     const wasDone = all.every(({ status }) => status.generation === manifest.generation && status.state !== "Pending");
-    if (change === "corrective" && wasDone && this.#retirements.next() === undefined) this.#observedGeneration = manifest.generation;
+    if (change === "corrective" && wasDone && this.#retirements.next() === undefined)
+      this.#observedGeneration = manifest.generation;
     this.#changes += 1;
     // First, since the work may be done before the kick returns, and what comes of it is the news that is told at once.
     this.#parts.onChange("working");
@@ -103,7 +104,8 @@ export class Reconciler {
 
   /** Has every Score looked at: drift that no event told of. */
   lookAtAll(): void {
-    for (const resource of this.#resources.values()) if (resource.decoded._tag === "Score") resource.due ??= "corrective";
+    for (const resource of this.#resources.values())
+      if (resource.decoded._tag === "Score") resource.due ??= "corrective";
     this.#kick();
   }
 
@@ -184,12 +186,15 @@ export class Reconciler {
       return;
     }
     const inTheWay = this.#retirements.of(decoded.identity);
-    return inTheWay === undefined ? this.#interpret(resource, decoded, change) : this.#replace(inTheWay, resource, decoded, change);
+    return inTheWay === undefined
+      ? this.#interpret(resource, decoded, change)
+      : this.#replace(inTheWay, resource, decoded, change);
   }
 
   /** What another kind made in the same place goes first. */
   async #replace(inTheWay: Retirement, resource: Resource, decoded: Accepted, change: Change): Promise<void> {
-    if (inTheWay.stage !== "failed" && (await this.#retirements.retire(inTheWay))) await this.#interpret(resource, decoded, change);
+    if (inTheWay.stage !== "failed" && (await this.#retirements.retire(inTheWay)))
+      await this.#interpret(resource, decoded, change);
     else if (this.#resources.get(resource.id) === resource) this.#block(resource, [this.#nameOf(inTheWay)], change);
   }
 
@@ -205,10 +210,13 @@ export class Reconciler {
       this.#changes += 1;
       this.#parts.onChange("working");
     }
-    const outcome = interpretNow(score, this.#surroundings(resource, async (claims) => {
-      ledger.own(id, identity, wire, claims);
-      await ledger.flush();
-    }));
+    const outcome = interpretNow(
+      score,
+      this.#surroundings(resource, async (claims) => {
+        ledger.own(id, identity, wire, claims);
+        await ledger.flush();
+      }),
+    );
     return outcome instanceof Promise
       ? outcome.then((made) => this.#settle(resource, decoded, change, before, made))
       : this.#settle(resource, decoded, change, before, outcome);
@@ -242,9 +250,19 @@ export class Reconciler {
     resource.cancelRetry();
     if (failing) {
       resource.cancelRetry = clock.after(delay, () => this.#becomesDue(resource, change));
-      this.#parts.log("a Score failed", { id, kind: status.kind, error: status.error, attempts: status.attempts, retryAfter: status.retryAfter });
+      this.#parts.log("a Score failed", {
+        id,
+        kind: status.kind,
+        error: status.error,
+        attempts: status.attempts,
+        retryAfter: status.retryAfter,
+      });
     } else if (outcome.outcome === "SUCCESS") {
-      this.#parts.log(change === "corrective" ? "drift was repaired" : "a Score was applied", { id, kind: status.kind, did: outcome.did });
+      this.#parts.log(change === "corrective" ? "drift was repaired" : "a Score was applied", {
+        id,
+        kind: status.kind,
+        did: outcome.did,
+      });
     }
     resource.unwatch ??= this.#watch(resource, score);
   }
@@ -263,7 +281,10 @@ export class Reconciler {
     try {
       return score.bind().watch(attenuate(score.requires, this.#parts.ports).reads, () => this.#hinted(resource));
     } catch (error) {
-      this.#parts.log("drift of a Score will be found by the periodic pass alone", { id: resource.id, error: String(error) });
+      this.#parts.log("drift of a Score will be found by the periodic pass alone", {
+        id: resource.id,
+        error: String(error),
+      });
       return () => {};
     }
   }

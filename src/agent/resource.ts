@@ -46,7 +46,12 @@ export const digestOf = (decoded: DecodedScore | undefined): string | undefined 
  * Whether `settled` would leave everything as it is: a Score that is Ready, looked at for drift, and found as it was. By
  * far the most frequent outcome there is, so it is told from all others first, and cheaply.
  */
-export const isNoNews = ({ status, unwatch }: Resource, generation: number, change: Change, outcome: Outcome): boolean =>
+export const isNoNews = (
+  { status, unwatch }: Resource,
+  generation: number,
+  change: Change,
+  outcome: Outcome,
+): boolean =>
   outcome.outcome === "NOOP" &&
   change === "corrective" &&
   unwatch !== null &&

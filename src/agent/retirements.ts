@@ -70,7 +70,8 @@ export class Retirements {
       const known = before.get(identity)?.status ?? told ?? begin(decoded, manifest.generation, undefined, now);
       const status = retiring(known, manifest.generation, now);
       const rest = { owned, cancelRetry: () => {} };
-      if (decoded._tag === "Score") this.#byIdentity.set(identity, { ...rest, score: decoded.score, status, stage: "due" });
+      if (decoded._tag === "Score")
+        this.#byIdentity.set(identity, { ...rest, score: decoded.score, status, stage: "due" });
       else {
         const error = errorOfRefusal(decoded.refusal);
         this.#byIdentity.set(identity, { ...rest, score: null, status: { ...status, error }, stage: "failed" });

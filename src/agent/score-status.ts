@@ -18,7 +18,12 @@ const next = (from: ScoreStatus, now: Date, to: Partial<ScoreStatus>): ScoreStat
 };
 
 /** What a Score of a newly accepted manifest begins with. An unchanged one keeps what is known of it. */
-export function begin(decoded: DecodedScore, generation: number, before: ScoreStatus | undefined, now: Date): ScoreStatus {
+export function begin(
+  decoded: DecodedScore,
+  generation: number,
+  before: ScoreStatus | undefined,
+  now: Date,
+): ScoreStatus {
   const fresh: ScoreStatus = {
     kind: decoded._tag === "Score" ? decoded.score.kind : decoded.kind,
     version: decoded._tag === "Score" ? decoded.score.version : decoded.version,
@@ -46,7 +51,9 @@ export function begin(decoded: DecodedScore, generation: number, before: ScoreSt
 
 /** Work begins. What is Ready, or Failed, stays so while it is looked at again: each retry would make its conditions flap. */
 export const started = (from: ScoreStatus, now: Date): ScoreStatus =>
-  from.state === "Pending" || from.state === "Blocked" ? next(from, now, { state: "Reconciling", blockedOn: [] }) : from;
+  from.state === "Pending" || from.state === "Blocked"
+    ? next(from, now, { state: "Reconciling", blockedOn: [] })
+    : from;
 
 /** It waits for others. */
 export const blocked = (from: ScoreStatus, on: readonly string[], generation: number, now: Date): ScoreStatus =>
@@ -61,13 +68,25 @@ export interface Settling {
 }
 
 /** What an interpretation's outcome makes of it. */
-export const settled = (from: ScoreStatus, outcome: Outcome, { change, generation, now, retryAfter }: Settling): ScoreStatus => {
-  const good: Partial<ScoreStatus> = { state: "Ready", error: null, attempts: 0, retryAfter: null, blockedOn: [], generation };
+export const settled = (
+  from: ScoreStatus,
+  outcome: Outcome,
+  { change, generation, now, retryAfter }: Settling,
+): ScoreStatus => {
+  const good: Partial<ScoreStatus> = {
+    state: "Ready",
+    error: null,
+    attempts: 0,
+    retryAfter: null,
+    blockedOn: [],
+    generation,
+  };
   return match(outcome)
     .returnType<ScoreStatus>()
     .with({ outcome: "NOOP" }, ({ observed }) => {
       // A look that finds all well is no news; the outcome that was reported last stands.
-      const news = change === "intentional" || from.state !== "Ready" ? ({ outcome: "NOOP", change } as const) : undefined;
+      const news =
+        change === "intentional" || from.state !== "Ready" ? ({ outcome: "NOOP", change } as const) : undefined;
       return next(from, now, { ...good, ...news, ...seen(from, observed) });
     })
     .with({ outcome: "SUCCESS" }, ({ observed }) => {
@@ -76,7 +95,9 @@ export const settled = (from: ScoreStatus, outcome: Outcome, { change, generatio
       return from.state === "Ready" ? { ...made, since: now.toISOString() } : made;
     })
     .with({ outcome: "FAILURE", failure: { _tag: "Interrupted" } }, () => next(from, now, { state: "Pending" }))
-    .with({ outcome: "FAILURE" }, ({ failure, observed }) => failed(from, errorOf(failure), { change, generation, now, retryAfter }, observed))
+    .with({ outcome: "FAILURE" }, ({ failure, observed }) =>
+      failed(from, errorOf(failure), { change, generation, now, retryAfter }, observed),
+    )
     .exhaustive();
 };
 
@@ -112,7 +133,9 @@ const MOST_MS = 300_000;
 /** How long to wait after this FAILURE. Where only what somebody changes can help, the longest time from the start. */
 export const retryDelayMs = (outcome: Outcome, attempts: number, random: () => number): number => {
   const isHopeless =
-    outcome.outcome === "FAILURE" && outcome.failure._tag === "PortFailed" && outcome.failure.problem.retryable === false;
+    outcome.outcome === "FAILURE" &&
+    outcome.failure._tag === "PortFailed" &&
+    outcome.failure.problem.retryable === false;
   return isHopeless ? MOST_MS * (0.8 + 0.4 * random()) : backoffMs(attempts, random);
 };
 

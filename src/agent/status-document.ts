@@ -48,7 +48,12 @@ const inState = ({ scores }: StatusFacts, ...states: readonly ScoreStatus["state
   Object.entries(scores).flatMap(([id, { state }]) => (states.includes(state) ? [id] : []));
 
 function ready(facts: StatusFacts): Told {
-  const no = (reason: Condition["reason"], message: string): Told => ({ type: "Ready", status: "False", reason, message });
+  const no = (reason: Condition["reason"], message: string): Told => ({
+    type: "Ready",
+    status: "False",
+    reason,
+    message,
+  });
   if (facts.generation === 0) return no("NoDesiredState", "no manifest has been accepted yet");
   const failed = failing(facts, "Failed", "Blocked");
   if (failed.length > 0) return no("ScoresFailed", `not as they should be: ${list(failed)}`);
@@ -59,22 +64,30 @@ function ready(facts: StatusFacts): Told {
     return no("Working", open.length > 0 ? `under way: ${list(open)}` : `generation ${facts.generation} is under way`);
   }
   const count = Object.keys(facts.scores).length;
-  const all = count === 0 ? "nothing is wanted" : `${count === 1 ? "the one Score is" : `all ${count} Scores are`} as declared`;
+  const all =
+    count === 0 ? "nothing is wanted" : `${count === 1 ? "the one Score is" : `all ${count} Scores are`} as declared`;
   return { type: "Ready", status: "True", reason: "Converged", message: `${all}, generation ${facts.generation}` };
 }
 
 function reconciling(facts: StatusFacts): Told {
   const open = underWay(facts);
   return facts.isWorking || open.length > 0
-    ? { type: "Reconciling", status: "True", reason: "Working", message: open.length > 0 ? `under way: ${list(open)}` : "looking" }
+    ? {
+        type: "Reconciling",
+        status: "True",
+        reason: "Working",
+        message: open.length > 0 ? `under way: ${list(open)}` : "looking",
+      }
     : { type: "Reconciling", status: "False", reason: "Idle", message: "nothing is under way" };
 }
 
 function degraded(facts: StatusFacts): Told {
   const failed = failing(facts, "Failed");
   const refused = inState(facts, "Refused");
-  if (failed.length > 0) return { type: "Degraded", status: "True", reason: "ScoresFailed", message: `failed: ${list(failed)}` };
-  if (refused.length > 0) return { type: "Degraded", status: "True", reason: "ScoresRefused", message: `refused: ${list(refused)}` };
+  if (failed.length > 0)
+    return { type: "Degraded", status: "True", reason: "ScoresFailed", message: `failed: ${list(failed)}` };
+  if (refused.length > 0)
+    return { type: "Degraded", status: "True", reason: "ScoresRefused", message: `refused: ${list(refused)}` };
   return { type: "Degraded", status: "False", reason: "NothingWrong", message: "no Score failed or was refused" };
 }
 
@@ -101,9 +114,17 @@ const list = (ids: readonly string[]): string =>
 
 /** Cuts what can be cut when the whole is too large for one message: first details, then texts; never states. */
 export function cut(status: AgentStatus, how: "details" | "texts"): AgentStatus {
-  const brief = (score: ScoreStatus): ScoreStatus => ({ ...score, details: null, digest: "", error: score.error && withoutTexts(score.error) });
+  const brief = (score: ScoreStatus): ScoreStatus => ({
+    ...score,
+    details: null,
+    digest: "",
+    error: score.error && withoutTexts(score.error),
+  });
   const scores = Object.fromEntries(
-    Object.entries(status.scores).map(([id, score]) => [id, how === "texts" ? brief(score) : { ...score, details: null }]),
+    Object.entries(status.scores).map(([id, score]) => [
+      id,
+      how === "texts" ? brief(score) : { ...score, details: null },
+    ]),
   );
   return { ...status, scores, truncated: true };
 }

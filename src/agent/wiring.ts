@@ -34,7 +34,10 @@ export function assemble(settings: AgentSettings): { readonly agent: Agent; read
     .provide(Time, () => systemClock)
     .provide(FileSystem, (from) => {
       const { root, log } = from.get(Settings);
-      return new NodeFileSystem({ root, onWatchProblem: (problem) => log("drift of some files will be found by the periodic pass alone", { problem }) });
+      return new NodeFileSystem({
+        root,
+        onWatchProblem: (problem) => log("drift of some files will be found by the periodic pass alone", { problem }),
+      });
     })
     .provide(Ports, (from) => ({ FileSystemHost: from.get(FileSystem) }))
     .provide(AgentToken, (from) => new Agent(agentParts(from)));

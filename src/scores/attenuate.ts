@@ -30,9 +30,7 @@ function viewsOf(requires: readonly AnyCapability[], ports: PortTable): Attenuat
     const port = ports[name];
     if (port === undefined) throw new Error(`no adapter provides ${name}`);
     full[name] = port;
-    reads[name] = Object.freeze(
-      Object.fromEntries(methods.map((method) => [method, boundTo(port, method)])),
-    );
+    reads[name] = Object.freeze(Object.fromEntries(methods.map((method) => [method, boundTo(port, method)])));
   }
   return { reads: Object.freeze(reads), full: Object.freeze(full) };
 }

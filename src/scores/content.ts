@@ -4,7 +4,12 @@ import * as z from "zod";
 
 /** The bytes of a file: text, stored as UTF-8, or any bytes in base64. */
 export const Content = z.union([
-  z.string().refine((text) => !/\p{Surrogate}/u.test(text), "half of a surrogate pair has no UTF-8: use { base64 } for bytes that are no text"),
+  z
+    .string()
+    .refine(
+      (text) => !/\p{Surrogate}/u.test(text),
+      "half of a surrogate pair has no UTF-8: use { base64 } for bytes that are no text",
+    ),
   z.strictObject({ base64: z.base64() }),
 ]);
 export type Content = z.infer<typeof Content>;

@@ -19,7 +19,9 @@ export class Deadline implements Context {
   readonly log: Log;
   readonly #stop: AbortSignal;
   readonly #endsAt: number;
-  #armed: { readonly controller: AbortController; readonly expired: Promise<never>; readonly disarm: () => void } | undefined;
+  #armed:
+    | { readonly controller: AbortController; readonly expired: Promise<never>; readonly disarm: () => void }
+    | undefined;
 
   constructor(clock: Clock, log: Log, stop: AbortSignal, ms: number) {
     this.clock = clock;

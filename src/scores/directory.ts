@@ -82,7 +82,9 @@ export class DirectoryScore extends Score(
     apply: (taken, wanted, { FileSystemHost: fs }) =>
       match(taken)
         // One that was made a moment ago by another Score, or before a crash, keeps its attributes: a second look finds them.
-        .with({ do: "makeDirectory" }, ({ path }) => fs.makeDirectory(path, path === wanted.path ? wanted : { mode: "0755" }))
+        .with({ do: "makeDirectory" }, ({ path }) =>
+          fs.makeDirectory(path, path === wanted.path ? wanted : { mode: "0755" }),
+        )
         .with({ do: "setAttributes" }, ({ path, ...attributes }) => fs.setAttributes(path, attributes))
         .with({ do: "removeDirectoryIfEmpty" }, ({ path }) => removeIfEmpty(path, fs))
         .exhaustive(),

@@ -57,9 +57,14 @@ export const seeOthers = (
 
 export const parentOf = (path: string): string => path.slice(0, path.lastIndexOf("/")) || "/";
 
-export const obstructedBy = ({ path, at, what }: z.infer<typeof SeenForeign>, wanted: "file" | "directory"): Obstruction => ({
+export const obstructedBy = (
+  { path, at, what }: z.infer<typeof SeenForeign>,
+  wanted: "file" | "directory",
+): Obstruction => ({
   obstructed:
-    at === path ? `a ${what} stands at ${path}, where a ${wanted} should be` : `a ${what} stands at ${at}, on the way to ${path}`,
+    at === path
+      ? `a ${what} stands at ${path}, where a ${wanted} should be`
+      : `a ${what} stands at ${at}, on the way to ${path}`,
   blame: "device",
   next: `Look at what it is for. Move it away, or give the Score another path${what === "link" ? " (links are never followed: name the real path)" : ""}.`,
 });

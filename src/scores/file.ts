@@ -99,8 +99,11 @@ export class FileScore extends Score(
     },
 
     retire({ path }, seen, claims) {
-      const parents = claimedParents(path, claims).map((parent) => ({ do: "removeDirectoryIfEmpty", path: parent }) as const);
-      if (seen.state === "present" || (seen.state === "absent" && seen.leftover)) return [{ do: "remove", path }, ...parents];
+      const parents = claimedParents(path, claims).map(
+        (parent) => ({ do: "removeDirectoryIfEmpty", path: parent }) as const,
+      );
+      if (seen.state === "present" || (seen.state === "absent" && seen.leftover))
+        return [{ do: "remove", path }, ...parents];
       const left = seen.state === "absent" && seen.emptyParent !== null && claims.has(seen.emptyParent);
       return left ? parents : [];
     },

@@ -181,9 +181,16 @@ function judge(seen: Attempted<unknown>, bound: AnyBound, decide: Decide, decidi
 
 const isObstruction = (plan: Plan<unknown>): plan is Obstruction => "obstructed" in plan;
 
-type Attempted<T> = { readonly _tag: "Done"; readonly value: T } | { readonly _tag: "Failed"; readonly failure: Failure };
+type Attempted<T> =
+  | { readonly _tag: "Done"; readonly value: T }
+  | { readonly _tag: "Failed"; readonly failure: Failure };
 
-function attempt<T>(run: () => MaybePromise<T>, during: Phase, step: unknown, bound: AnyBound): MaybePromise<Attempted<T>> {
+function attempt<T>(
+  run: () => MaybePromise<T>,
+  during: Phase,
+  step: unknown,
+  bound: AnyBound,
+): MaybePromise<Attempted<T>> {
   const begun = attemptNow(run, during, step, bound);
   if (begun._tag === "Failed") return begun;
   return begun.value instanceof Promise
@@ -202,7 +209,12 @@ function attemptNow<T>(run: () => T, during: Phase, step: unknown, bound: AnyBou
   }
 }
 
-const failureOf = (thrown: unknown, during: Phase, step: unknown, { deadlineMs }: Bound<readonly [], unknown, unknown>): Failure =>
+const failureOf = (
+  thrown: unknown,
+  during: Phase,
+  step: unknown,
+  { deadlineMs }: Bound<readonly [], unknown, unknown>,
+): Failure =>
   match(thrown)
     .returnType<Failure>()
     .with(P.instanceOf(PortError), ({ problem }) => ({ _tag: "PortFailed", during, step, problem }))

@@ -4,7 +4,9 @@ import { K8sClient } from "../capabilities/k8s-client.ts";
 import { Score } from "./score.ts";
 
 /** An RFC 1123 label, as Kubernetes wants names. */
-const Label = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "a name is 1 to 63 of a-z, 0-9 and -, not - at its ends");
+const Label = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "a name is 1 to 63 of a-z, 0-9 and -, not - at its ends");
 
 const spec = z.strictObject({
   name: Label,
@@ -17,7 +19,13 @@ const spec = z.strictObject({
 
 const observed = z.discriminatedUnion("state", [
   z.object({ state: z.literal("absent") }),
-  z.object({ state: z.literal("present"), image: z.string(), replicas: z.number(), readyReplicas: z.number(), upToDate: z.boolean() }),
+  z.object({
+    state: z.literal("present"),
+    image: z.string(),
+    replicas: z.number(),
+    readyReplicas: z.number(),
+    upToDate: z.boolean(),
+  }),
 ]);
 
 const step = z.discriminatedUnion("do", [
@@ -37,11 +45,15 @@ export class K8sDeploymentScore extends Score(
       return deployment === null ? { state: "absent" } : { state: "present", ...deployment };
     },
     plan: ({ image, replicas }, seen) =>
-      seen.state === "present" && seen.image === image && seen.replicas === replicas ? [] : [{ do: "apply", image, replicas }],
+      seen.state === "present" && seen.image === image && seen.replicas === replicas
+        ? []
+        : [{ do: "apply", image, replicas }],
     retire: (_, seen) => (seen.state === "present" ? [{ do: "delete" }] : []),
     apply: (taken, { namespace, name }, { K8sClient: cluster }, { signal }) =>
       match(taken)
-        .with({ do: "apply" }, ({ image, replicas }) => cluster.applyDeployment(namespace, name, { image, replicas }, signal))
+        .with({ do: "apply" }, ({ image, replicas }) =>
+          cluster.applyDeployment(namespace, name, { image, replicas }, signal),
+        )
         .with({ do: "delete" }, () => cluster.deleteDeployment(namespace, name, signal))
         .exhaustive(),
   },

@@ -78,14 +78,19 @@ export interface ScoreInstance<Kind extends string, N extends Needs, Spec, Seen,
 export type AnyScore = ScoreInstance<string, Needs, unknown, unknown, unknown>;
 
 /** Whether a value was made by a class that `Score()` returned. */
-export const isScore = (value: unknown): value is AnyScore => typeof value === "object" && value !== null && made in value;
+export const isScore = (value: unknown): value is AnyScore =>
+  typeof value === "object" && value !== null && made in value;
 
 /** The static side of a kind. */
 export interface ScoreClass<Kind extends string, Version extends number, N extends Needs, Out, In, Seen, Step> {
   readonly kind: Kind;
   readonly version: Version;
   readonly requires: N;
-  readonly schema: { readonly spec: z.core.$ZodType<Out, In>; readonly observed: z.core.$ZodType<Seen>; readonly step: z.core.$ZodType<Step> };
+  readonly schema: {
+    readonly spec: z.core.$ZodType<Out, In>;
+    readonly observed: z.core.$ZodType<Seen>;
+    readonly step: z.core.$ZodType<Step>;
+  };
   /** @throws {InvalidSpec} that names every field that is wrong. */
   new (spec: In): ScoreInstance<Kind, N, Frozen<Out>, Seen, Step>;
   /** As `new`, for what comes from outside. */
@@ -95,7 +100,11 @@ export interface AnyScoreClass {
   readonly kind: string;
   readonly version: number;
   readonly requires: Needs;
-  readonly schema: { readonly spec: z.core.$ZodType; readonly observed: z.core.$ZodType; readonly step: z.core.$ZodType };
+  readonly schema: {
+    readonly spec: z.core.$ZodType;
+    readonly observed: z.core.$ZodType;
+    readonly step: z.core.$ZodType;
+  };
   parse(spec: unknown): AnyScore;
 }
 

@@ -1,7 +1,10 @@
 import type { AnyCapability } from "../capabilities/capability.ts";
 
 /** A named set of capabilities that a place offers. It names them; adapters are bound to it by the agent. */
-export interface Topology<Name extends string = string, Offers extends readonly AnyCapability[] = readonly AnyCapability[]> {
+export interface Topology<
+  Name extends string = string,
+  Offers extends readonly AnyCapability[] = readonly AnyCapability[],
+> {
   readonly name: Name;
   readonly offers: Offers;
 }

@@ -9,6 +9,7 @@ import { PiTopology } from "../../src/topology/pi.ts";
 import { topology } from "../../src/topology/topology.ts";
 import { type Decoded, type DecodedManifest, decodePayload, type Gate, openEnvelope } from "../../src/wire/decode.ts";
 import { assetEnvelope, encode, encodeScore, type Encoded, inlineEnvelope } from "../../src/wire/encode.ts";
+import { digestOf } from "../../src/wire/digest.ts";
 import { AgentId } from "../../src/wire/keys.ts";
 import { EverythingScore, everythingSpec } from "./everything-score.ts";
 import { AGENT, ISSUED_AT } from "./wire-text.ts";
@@ -42,7 +43,9 @@ describe("a manifest that is encoded and decoded", () => {
         expect([...got.keys()]).toEqual(Object.keys(named(scores)));
         for (const [id, score] of Object.entries(named(scores))) {
           const decoded = got.get(id);
-          expect(decoded).toMatchObject({ _tag: "Score", wire: JSON.parse(JSON.stringify(encodeScore(score))) });
+          const wire = encodeScore(score);
+          // The fleet knows the digest without asking the agent.
+          expect(decoded).toMatchObject({ _tag: "Score", wire: JSON.parse(JSON.stringify(wire)), digest: digestOf(wire) });
           expect(decoded?._tag === "Score" && decoded.score.spec).toStrictEqual(score.spec);
         }
       }),

@@ -117,6 +117,12 @@ describe("annotations", () => {
     expect(refusal({ x: [null] }, { [path]: ["undefined"] })).toContain("leads to no place of its own in the spec");
   });
 
+  test("with more than an annotation and what is inside are refused", () => {
+    expect(refusal([], ["set", {}, {}])).toBe("an annotation has at most two parts");
+    expect(refusal([], ["set", []])).toBe("annotations are an object or an array");
+    expect(refusal([], [])).toMatch(/^the annotation null is not one of /);
+  });
+
   test("on the length of a list are refused", () => {
     expect(refusal({ x: [null] }, { "x.length": ["undefined"] })).not.toBe("accepted");
   });

@@ -102,10 +102,18 @@ async function told<T>(path: string, run: () => Promise<T>): Promise<T> {
     const full = code === "ENOSPC" || code === "EDQUOT";
     throw new PortError(
       {
-        code: full ? "NoSpace" : code === "EROFS" ? "ReadOnly" : code === "EACCES" || code === "EPERM" ? "NotPermitted" : "Failed",
+        code: full
+          ? "NoSpace"
+          : code === "EROFS"
+            ? "ReadOnly"
+            : code === "EACCES" || code === "EPERM"
+              ? "NotPermitted"
+              : "Failed",
         message: `the agent cannot keep its ledger at ${path}: ${error instanceof Error ? error.message : String(error)}`,
         blame: "device",
-        next: full ? "Free some space on the device; the agent tries again by itself." : "See to it that the agent may write its state directory.",
+        next: full
+          ? "Free some space on the device; the agent tries again by itself."
+          : "See to it that the agent may write its state directory.",
       },
       { cause: error },
     );
