@@ -1,6 +1,7 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { parseArgs } from "node:util";
 import { AgentId } from "../wire/keys.ts";
+import { isServer, serverList } from "../wire/nats/server-list.ts";
 import type { TrustedKeys } from "../wire/signature.ts";
 import { DRIFT_PASS_MS } from "./agent.ts";
 
@@ -13,7 +14,7 @@ Options:
   --id ID                the agent's id: a-z, 0-9 and "-", at most 63
   --root DIR             the directory that is "/" to every Score (default: /)
   --state-dir DIR        where the agent keeps its ledger (default: ROOT/var/lib/harmony-edge/agent)
-  --server URL           the NATS server (env HARMONY_SERVER, default nats://127.0.0.1:4222)
+  --server URL           the NATS server, several with commas (env HARMONY_SERVER, default nats://127.0.0.1:4222)
   --creds FILE           NATS credentials (env HARMONY_CREDS)
   --trust NAME=FILE      accept only manifests signed by this Ed25519 public key (PEM); may be repeated
   --drift-interval TIME  how often every Score is looked at, e.g. 30s, 5m (default: ${DRIFT_PASS_MS / 60_000}m)
@@ -58,13 +59,17 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
   }));
   const isPair = (values.trust ?? []).every((each) => /^[^=]+=./.test(each));
   if (!isPair) return wrong("--trust is NAME=FILE");
+  const server = values.server ?? set(env["HARMONY_SERVER"]) ?? "nats://127.0.0.1:4222";
+  // What is no server would be tried for ever.
+  if (!serverList(server).every(isServer))
+    return wrong("--server is nats://HOST:PORT or tls://HOST:PORT, several with commas");
   return {
     _tag: "Run",
     given: {
       agentId: id.data,
       root: values.root ?? "/",
       stateDir: values["state-dir"] ?? null,
-      server: values.server ?? set(env["HARMONY_SERVER"]) ?? "nats://127.0.0.1:4222",
+      server,
       credsFile: values.creds ?? set(env["HARMONY_CREDS"]) ?? null,
       trust,
       driftPassMs,

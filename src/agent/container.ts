@@ -13,7 +13,7 @@ export const token = <T>(name: string): Token<T> => Symbol(name);
 export class Parts {
   readonly #container: DependencyContainer = container.createChildContainer();
 
-  provide<T>(key: Token<T>, make: (parts: Parts) => T): this {
+  provide<T>(key: Token<T>, make: (parts: Parts) => NoInfer<T>): this {
     this.#container.register<T>(key, { useFactory: instanceCachingFactory(() => make(this)) });
     return this;
   }

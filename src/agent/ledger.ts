@@ -41,7 +41,7 @@ export class Ledger {
   #acceptedIsSaved = true;
   readonly #owned = new Map<string, Owned>();
   readonly #statuses = new Map<string, ScoreStatus>();
-  #unsaved: Line[] = [];
+  #unsaved: Unsaved = new Map();
   #journalBytes = 0;
   #journalLimit = JOURNAL_MIN_BYTES;
   #flushing: Promise<void> = Promise.resolve();
@@ -83,26 +83,26 @@ export class Ledger {
     this.#owned.set(identity, owned);
     // The decoder makes new objects for an unchanged Score; the journal need not hear of those.
     const same = held !== undefined && JSON.stringify(held) === JSON.stringify(owned);
-    if (!same) this.#unsaved.push({ own: owned });
+    if (!same) pile(this.#unsaved, { own: owned });
   }
 
   disown(identity: string): void {
-    if (this.#owned.delete(identity)) this.#unsaved.push({ disown: identity });
+    if (this.#owned.delete(identity)) pile(this.#unsaved, { disown: identity });
   }
 
   remember(id: string, status: ScoreStatus): void {
     if (this.#statuses.get(id) === status) return;
     this.#statuses.set(id, status);
-    this.#unsaved.push({ score: id, status });
+    pile(this.#unsaved, { score: id, status });
   }
 
   forget(id: string): void {
-    if (this.#statuses.delete(id)) this.#unsaved.push({ forget: id });
+    if (this.#statuses.delete(id)) pile(this.#unsaved, { forget: id });
   }
 
   /** Resolves when all that was told before is on disk. Writes nothing when it is already. Rejects with a PortError. */
   flush(): Promise<void> {
-    if (this.#acceptedIsSaved && this.#unsaved.length === 0) return this.#flushing;
+    if (this.#acceptedIsSaved && this.#unsaved.size === 0) return this.#flushing;
     this.#flushing = this.#flushing.catch(() => {}).then(() => this.#save());
     return this.#flushing;
   }
@@ -114,15 +114,16 @@ export class Ledger {
       await this.#disk.replace(MANIFEST, Buffer.from(text));
       this.#acceptedIsSaved = this.#accepted === accepted;
     }
-    if (this.#unsaved.length === 0) return;
+    if (this.#unsaved.size === 0) return;
     const lines = this.#unsaved;
-    this.#unsaved = [];
+    this.#unsaved = new Map();
     try {
-      const bytes = asLines(lines);
+      const bytes = asLines([...lines.values()]);
       await this.#disk.append(JOURNAL, bytes);
       this.#journalBytes += bytes.length;
     } catch (error) {
-      this.#unsaved = [...lines, ...this.#unsaved];
+      for (const line of this.#unsaved.values()) pile(lines, line);
+      this.#unsaved = lines;
       throw error;
     }
     if (this.#journalBytes > this.#journalLimit) await this.#compact();
@@ -184,6 +185,24 @@ export class Ledger {
       ...[...this.#owned.values()].map((own) => ({ own })),
       ...[...this.#statuses].map(([score, status]) => ({ score, status })),
     ];
+  }
+}
+
+/** What is not on disk yet: of each thing at most that it went, and the newest of what came after. */
+type Unsaved = Map<string, Line>;
+
+/** On a disk that stays full for days, or can only be read, lines must not pile up without end. */
+function pile(unsaved: Unsaved, line: Line): void {
+  if ("own" in line) unsaved.set(`own ${line.own.identity}`, line);
+  else if ("score" in line) unsaved.set(`score ${line.score}`, line);
+  else {
+    const [now, before] =
+      "disown" in line
+        ? [`disown ${line.disown}`, `own ${line.disown}`]
+        : [`forget ${line.forget}`, `score ${line.forget}`];
+    unsaved.delete(before);
+    unsaved.delete(now);
+    unsaved.set(now, line);
   }
 }
 

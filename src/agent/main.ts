@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Log } from "../scores/context.ts";
 import { connectStore } from "../wire/nats/connect.ts";
+import { serverList } from "../wire/nats/server-list.ts";
 import { VERSION } from "../wire/version.ts";
 import { StateDirectory } from "./adapters/state-directory.ts";
 import { type AgentArguments, parseArguments, trustedKeys, USAGE } from "./arguments.ts";
@@ -44,7 +45,7 @@ async function run(given: AgentArguments): Promise<number> {
   const credsFile = given.credsFile === null ? undefined : await readFile(given.credsFile, "utf8");
   const ledger = await Ledger.open(state, log);
   const connected = await connectStore({
-    servers: given.server,
+    servers: serverList(given.server),
     name: `harmony-agent ${given.agentId}`,
     inboxPrefix: `_INBOX.${given.agentId}`,
     waitOnFirstConnect: true,

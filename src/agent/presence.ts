@@ -1,7 +1,7 @@
 import type { Clock, Log } from "../scores/context.ts";
 import type { AgentId } from "../wire/keys.ts";
 import { AgentStatus, type CapabilitiesDocument, Heartbeat, readDocument, writeDocument } from "../wire/status.ts";
-import type { Store } from "../wire/store.ts";
+import type { Store, Unreachable } from "../wire/store.ts";
 import { VERSION } from "../wire/version.ts";
 
 export const HEARTBEAT_MS = 10_000;
@@ -63,10 +63,7 @@ export class Presence {
     const { store, agentId, log } = this.#parts;
     const [heart, status] = await Promise.all([store.get("heartbeat", agentId), store.get("actual-state", agentId)]);
     const blind = [heart, status].find((each) => each._tag === "Unreachable");
-    if (blind?._tag === "Unreachable" && blind.message !== this.#toldWhy) {
-      this.#toldWhy = blind.message;
-      log("the server cannot be used yet; trying on", { reason: blind.reason, message: blind.message });
-    }
+    if (blind?._tag === "Unreachable") this.#tellOnce(blind);
     if (heart._tag === "Unreachable" || status._tag === "Unreachable") return null;
     const beat = heart._tag === "Value" ? readDocument(Heartbeat, heart.value) : null;
     const told = status._tag === "Value" ? readDocument(AgentStatus, status.value) : null;
@@ -76,12 +73,19 @@ export class Presence {
     const epoch = 1 + Math.max(before?.epoch ?? 0, beat?._tag === "Read" ? beat.document.epoch : 0);
     const expect = heart._tag === "Absent" ? 0 : heart.revision;
     const written = await store.put("heartbeat", agentId, writeDocument(this.#beat(epoch)), { expect });
+    if (written._tag === "Unreachable") this.#tellOnce(written);
     if (written._tag !== "Written" || this.#stopped) return null;
     this.#epoch = epoch;
     this.#revision = written.revision;
     this.#schedule();
     await this.#publishCapabilities();
     return { epoch, before, statusRevision: status._tag === "Absent" ? 0 : status.revision };
+  }
+
+  #tellOnce({ reason, message }: Unreachable): void {
+    if (message === this.#toldWhy) return;
+    this.#toldWhy = message;
+    this.#parts.log("the server cannot be used yet; trying on", { reason, message });
   }
 
   /** The connection is back: beats at once, and looks after the capabilities again. */

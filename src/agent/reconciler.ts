@@ -7,7 +7,18 @@ import { inOrder } from "../topology/manifest.ts";
 import type { DecodedManifest } from "../wire/decode.ts";
 import type { ScoreStatus } from "../wire/status.ts";
 import type { ReconcilerParts } from "./reconciler-parts.ts";
-import { type Accepted, type Change, digestOf, isNoNews, keeping, newResource, type Resource } from "./resource.ts";
+import {
+  type Accepted,
+  type Change,
+  digestOf,
+  isNoNews,
+  keeping,
+  looks,
+  newResource,
+  type Resource,
+  restMs,
+  unasked,
+} from "./resource.ts";
 import { type Retirement, Retirements } from "./retirements.ts";
 import { begin, blocked, retryDelayMs, settled, started } from "./score-status.ts";
 
@@ -15,8 +26,6 @@ import { begin, blocked, retryDelayMs, settled, started } from "./score-status.t
 const SLICE_MS = 5;
 /** How long everything rests after a bug of the agent's own, so that it cannot run hot. */
 const AFTER_BUG_MS = 1000;
-/** How long a Score that was looked at a moment ago rests before a hint makes it be looked at again. */
-const REST_MS = 20;
 
 /**
  * Makes the device what the manifest in force says, one Score at a time, in order, for ever. Level-based: what is queued
@@ -80,9 +89,12 @@ export class Reconciler {
     }
     for (const [id, decoded] of manifest.scores) {
       if (decoded._tag === "Score") after[id] = decoded.after;
-      const due = decoded._tag === "Score" ? change : null;
       const known = this.#resources.get(id);
       const status = begin(decoded, manifest.generation, known?.status ?? ledger.statuses.get(id), now);
+      // After a restart: what this generation orders and was not carried through yet is no drift.
+      const why =
+        change === "corrective" && status.generation === manifest.generation ? unasked(status) : "intentional";
+      const due = decoded._tag === "Score" ? why : null;
       ledger.remember(id, status);
       // An unchanged Score stays the same resource: work on it that is under way goes on.
       if (known === undefined) this.#resources.set(id, newResource(id, decoded, status, due));
@@ -105,7 +117,7 @@ export class Reconciler {
   /** Has every Score looked at: drift that no event told of. */
   lookAtAll(): void {
     for (const resource of this.#resources.values())
-      if (resource.decoded._tag === "Score") resource.due ??= "corrective";
+      if (resource.decoded._tag === "Score") resource.due ??= unasked(resource.status);
     this.#kick();
   }
 
@@ -204,7 +216,7 @@ export class Reconciler {
     const { score, wire, identity } = decoded;
     const before = resource.status;
     resource.status = started(before, clock.now());
-    resource.lookedAt = clock.monotonicMs();
+    looks(resource, clock.monotonicMs());
     if (resource.status !== before) {
       // Told now, because it may take long.
       this.#changes += 1;
@@ -234,6 +246,7 @@ export class Reconciler {
       return;
     }
     const failing = outcome.outcome === "FAILURE";
+    if (failing || (outcome.outcome === "SUCCESS" && change === "corrective")) resource.troubles += 1;
     const delay = retryDelayMs(outcome, resource.status.attempts, this.#parts.random);
     const now = clock.now();
     const settling = { change, generation: this.#generation, now, retryAfter: new Date(now.getTime() + delay) };
@@ -297,12 +310,12 @@ export class Reconciler {
   #hinted(resource: Resource): void {
     if (resource.due !== null || resource.cancelHint !== null) return;
     // The hint may be about what the agent did itself, or the first of many: one later look serves them all.
-    const rest = resource.lookedAt + REST_MS - this.#parts.clock.monotonicMs();
-    if (rest <= 0) this.#becomesDue(resource, "corrective");
+    const rest = resource.lookedAt + restMs(resource) - this.#parts.clock.monotonicMs();
+    if (rest <= 0) this.#becomesDue(resource, unasked(resource.status));
     else {
       resource.cancelHint = this.#parts.clock.after(rest, () => {
         resource.cancelHint = null;
-        this.#becomesDue(resource, "corrective");
+        this.#becomesDue(resource, unasked(resource.status));
       });
     }
   }

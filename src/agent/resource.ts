@@ -16,6 +16,8 @@ export interface Resource {
   /** Why it was to be looked at when it was found to be Blocked. */
   blockedFor: Change;
   lookedAt: number;
+  /** Looks in a row, without a quiet time between them, that failed or found something to repair. */
+  troubles: number;
   cancelRetry: () => void;
   /** Not null while a hint waits for the Score to have rested. */
   cancelHint: (() => void) | null;
@@ -29,10 +31,36 @@ export const newResource = (id: string, decoded: DecodedScore, status: ScoreStat
   due,
   blockedFor: "intentional",
   lookedAt: -Infinity,
+  troubles: 0,
   cancelRetry: () => {},
   cancelHint: null,
   unwatch: null,
 });
+
+/** How long a Score that was looked at a moment ago rests before a hint makes it be looked at again. */
+const REST_MS = 20;
+/** So many troubles in a row change nothing about that; from then on the rest doubles with each, up to this. */
+const FREE_TROUBLES = 4;
+const MOST_REST_MS = 60_000;
+/** A Score that needed no look for this long, beyond twice its rest, is not in trouble any more. */
+const QUIET_MS = 1000;
+
+/**
+ * A hint is answered at once, but not for ever: two managers that undo each other's work, or a step whose failure is
+ * itself a change that is hinted at, would otherwise write to the device many times a second for years.
+ */
+export const restMs = ({ troubles }: Resource): number =>
+  Math.min(REST_MS * 2 ** Math.min(Math.max(0, troubles - FREE_TROUBLES), 16), MOST_REST_MS);
+
+/** A look begins. */
+export function looks(resource: Resource, nowMs: number): void {
+  if (nowMs - resource.lookedAt > 2 * restMs(resource) + QUIET_MS) resource.troubles = 0;
+  resource.lookedAt = nowMs;
+}
+
+/** Why a Score is looked at that nobody ordered to be looked at: what was ordered and is not done yet is no drift. */
+export const unasked = ({ state, change }: ScoreStatus): Change =>
+  state === "Pending" || state === "Reconciling" || state === "Failed" ? (change ?? "intentional") : "corrective";
 
 /** The same Score again: what it has worked out already, such as the hash of its content, need not be worked out anew. */
 export const keeping = (known: DecodedScore, decoded: DecodedScore): DecodedScore =>

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { access, constants } from "node:fs/promises";
-import { homedir } from "node:os";
+import { userInfo } from "node:os";
 import { delimiter, isAbsolute, join } from "node:path";
 
 /** A nats-server executable that was run once and is new enough. */
@@ -27,8 +27,20 @@ const versionDeadlineMs = 10_000;
 export function cachedNatsServerPath(env: NodeJS.ProcessEnv = process.env): string {
   const xdg = env["XDG_CACHE_HOME"];
   // The XDG specification says that a relative path is to be ignored.
-  const cache = xdg !== undefined && isAbsolute(xdg) ? xdg : join(env["HOME"] ?? homedir(), ".cache");
+  const cache = xdg !== undefined && isAbsolute(xdg) ? xdg : join(homeOf(env), ".cache");
   return join(cache, "harmony-edge", "nats-server");
+}
+
+/** Absolute even where HOME is empty, as in some containers: what is fetched must not end up in the working directory. */
+function homeOf(env: NodeJS.ProcessEnv): string {
+  const named = env["HOME"];
+  if (named !== undefined && isAbsolute(named)) return named;
+  try {
+    return userInfo().homedir;
+  } catch {
+    // A user without an account. Never a folder that others may write to: what lies there is run.
+    return "/";
+  }
 }
 
 /**

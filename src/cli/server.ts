@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { createFleet, type Fleet, systemClock } from "../fleet/index.ts";
 import { connectStore } from "../wire/nats/connect.ts";
+import { isServer, serverList } from "../wire/nats/server-list.ts";
 import type { Unreachable } from "../wire/store.ts";
 import { EXIT, type ExitCode } from "./exit-code.ts";
 import type { Session } from "./session.ts";
@@ -9,7 +10,7 @@ import type { Session } from "./session.ts";
 /** Runs with a fleet behind the server that the flags name; tells why where there is none. */
 export async function withFleet(session: Session, run: (fleet: Fleet) => Promise<ExitCode>): Promise<ExitCode> {
   const { server, io } = session;
-  const servers = server.split(",").map((each) => each.trim());
+  const servers = serverList(server);
   const wrong = servers.find((each) => !isServer(each));
   if (wrong !== undefined) {
     session.complain(
@@ -43,11 +44,6 @@ export function tellUnreachable(session: Session, { reason, message }: Unreachab
     Failed: "Look at the server's log.",
   };
   session.complain(message, hints[reason]);
-}
-
-function isServer(text: string): boolean {
-  const url = text.includes("://") ? text : `nats://${text}`;
-  return URL.canParse(url) && /^(nats|tls):$/.test(new URL(url).protocol) && new URL(url).host !== "";
 }
 
 const withoutPassword = (server: string): string => server.replace(/\/\/[^@/]*@/, "//");

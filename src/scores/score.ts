@@ -1,7 +1,7 @@
 import * as z from "zod";
 import type { AnyCapability, PortOf, ReadPortOf } from "../capabilities/capability.ts";
 import type { Context, MaybePromise } from "./context.ts";
-import { SPEC_LIMIT_BYTES, type Carried, type Frozen, freeze, specBytes } from "./spec.ts";
+import { SPEC_LIMIT_BYTES, type Carried, type Frozen, forbiddenKey, freeze, specBytes } from "./spec.ts";
 import type { Plan } from "./outcome.ts";
 
 type Needs = readonly AnyCapability[];
@@ -162,6 +162,8 @@ export function Score<
     constructor(input: unknown) {
       const parsed = z.safeParse(shape.spec, input);
       if (!parsed.success) throw new InvalidSpec(`${kind}@${shape.version}: ${z.prettifyError(parsed.error)}`);
+      const forbidden = forbiddenKey(parsed.data);
+      if (forbidden !== null) throw new InvalidSpec(`${kind}@${shape.version}: no key may be "${forbidden}": call it something else`);
       const bytes = specBytes(parsed.data);
       if (bytes > SPEC_LIMIT_BYTES) {
         throw new InvalidSpec(

@@ -31,6 +31,17 @@ export const SPEC_LIMIT_BYTES = 64 * 1024;
 /** The size of a spec as JSON in UTF-8, close enough to the wire's own to hold a limit by. */
 export const specBytes = (spec: unknown): number => new TextEncoder().encode(JSON.stringify(spec, plain) ?? "").length;
 
+/** Keys that the wire forbids: in JavaScript they reach an object's prototype. */
+const FORBIDDEN: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
+
+/** The first key of these anywhere in the spec, or null. */
+export function forbiddenKey(spec: unknown): string | null {
+  if (typeof spec !== "object" || spec === null || spec instanceof Date) return null;
+  const inner = spec instanceof Map || spec instanceof Set ? [...spec] : Object.values(spec);
+  const own = Array.isArray(spec) ? undefined : Object.keys(spec).find((key) => FORBIDDEN.has(key));
+  return own ?? inner.map(forbiddenKey).find((key) => key !== null) ?? null;
+}
+
 const plain = (_key: string, value: unknown): unknown =>
   typeof value === "bigint" ? value.toString() : value instanceof Set || value instanceof Map ? [...value] : value;
 

@@ -95,6 +95,10 @@ function edges(
     for (const id of [of, ...(ons ?? [])]) {
       if (!known.has(id)) throw new InvalidManifest(`${name}: there is no Score "${id}" in this manifest`);
     }
+    // One that comes after itself is told with the cycles.
+    if (name === "restartOn" && ons?.includes(of) === true) {
+      throw new InvalidManifest(`restartOn: "${of}" names itself: take that out`);
+    }
     if (ons !== undefined && ons.length > 0) made[of] = ons;
   }
   return made;

@@ -58,6 +58,8 @@ describe("the agent's arguments", () => {
     ["run --id pi-7 more", "harmony agent run"],
     ["run --id pi-7 --no-such", "--no-such"],
     ["run --id pi-7 --trust ops", "NAME=FILE"],
+    ["run --id pi-7 --server http://x", "--server is nats://"],
+    ["run --id pi-7 --server nats://x,nats://[", "--server is nats://"],
     ["run --id pi-7 --trust =file", "NAME=FILE"],
     ["run --id pi-7 --trust ops=", "NAME=FILE"],
     ["run --id pi-7 --drift-interval 5", "--drift-interval"],

@@ -200,6 +200,23 @@ describe("a flush", () => {
     expect(known(await open(disk))).toEqual(known(ledger));
   });
 
+  test("that fails for days keeps the newest line about each thing, and not all that was ever told", async () => {
+    const disk = new MemoryDisk();
+    const ledger = await open(disk);
+    disk.fail("ReadOnly");
+    for (let turn = 0; turn < 1000; turn += 1) {
+      ledger.remember("a", { ...status, attempts: turn });
+      ledger.own("a", "path:/x", wire, [`/${turn % 2}`]);
+      await expect(ledger.flush()).rejects.toThrow("ReadOnly");
+    }
+    ledger.own("b", "path:/y", wire, []);
+    ledger.disown("path:/y");
+    disk.heal();
+    await ledger.flush();
+    expect(disk.text(JOURNAL).trim().split("\n")).toHaveLength(3);
+    expect(known(await open(disk))).toEqual(known(ledger));
+  });
+
   test("waits for what is being written already, and shares its failure", async () => {
     const disk = new MemoryDisk();
     const ledger = await open(disk);

@@ -87,6 +87,14 @@ describe("an epoch", () => {
     }
   });
 
+  test("that the server does not let it write is told, once", async () => {
+    const { presence, store, logged } = start();
+    store.fail("before", { only: ["put"], times: Infinity, reason: "Denied" });
+    expect(await presence.take()).toBeNull();
+    expect(await presence.take()).toBeNull();
+    expect(logged).toEqual(["the server cannot be used yet; trying on"]);
+  });
+
   test("is taken over documents that nobody can read", async () => {
     const it = start();
     await it.reader.put("heartbeat", AGENT, Buffer.from("garbage"));

@@ -58,6 +58,28 @@ describe("drift", () => {
     expect(rig.clock.timers).toBe(0);
   });
 
+  test("that comes back after each repair is repaired ever more rarely, and at once again after a quiet time", async () => {
+    const rig = await ReconcilerRig.open();
+    await rig.accept({ generation: 1, scores: { a: probe("a") } });
+    await rig.clock.advance(60_000);
+    rig.probe.did.length = 0;
+    const tamper = (): void => {
+      rig.probe.values.set("a/0", "theirs");
+      rig.probe.hint("a");
+    };
+    for (let turn = 0; turn < 6000; turn += 1) {
+      if (rig.probe.values.get("a/0") !== "theirs") tamper();
+      await rig.clock.advance(100);
+    }
+    expect(rig.probe.did.length).toBeGreaterThan(15);
+    expect(rig.probe.did.length).toBeLessThan(30);
+    await rig.clock.advance(600_000);
+    expect(rig.probe.values.get("a/0")).toBe("x");
+    tamper();
+    await rig.clock.advance(20);
+    expect(rig.probe.values.get("a/0")).toBe("x");
+  });
+
   test("of a Score that the manifest no longer has is nobody's business", async () => {
     const rig = await ReconcilerRig.open();
     await rig.accept({ generation: 1, scores: { a: probe("a") } });

@@ -81,6 +81,33 @@ describe("failure", () => {
     expect(rig.tree).toEqual({ "/a": "mine" });
   });
 
+  test("by something in the way is no drift: what was ordered stays intentional when it comes about", async () => {
+    const rig = await ReconcilerRig.open();
+    rig.files.put("/etc", { type: "directory" });
+    await rig.accept({ generation: 1, scores: { a: file("/etc", "x") } });
+    expect(rig.states).toEqual({ a: "Failed" });
+    await rig.clock.advance(500);
+    await rig.files.removeDirectory("/etc");
+    await rig.clock.advance(0);
+    expect(rig.status("a")).toMatchObject({ state: "Ready", outcome: "SUCCESS", change: "intentional" });
+  });
+
+  test("whose own traces are hinted at is not tried again many times a second", async () => {
+    const rig = await ReconcilerRig.open();
+    const writeFile = rig.files.writeFile.bind(rig.files);
+    let tries = 0;
+    rig.files.writeFile = async (path, ...rest) => {
+      tries += 1;
+      await writeFile(path, ...rest);
+      await rig.files.removeFile(path);
+      throw new PortError({ code: "NotPermitted", message: "the owner cannot be set", blame: "device", next: "" });
+    };
+    await rig.accept({ generation: 1, scores: { a: file("/a", "x") } });
+    for (let turn = 0; turn < 6000; turn += 1) await rig.clock.advance(100);
+    expect(tries).toBeGreaterThan(5);
+    expect(tries).toBeLessThan(40);
+  });
+
   test("that only somebody else can end is not tried again every few seconds", async () => {
     const rig = await ReconcilerRig.open();
     const writeFile = rig.files.writeFile.bind(rig.files);

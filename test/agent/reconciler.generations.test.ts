@@ -159,6 +159,21 @@ describe("after a crash", () => {
     expect(next.reconciler.observedGeneration).toBe(1);
   });
 
+  test("what was ordered and had not come about yet is no drift", async () => {
+    const rig = await ReconcilerRig.open();
+    rig.probe.fails("failed/0");
+    rig.probe.hangs("cut/0");
+    const wanted = { generation: 1, scores: { failed: probe("failed"), cut: probe("cut") } };
+    await rig.accept(wanted);
+    await rig.ledger.flush();
+    const next = await rig.crash();
+    next.probe.heals("failed/0");
+    next.probe.heals("cut/0");
+    await next.accept(wanted, "corrective");
+    expect(next.status("failed")).toMatchObject({ state: "Ready", outcome: "SUCCESS", change: "intentional" });
+    expect(next.status("cut")).toMatchObject({ state: "Ready", outcome: "SUCCESS", change: "intentional" });
+  });
+
   test("a generation that was not carried through before counts as carried through only when it is", async () => {
     const rig = await ReconcilerRig.open();
     await rig.accept({ generation: 1, scores: { a: probe("a"), b: probe("b") } });

@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs
 import { execFile, spawn } from "node:child_process";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { connect } from "nats";
@@ -56,6 +56,11 @@ describe("finding a nats-server", () => {
   test("the cache follows XDG_CACHE_HOME only where that is an absolute path", () => {
     expect(cachedNatsServerPath({ XDG_CACHE_HOME: "/x", HOME: "/h" })).toBe("/x/harmony-edge/nats-server");
     expect(cachedNatsServerPath({ XDG_CACHE_HOME: "x", HOME: "/h" })).toBe("/h/.cache/harmony-edge/nats-server");
+  });
+
+  test("the cache is never in the working directory, whatever HOME says", () => {
+    const homes = [{ HOME: "" }, { HOME: "here" }, {}];
+    expect(homes.map((env) => isAbsolute(cachedNatsServerPath(env)))).toEqual([true, true, true]);
   });
 });
 

@@ -31,6 +31,16 @@ const Things = Score(
 );
 
 describe("a spec", () => {
+  test.each(["constructor", "prototype", "__proto__"])("has no key %s anywhere, which the wire forbids", (key) => {
+    const Labels = Score(
+      "Labels",
+      { ...shape, spec: z.strictObject({ deep: z.array(z.unknown()) }) },
+      { identity: () => "labels:all", observe: () => ({ state: "absent" }), plan: () => [], retire: () => [], apply: () => {} },
+    );
+    const hostile: unknown = JSON.parse(`[{"a": {"${key}": 1}}]`);
+    expect(() => Labels.parse({ deep: hostile })).toThrow(`Labels@1: no key may be "${key}": call it something else`);
+  });
+
   test("is frozen all the way down, what was frozen on top included", () => {
     const { spec } = new Things({ list: [{ a: [1] }] });
     const { list = [] } = spec;

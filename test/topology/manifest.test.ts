@@ -92,6 +92,10 @@ test(`more than ${SCORES_LIMIT} Scores are refused, and as many are taken`, () =
 });
 
 describe("order", () => {
+  test("restartOn does not name the Score itself", () => {
+    expect(() => files(["a"], { restartOn: { a: ["a"] } })).toThrow('restartOn: "a" names itself: take that out');
+  });
+
   test.each(["after", "restartOn"])("%s names Scores of the manifest, on both sides", (name) => {
     expect(() => files(["a", "b"], { [name]: { a: ["c"] } })).toThrow(
       `${name}: there is no Score "c" in this manifest`,

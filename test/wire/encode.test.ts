@@ -45,7 +45,11 @@ describe("a manifest that is encoded and decoded", () => {
           const decoded = got.get(id);
           const wire = encodeScore(score);
           // The fleet knows the digest without asking the agent.
-          expect(decoded).toMatchObject({ _tag: "Score", wire: JSON.parse(JSON.stringify(wire)), digest: digestOf(wire) });
+          expect(decoded).toMatchObject({
+            _tag: "Score",
+            wire: JSON.parse(JSON.stringify(wire)),
+            digest: digestOf(wire),
+          });
           expect(decoded?._tag === "Score" && decoded.score.spec).toStrictEqual(score.spec);
         }
       }),

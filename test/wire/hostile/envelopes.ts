@@ -38,7 +38,8 @@ export const ENVELOPES: readonly Draft[] = [
   [
     "a good envelope but for a byte that is no UTF-8",
     "Malformed",
-    (n) => envelopeBytes(payloadText({ a: file("/srv/~") }, { generation: n })).map((byte) => (byte === 0x7e ? 0xff : byte)),
+    (n) =>
+      envelopeBytes(payloadText({ a: file("/srv/~") }, { generation: n })).map((byte) => (byte === 0x7e ? 0xff : byte)),
   ],
   ["a code point past the last", "Malformed", () => new Uint8Array([0x22, 0xf4, 0x90, 0x80, 0x80, 0x22])],
   ["a raw NUL in a string", "Malformed", () => bytesOf('{"wire":1,"payload":"\0","signatures":[]}')],
