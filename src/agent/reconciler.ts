@@ -97,8 +97,13 @@ export class Reconciler {
       const due = decoded._tag === "Score" ? why : null;
       ledger.remember(id, status);
       // An unchanged Score stays the same resource: work on it that is under way goes on.
-      if (known === undefined) this.#resources.set(id, newResource(id, decoded, status, due));
-      else Object.assign(known, { decoded: keeping(known.decoded, decoded), status, due });
+      const resource =
+        known === undefined
+          ? newResource(id, decoded, status, due)
+          : Object.assign(known, { decoded: keeping(known.decoded, decoded), status, due });
+      // Put in anew, so that the status tells of them in the manifest's order.
+      this.#resources.delete(id);
+      this.#resources.set(id, resource);
     }
     this.#order = inOrder([...manifest.scores.keys()], after);
     this.#round = [].values();

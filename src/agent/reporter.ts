@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import type { Clock, Log } from "../scores/context.ts";
 import type { AgentId } from "../wire/keys.ts";
 import { AgentStatus, readDocument, writeDocument } from "../wire/status.ts";
@@ -34,7 +35,7 @@ export class Reporter {
   #refilledAt: number;
   #wake: (() => void) | null = null;
   #later: (() => void) | null = null;
-  /** The text that the key holds, as far as is known: the same again is not written. */
+  /** The hash of what the key holds, as far as is known: the same again is not written. */
   #stored: string | null = null;
 
   constructor(parts: ReporterParts) {
@@ -105,7 +106,8 @@ export class Reporter {
     const { store, agentId, log, status } = this.#parts;
     const document = status();
     const text = JSON.stringify(document);
-    if (text === this.#stored) return "stored";
+    const sha256 = hash("sha256", text);
+    if (sha256 === this.#stored) return "stored";
     for (const how of ["whole", "details", "texts"] as const) {
       const bytes = how === "whole" ? Buffer.from(text) : writeDocument(cut(document, how));
       const written = await store.put("actual-state", agentId, bytes, { expect: this.#revision ?? 0 });
@@ -115,11 +117,11 @@ export class Reporter {
       }
       if (written._tag === "Written") {
         this.#revision = written.revision;
-        this.#stored = text;
+        this.#stored = sha256;
         return "stored";
       }
       const told = await this.#readBack(bytes);
-      if (told === "stored") this.#stored = text;
+      if (told === "stored") this.#stored = sha256;
       return told;
     }
     log("the status cannot be cut small enough for the server", {});

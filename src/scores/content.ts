@@ -16,25 +16,27 @@ export type Content = z.infer<typeof Content>;
 
 /** What a plan needs to know of content without carrying it. */
 export interface Digest {
-  readonly bytes: Uint8Array;
+  /** Bytes. */
+  readonly size: number;
   /** Lower-case hexadecimal. */
   readonly sha256: string;
 }
 
-/** A Score is looked at for years and its content never changes, so it is decoded and hashed once. */
+/** A Score is looked at for years and its content never changes, so it is hashed once. Its bytes are not kept: they are seldom written. */
 const digests = new WeakMap<object, Digest>();
 
-/** The bytes of `holder.content` and their hash. */
+/** The size and the hash of `holder.content`. */
 export function digestOf(holder: { readonly content: Content }): Digest {
   let digest = digests.get(holder);
   if (digest === undefined) {
     const bytes = bytesOf(holder.content);
-    digests.set(holder, (digest = { bytes, sha256: bytesToHex(sha256(bytes)) }));
+    digests.set(holder, (digest = { size: bytes.length, sha256: bytesToHex(sha256(bytes)) }));
   }
   return digest;
 }
 
-const bytesOf = (content: Content): Uint8Array =>
+/** The bytes of content: text as UTF-8. */
+export const bytesOf = (content: Content): Uint8Array =>
   typeof content === "string"
     ? new TextEncoder().encode(content)
     : Uint8Array.from(atob(content.base64), (character) => character.charCodeAt(0));

@@ -1,7 +1,7 @@
 import { match } from "ts-pattern";
 import * as z from "zod";
 import { FileSystemHost } from "../capabilities/file-system-host.ts";
-import { Content, digestOf } from "./content.ts";
+import { bytesOf, Content, digestOf } from "./content.ts";
 import {
   attributesToSet,
   claimedParents,
@@ -76,7 +76,7 @@ export class FileScore extends Score(
 
     observe(wanted, { FileSystemHost: fs }) {
       const { path } = wanted;
-      const entry = fs.inspect(path, { hashUpTo: digestOf(wanted).bytes.length });
+      const entry = fs.inspect(path, { hashUpTo: digestOf(wanted).size });
       if (entry.type === "directory") return { state: "foreign", path, at: path, what: "directory" };
       if (entry.type !== "file") return seeOthers(path, entry, fs);
       const { size, sha256, mode, owner, group, uid, gid } = entry;
@@ -86,8 +86,8 @@ export class FileScore extends Score(
     plan(wanted, seen) {
       const { path, parents } = wanted;
       if (seen.state === "foreign") return obstructedBy(seen, "file");
-      const { bytes, sha256 } = digestOf(wanted);
-      const write = { do: "write", path, size: bytes.length, sha256 } as const;
+      const { size, sha256 } = digestOf(wanted);
+      const write = { do: "write", path, size, sha256 } as const;
       if (seen.state === "absent") {
         if (seen.missingParents.length > 0 && !parents) return parentsMissing(path, seen.missingParents);
         const made = seen.missingParents.map((parent) => ({ do: "makeDirectory", path: parent }) as const);
@@ -113,7 +113,7 @@ export class FileScore extends Score(
     apply: (taken, wanted, { FileSystemHost: fs }) =>
       match(taken)
         .with({ do: "makeDirectory" }, ({ path }) => fs.makeDirectory(path, { mode: "0755" }))
-        .with({ do: "write" }, ({ path }) => fs.writeFile(path, digestOf(wanted).bytes, wanted))
+        .with({ do: "write" }, ({ path }) => fs.writeFile(path, bytesOf(wanted.content), wanted))
         .with({ do: "setAttributes" }, ({ path, ...attributes }) => fs.setAttributes(path, attributes))
         .with({ do: "remove" }, ({ path }) => fs.removeFile(path))
         .with({ do: "removeDirectoryIfEmpty" }, ({ path }) => removeIfEmpty(path, fs))

@@ -190,21 +190,42 @@ export function Score<
     }
 
     bind(): Bound<N, Seen, Step> {
-      return (this.#bound ??= this.#bind());
-    }
-
-    #bind(): Bound<N, Seen, Step> {
-      const { spec } = this;
-      return {
-        identity: how.identity(spec),
-        observe: (ports, context) => how.observe(spec, ports, context),
-        plan: (observed) => how.plan(spec, observed),
-        retire: (observed, claims) => how.retire(spec, observed, claims),
-        apply: (step, ports, context) => how.apply(step, spec, ports, context),
-        claims: (step) => how.claims?.(step) ?? [],
-        watch: (ports, changed) => how.watch?.(spec, ports, changed) ?? (() => {}),
-        deadlineMs: how.deadlineMs ?? 30_000,
-      };
+      return (this.#bound ??= new Binding(how, this.spec));
     }
   };
+}
+
+/** A class and not an object of functions, because an agent holds one for each Score for years, and calls it at each look. */
+class Binding<N extends Needs, Spec, Seen, Step> implements Bound<N, Seen, Step> {
+  readonly identity: string;
+  readonly #how: Interpretation<N, Spec, Seen, Step>;
+  readonly #spec: Spec;
+
+  constructor(how: Interpretation<N, Spec, Seen, Step>, spec: Spec) {
+    this.identity = how.identity(spec);
+    this.#how = how;
+    this.#spec = spec;
+  }
+
+  get deadlineMs(): number {
+    return this.#how.deadlineMs ?? 30_000;
+  }
+  observe(ports: ReadPorts<N>, context: Context): MaybePromise<Seen> {
+    return this.#how.observe(this.#spec, ports, context);
+  }
+  plan(observed: Seen): Plan<Step> {
+    return this.#how.plan(this.#spec, observed);
+  }
+  retire(observed: Seen, claims: ReadonlySet<string>): Plan<Step> {
+    return this.#how.retire(this.#spec, observed, claims);
+  }
+  apply(step: Step, ports: Ports<N>, context: Context): MaybePromise<void> {
+    return this.#how.apply(step, this.#spec, ports, context);
+  }
+  claims(step: Step): readonly string[] {
+    return this.#how.claims?.(step) ?? [];
+  }
+  watch(ports: ReadPorts<N>, changed: () => void): () => void {
+    return this.#how.watch?.(this.#spec, ports, changed) ?? (() => {});
+  }
 }

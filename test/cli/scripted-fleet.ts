@@ -13,12 +13,17 @@ export class ScriptedFleet {
   agent: ReturnType<typeof scriptedAgent> | undefined;
 
   constructor() {
+    const endings: (() => Promise<void>)[] = [];
+    // Registered here: vitest takes no afterAll from within a beforeAll.
+    afterAll(async () => {
+      for (const end of endings.toReversed()) await end();
+    });
     beforeAll(async () => {
-      this.#server = await natsServer({ cleanup: afterAll });
+      this.#server = await natsServer({ cleanup: (stop) => void endings.push(stop) });
       const connected = await connectStore({ servers: this.#server.url });
       if (connected._tag === "Unreachable") throw new Error(connected.message);
       this.#device = connected.store;
-      afterAll(() => connected.store.close());
+      endings.push(() => connected.store.close());
     });
   }
 

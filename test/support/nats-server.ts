@@ -7,7 +7,7 @@ import { startNatsServer, type NatsServer } from "../../src/cli/nats-server.ts";
 export interface NatsServerForTest {
   /** Path of a configuration file with accounts and users. */
   readonly configFile?: string;
-  /** Takes the function that stops the server; the end of the test unless given, `afterAll` in a `beforeAll`. */
+  /** Takes the function that stops the server; the end of the test unless given. Within a `beforeAll` one must be given. */
   readonly cleanup?: (stop: () => Promise<void>) => void;
 }
 

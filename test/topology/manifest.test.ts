@@ -58,10 +58,13 @@ describe("ids", () => {
     expect(files([id])).toMatchObject({ scores: { [id]: expect.anything() } });
   });
 
-  test.each(["", "A", "-a", ".a", "_a", "a b", "a/b", "ü", "a\n", "a".repeat(64), "constructor", "prototype"])("%j is none", (id) => {
-    expect(() => files([id])).toThrow(InvalidManifest);
-    expect(() => files([id])).toThrow(`"${id}" is no Score id: use 1 to 63 of`);
-  });
+  test.each(["", "A", "-a", ".a", "_a", "a b", "a/b", "ü", "a\n", "a".repeat(64), "constructor", "prototype"])(
+    "%j is none",
+    (id) => {
+      expect(() => files([id])).toThrow(InvalidManifest);
+      expect(() => files([id])).toThrow(`"${id}" is no Score id: use 1 to 63 of`);
+    },
+  );
 
   test.each([[{}], [null], ["File"], [FileScore], [{ kind: "File", spec: {} }]])(
     "lead to Scores, not to %j",
