@@ -27,7 +27,8 @@ interface Way {
 
 export const apply: Benchmark = {
   name: "apply",
-  title: "From the put of a manifest until its status is seen by the control plane, through a real server, against a bare loop",
+  title:
+    "From the put of a manifest until its status is seen by the control plane, through a real server, against a bare loop",
   async run(place) {
     const control = await controlOf(place);
     const [raw, write, noop, change] = await ways(control, place);
@@ -56,7 +57,12 @@ export const apply: Benchmark = {
         target: (ratio) => atMost("at most 2.5 times the bare loop", ratio, 2.5),
       }),
       figure({ name: "one file changed", unit: "ms", ours: change.took, baseline: bare }),
-      figure({ name: "one file changed", unit: "ms", ours: change.took, baseline: { name: write.name, values: write.took } }),
+      figure({
+        name: "one file changed",
+        unit: "ms",
+        ours: change.took,
+        baseline: { name: write.name, values: write.took },
+      }),
     ];
   },
 };
@@ -86,7 +92,14 @@ async function ways(control: Control, place: Place): Promise<readonly [Way, Way,
       const directory = join(place.directory, id);
       mkdirSync(directory);
       const up = arrival(control, "bench.up.*");
-      start(place, id, thisNode, [client, "answer", control.url, String(statusBytes), id, ...(kind === "write" ? [directory] : [])]);
+      start(place, id, thisNode, [
+        client,
+        "answer",
+        control.url,
+        String(statusBytes),
+        id,
+        ...(kind === "write" ? [directory] : []),
+      ]);
       await up;
     }
   }
@@ -96,7 +109,9 @@ async function ways(control: Control, place: Place): Promise<readonly [Way, Way,
     took: [],
     take: (process, round) => {
       const number = `${round} `;
-      return timed(control, `${kind}-${process}`, Buffer.from(number.padEnd(sample.length)), (text) => text.startsWith(number));
+      return timed(control, `${kind}-${process}`, Buffer.from(number.padEnd(sample.length)), (text) =>
+        text.startsWith(number),
+      );
     },
   });
   const agent = (kind: (typeof agents)[number]): Way => ({
@@ -109,7 +124,12 @@ async function ways(control: Control, place: Place): Promise<readonly [Way, Way,
       return timed(control, id, envelope, (_, message) => isConverged(message, generation));
     },
   });
-  return [bareLoop("raw", "bare loop"), bareLoop("write", "bare loop that writes the file"), agent("noop"), agent("change")];
+  return [
+    bareLoop("raw", "bare loop"),
+    bareLoop("write", "bare loop that writes the file"),
+    agent("noop"),
+    agent("change"),
+  ];
 }
 
 async function timed(

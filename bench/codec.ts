@@ -41,8 +41,14 @@ export const codec: Benchmark = {
     // The same data without classes, as a program would hold it that sends plain JSON.
     const plain: unknown = JSON.parse(payload);
     const options = { agentId, generation: 1, issuedAt: new Date() };
-    const [encoded, stringified] = turns(() => encode(manifest, options), () => JSON.stringify(plain));
-    const [decoded, parsed] = turns(() => decodedFrom(payload), () => JSON.parse(payload) as unknown);
+    const [encoded, stringified] = turns(
+      () => encode(manifest, options),
+      () => JSON.stringify(plain),
+    );
+    const [decoded, parsed] = turns(
+      () => decodedFrom(payload),
+      () => JSON.parse(payload) as unknown,
+    );
     const perScore = (values: readonly number[]): readonly number[] => values.map((ms) => (ms / SCORES) * 1000);
     return [
       figure({
@@ -86,9 +92,12 @@ async function taking(place: Place): Promise<readonly Figure[]> {
 
     const beside = join(root, "bare");
     mkdirSync(beside);
-    bare.push(await timedAsync(async () => {
-      for (let index = 0; index < SCORES; index += 1) durableWrite(beside, idOf(index), Buffer.from(contentOf(index)));
-    }));
+    bare.push(
+      await timedAsync(async () => {
+        for (let index = 0; index < SCORES; index += 1)
+          durableWrite(beside, idOf(index), Buffer.from(contentOf(index)));
+      }),
+    );
 
     for (let generation = 2; generation < 7; generation += 1) {
       const payload = payloadOf(generation, 0);

@@ -51,15 +51,27 @@ const P99_FROM = 100;
 
 export function spread(values: readonly number[]): Spread {
   const sorted = values.toSorted((a, b) => a - b);
-  const at = (part: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
+  const at = (part: number): number =>
+    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
   const middle = sorted.length % 2 === 0 ? (at(0.5) + (sorted[sorted.length / 2 - 1] ?? Number.NaN)) / 2 : at(0.5);
-  return { median: middle, min: at(0), max: at(1), p99: sorted.length >= P99_FROM ? at(0.99) : null, count: sorted.length };
+  return {
+    median: middle,
+    min: at(0),
+    max: at(1),
+    p99: sorted.length >= P99_FROM ? at(0.99) : null,
+    count: sorted.length,
+  };
 }
 
 /** One number that was measured once, or cannot vary. */
 export const single = (value: number): Spread => spread([value]);
 
-export const atMost = (says: string, value: number, limit: number): Target => ({ says, value, limit, met: value <= limit });
+export const atMost = (says: string, value: number, limit: number): Target => ({
+  says,
+  value,
+  limit,
+  met: value <= limit,
+});
 
 export interface Given {
   readonly name: string;

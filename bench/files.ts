@@ -15,12 +15,17 @@ const indexes = (count: number): readonly number[] => Array.from({ length: count
 
 /** As a control plane declares it. */
 export const declared = (count: number, version = 0, options: { readonly parents?: boolean } = {}): Manifest =>
-  manifest(PiTopology, Object.fromEntries(indexes(count).map((index) => [idOf(index), fileScore(index, version, options)])));
+  manifest(
+    PiTopology,
+    Object.fromEntries(indexes(count).map((index) => [idOf(index), fileScore(index, version, options)])),
+  );
 
 /** As an agent has decoded it; larger than what may travel, for a look at how a pass grows. */
 export function decoded(count: number, generation = 1): DecodedManifest {
   const gate = { kinds: KINDS, topology: PiTopology };
-  const scores = new Map(indexes(count).map((index) => [idOf(index), decodeScore(encodeScore(fileScore(index)), gate)]));
+  const scores = new Map(
+    indexes(count).map((index) => [idOf(index), decodeScore(encodeScore(fileScore(index)), gate)]),
+  );
   return { generation, issuedAt: new Date().toISOString(), scores };
 }
 
@@ -43,7 +48,8 @@ export function bareLoop({ paths, hashes }: BareFacts): number {
     const { size, mode } = fstatSync(fd);
     const read = readSync(fd, piece, 0, piece.length, 0);
     closeSync(fd);
-    if (read !== size || (mode & 0o7777) !== 0o644 || hash("sha256", piece.subarray(0, read), "hex") !== hashes[index]) wrong += 1;
+    if (read !== size || (mode & 0o7777) !== 0o644 || hash("sha256", piece.subarray(0, read), "hex") !== hashes[index])
+      wrong += 1;
   }
   return wrong;
 }

@@ -77,7 +77,11 @@ async function starts(runtime: Runtime, { installed, client, control, place }: P
     const id = `start-${short}-${nth}`;
     const args = agentArguments(installed, control.url, id, join(place.directory, id));
     agent.push(await untilSeen(control, `$KV.heartbeat.${id}`, () => start(place, id, runtime, args)));
-    bare.push(await untilSeen(control, "bench.up.*", () => start(place, `bare-${id}`, runtime, [client, "connect", control.url])));
+    bare.push(
+      await untilSeen(control, "bench.up.*", () =>
+        start(place, `bare-${id}`, runtime, [client, "connect", control.url]),
+      ),
+    );
     const began = performance.now();
     spawnSync(runtime.path, ["-e", "0"]);
     nothing.push(performance.now() - began);
@@ -97,7 +101,10 @@ async function untilSeen(control: Control, subject: string, begin: () => Process
   return at - began;
 }
 
-async function idle(runtimes: readonly Runtime[], { installed, client, control, place }: Parts): Promise<readonly Figure[]> {
+async function idle(
+  runtimes: readonly Runtime[],
+  { installed, client, control, place }: Parts,
+): Promise<readonly Figure[]> {
   const all: { readonly runtime: Runtime; readonly agent: Process; readonly bare: Process }[] = [];
   for (const runtime of runtimes) {
     const short = majorOf(runtime);
@@ -115,12 +122,14 @@ async function idle(runtimes: readonly Runtime[], { installed, client, control, 
   }
   place.progress(`settling, then ${IDLE_MS / 1000} s of nothing`);
   await sleep(SETTLE_MS);
-  const cpu = (): readonly (readonly [number, number])[] => all.map(({ agent, bare }) => [cpuMsOf(agent.pid), cpuMsOf(bare.pid)]);
+  const cpu = (): readonly (readonly [number, number])[] =>
+    all.map(({ agent, bare }) => [cpuMsOf(agent.pid), cpuMsOf(bare.pid)]);
   const before = cpu();
   await sleep(IDLE_MS);
   const after = cpu();
   return all.flatMap(({ runtime, agent, bare }, nth) => {
-    const share = (which: 0 | 1): number => (((after[nth]?.[which] ?? 0) - (before[nth]?.[which] ?? 0)) / IDLE_MS) * 100;
+    const share = (which: 0 | 1): number =>
+      (((after[nth]?.[which] ?? 0) - (before[nth]?.[which] ?? 0)) / IDLE_MS) * 100;
     return idleFigures(majorOf(runtime), memoryOf(agent.pid), memoryOf(bare.pid), share(0), share(1));
   });
 }

@@ -61,8 +61,9 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
   if (!isPair) return wrong("--trust is NAME=FILE");
   const server = values.server ?? set(env["HARMONY_SERVER"]) ?? "nats://127.0.0.1:4222";
   // What is no server would be tried for ever.
-  if (!serverList(server).every(isServer))
+  if (!serverList(server).every(isServer)) {
     return wrong("--server is nats://HOST:PORT or tls://HOST:PORT, several with commas");
+  }
   return {
     _tag: "Run",
     given: {

@@ -14,6 +14,13 @@ describe("order", () => {
     expect(rig.disk.text("journal.jsonl")).not.toContain("Blocked");
   });
 
+  test("the status tells of the Scores in the manifest's order, whichever of them changed", async () => {
+    const rig = await ReconcilerRig.open();
+    await rig.accept({ generation: 1, scores: { a: probe("a"), b: probe("b"), c: probe("c") } });
+    await rig.accept({ generation: 2, scores: { c: probe("c"), a: probe("a", "new"), b: probe("b") } });
+    expect(Object.keys(rig.states)).toEqual(["c", "a", "b"]);
+  });
+
   test("what comes after a failed Score is Blocked on it, is not touched, and goes on as soon as that is Ready", async () => {
     const rig = await ReconcilerRig.open();
     rig.probe.fails("a/0");

@@ -1,0 +1,116 @@
+// `npm run bench`: every figure beside a baseline that was taken in the same run, in turn with it. On a shared or busy
+// machine quote the ratios; absolute times are worth comparing only within one run.
+import { mkdtempSync, rmSync } from "node:fs";
+import { cpus, tmpdir, totalmem } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { apply } from "./apply.ts";
+import { codec } from "./codec.ts";
+import { drift } from "./drift.ts";
+import type { Benchmark, Figure, Spread, Unit } from "./figure.ts";
+import { footprint } from "./footprint.ts";
+import { pass } from "./pass.ts";
+
+const ALL: readonly Benchmark[] = [pass, codec, drift, apply, footprint];
+
+const USAGE = `Usage: npm run bench -- [--only NAME]... [--json]
+
+Benchmarks: ${ALL.map(({ name }) => name).join(", ")}
+`;
+
+interface Done {
+  readonly name: string;
+  readonly title: string;
+  readonly figures: readonly Figure[];
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const chosen = choose(argv);
+  if (typeof chosen === "string") {
+    process.stderr.write(`${chosen}\n${USAGE}`);
+    return 2;
+  }
+  const done: Done[] = [];
+  for (const benchmark of chosen.benchmarks) done.push(await run(benchmark));
+  const machine = {
+    cores: cpus().length,
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    node: process.versions.node,
+    platform: `${process.platform} ${process.arch}`,
+  };
+  if (chosen.json) process.stdout.write(`${JSON.stringify({ machine, benchmarks: done })}\n`);
+  else
+    process.stdout.write(
+      `${report(done)}\nNode ${machine.node}, ${machine.platform}, ${machine.cores} cores.\n${summary(done)}`,
+    );
+  return 0;
+}
+
+function choose(
+  argv: readonly string[],
+): { readonly benchmarks: readonly Benchmark[]; readonly json: boolean } | string {
+  try {
+    const { values } = parseArgs({
+      args: [...argv],
+      options: { only: { type: "string", multiple: true }, json: { type: "boolean" }, help: { type: "boolean" } },
+    });
+    const unknown = values.only?.find((name) => !ALL.some((each) => each.name === name));
+    if (values.help === true || unknown !== undefined)
+      return unknown === undefined ? "" : `there is no benchmark "${unknown}"`;
+    return { benchmarks: ALL.filter(({ name }) => values.only?.includes(name) ?? true), json: values.json ?? false };
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+async function run({ name, title, run: measure }: Benchmark): Promise<Done> {
+  const directory = mkdtempSync(join(tmpdir(), `harmony-bench-${name}-`));
+  const ends: (() => Promise<void> | void)[] = [];
+  const progress = (sentence: string): void => void process.stderr.write(`${name}: ${sentence}\n`);
+  try {
+    return { name, title, figures: await measure({ directory, progress, atEnd: (end) => void ends.push(end) }) };
+  } finally {
+    for (const end of ends.toReversed()) await end();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function report(done: readonly Done[]): string {
+  return done
+    .map(({ name, title, figures }) => {
+      const rows = figures.map((each) => [
+        each.name,
+        shown(each.ours, each.unit),
+        each.baseline === null ? "" : `${each.baseline.name}: ${shown(each.baseline.is, each.unit)}`,
+        each.ratio === null ? "" : `${round(each.ratio)} x`,
+        each.target === null
+          ? ""
+          : `${each.target.says}: ${each.target.met ? "met" : `MISSED (${round(each.target.value)})`}`,
+      ]);
+      return `${name}: ${title}\n${table(rows)}\n`;
+    })
+    .join("\n");
+}
+
+function summary(done: readonly Done[]): string {
+  const targets = done.flatMap(({ figures }) => figures.flatMap(({ target }) => (target === null ? [] : [target])));
+  const missed = targets.filter(({ met }) => !met);
+  return targets.length === 0 ? "" : `${targets.length - missed.length} of ${targets.length} targets met.\n`;
+}
+
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = [0, 1, 2, 3, 4].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows
+    .map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")}`.trimEnd())
+    .join("\n");
+}
+
+const shown = ({ median, min, max, p99, count }: Spread, unit: Unit): string => {
+  const suffix = unit === "ratio" ? "" : ` ${unit}`;
+  if (count === 1) return `${round(median)}${suffix}`;
+  return `${round(median)}${suffix} (${round(min)} to ${round(max)}${p99 === null ? "" : `, p99 ${round(p99)}`})`;
+};
+
+const round = (value: number): string => (Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3));
+
+process.exitCode = await main(process.argv.slice(2));
