@@ -94,8 +94,9 @@ async function taking(place: Place): Promise<readonly Figure[]> {
     mkdirSync(beside);
     bare.push(
       await timedAsync(async () => {
-        for (let index = 0; index < SCORES; index += 1)
+        for (let index = 0; index < SCORES; index += 1) {
           durableWrite(beside, idOf(index), Buffer.from(contentOf(index)));
+        }
       }),
     );
 

@@ -48,8 +48,13 @@ export function bareLoop({ paths, hashes }: BareFacts): number {
     const { size, mode } = fstatSync(fd);
     const read = readSync(fd, piece, 0, piece.length, 0);
     closeSync(fd);
-    if (read !== size || (mode & 0o7777) !== 0o644 || hash("sha256", piece.subarray(0, read), "hex") !== hashes[index])
+    if (
+      read !== size ||
+      (mode & 0o7777) !== 0o644 ||
+      hash("sha256", piece.subarray(0, read), "hex") !== hashes[index]
+    ) {
       wrong += 1;
+    }
   }
   return wrong;
 }

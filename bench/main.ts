@@ -39,10 +39,11 @@ async function main(argv: readonly string[]): Promise<number> {
     platform: `${process.platform} ${process.arch}`,
   };
   if (chosen.json) process.stdout.write(`${JSON.stringify({ machine, benchmarks: done })}\n`);
-  else
+  else {
     process.stdout.write(
       `${report(done)}\nNode ${machine.node}, ${machine.platform}, ${machine.cores} cores.\n${summary(done)}`,
     );
+  }
   return 0;
 }
 
@@ -55,20 +56,22 @@ function choose(
       options: { only: { type: "string", multiple: true }, json: { type: "boolean" }, help: { type: "boolean" } },
     });
     const unknown = values.only?.find((name) => !ALL.some((each) => each.name === name));
-    if (values.help === true || unknown !== undefined)
+    if (values.help === true || unknown !== undefined) {
       return unknown === undefined ? "" : `there is no benchmark "${unknown}"`;
+    }
     return { benchmarks: ALL.filter(({ name }) => values.only?.includes(name) ?? true), json: values.json ?? false };
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
 }
 
-async function run({ name, title, run: measure }: Benchmark): Promise<Done> {
+async function run(benchmark: Benchmark): Promise<Done> {
+  const { name, title } = benchmark;
   const directory = mkdtempSync(join(tmpdir(), `harmony-bench-${name}-`));
   const ends: (() => Promise<void> | void)[] = [];
   const progress = (sentence: string): void => void process.stderr.write(`${name}: ${sentence}\n`);
   try {
-    return { name, title, figures: await measure({ directory, progress, atEnd: (end) => void ends.push(end) }) };
+    return { name, title, figures: await benchmark.run({ directory, progress, atEnd: (end) => void ends.push(end) }) };
   } finally {
     for (const end of ends.toReversed()) await end();
     rmSync(directory, { recursive: true, force: true });

@@ -15,8 +15,9 @@ const HARMONY = here("../bin/harmony.js");
 const AGENT = "kiosk-1";
 
 const interrupted = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM"] as const)
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.once(signal, () => interrupted.abort(new Error(`stopped by ${signal}`)));
+}
 
 const colours = process.stdout.isTTY && process.env["NO_COLOR"] === undefined;
 const bold = (text: string): string => (colours ? `\u001b[1m${text}\u001b[22m` : text);

@@ -54,8 +54,11 @@ export class MotdScore extends Score(
       return seen.state === "present" && seen.sha256 === wanted ? [] : [{ do: "write", sha256: wanted }];
     },
 
-    retire: (_, seen) =>
-      seen.state === "present" || (seen.state === "absent" && seen.leftover) ? [{ do: "remove" }] : [],
+    retire({ text }, seen, claims) {
+      // What the Score never came to replace is somebody else's, and stays.
+      const isOwn = seen.state === "present" && (claims.has(`path:${PATH}`) || seen.sha256 === hashOf(text));
+      return isOwn || (seen.state === "absent" && seen.leftover) ? [{ do: "remove" }] : [];
+    },
 
     apply: (taken, { text }, { FileSystemHost: fs }) =>
       match(taken)

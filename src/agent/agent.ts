@@ -123,8 +123,9 @@ export class Agent {
       }),
     );
     // The first connection may never come, and then the attempt is what tells why.
-    if (this.#presence.epoch === 0)
+    if (this.#presence.epoch === 0) {
       this.#cancelTake = this.#parts.clock.after(TAKE_MAX_MS, () => void this.#takeEpoch(0));
+    }
   }
 
   /** Lets the step under way end, saves the ledger and falls silent. Never rejects. */
@@ -244,8 +245,9 @@ export class Agent {
     const { ledger, log } = this.#parts;
     if (this.#stop.signal.aborted) return;
     // Writes nothing where all is saved, and makes good what could not be saved before.
-    if (how === "settled")
+    if (how === "settled") {
       void ledger.flush().catch((error: unknown) => log("the ledger could not be saved", { error: String(error) }));
+    }
     // A pass that found all well is no news.
     const news = this.#reconciler.changes !== this.#toldChanges || (how === "settled" && this.#toldWorking);
     if (!news) return;

@@ -45,14 +45,17 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
   if ("message" in read) return wrong(read.message);
   const { values, positionals } = read;
   if (values.help === true) return { _tag: "Help" };
-  if (positionals.length !== 1 || positionals[0] !== "run")
+  if (positionals.length !== 1 || positionals[0] !== "run") {
     return wrong('the one thing to ask for is "harmony agent run"');
+  }
   const id = AgentId.safeParse(values.id);
-  if (!id.success)
+  if (!id.success) {
     return wrong(values.id === undefined ? "--id is missing" : `--id: ${id.error.issues[0]?.message ?? "wrong"}`);
+  }
   const driftPassMs = milliseconds(values["drift-interval"] ?? `${DRIFT_PASS_MS}ms`);
-  if (driftPassMs === null)
+  if (driftPassMs === null) {
     return wrong("--drift-interval is a number with ms, s, m or h, such as 5m, at least 100ms and at most 497h");
+  }
   const trust = (values.trust ?? []).map((each) => ({
     name: each.slice(0, each.indexOf("=")),
     file: each.slice(each.indexOf("=") + 1),
@@ -119,8 +122,9 @@ export function trustedKeys(
   return new Map(
     read.map(({ name, file, pem }) => {
       const key = publicKeyIn(file, pem);
-      if (key.asymmetricKeyType !== "ed25519")
+      if (key.asymmetricKeyType !== "ed25519") {
         throw new Error(`${file} holds a ${key.asymmetricKeyType ?? "strange"} key, not an Ed25519 one`);
+      }
       return [name, key] as const;
     }),
   );

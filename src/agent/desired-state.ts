@@ -170,8 +170,9 @@ export class DesiredState {
   }
 
   #retry(message: string): number {
-    if (this.#failures === 0)
+    if (this.#failures === 0) {
       this.#parts.log("the desired state cannot be read; what is in force stays in force", { message });
+    }
     this.#failures += 1;
     return Math.min(RETRY_MIN_MS * 2 ** Math.min(this.#failures, 8), RETRY_MAX_MS);
   }

@@ -152,8 +152,9 @@ export class Ledger {
       if (line.success) this.#fold(line.data);
       else unreadable += 1;
     }
-    if (unreadable > 0)
+    if (unreadable > 0) {
       this.#log("some lines of the journal cannot be read and are left out", { file: JOURNAL, lines: unreadable });
+    }
     this.#journalBytes = journal.length;
     if (unreadable > 0 || texts.length > 2 * this.#lines().length + 64) await this.#compact();
   }

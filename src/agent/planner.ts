@@ -49,13 +49,15 @@ function fitting(reply: PlanReply, limit: number): Uint8Array {
 async function plan(request: Uint8Array, parts: PlannerParts): Promise<PlanReply> {
   const { store, gate, ledger, breathe } = parts;
   const read = await payloadOf(request, store);
-  if (read._tag === "Unreachable")
+  if (read._tag === "Unreachable") {
     return { _tag: "Refused", reason: "MissingPayload", message: "the payload could not be read from the assets" };
+  }
   if (read._tag === "Refused") return { _tag: "Refused", reason: read.refusal.reason, message: read.refusal.message };
   // The number in a question is of no account: nothing is put in force.
   const decoded = decodePayload(read.payload, read.signatures, gate, null);
-  if (decoded._tag === "Refused")
+  if (decoded._tag === "Refused") {
     return { _tag: "Refused", reason: decoded.refusal.reason, message: decoded.refusal.message };
+  }
 
   const around: Surroundings = { ports: parts.ports, clock: parts.clock, log: parts.log, stop: parts.stop };
   const scores: Record<string, ScorePlan> = {};

@@ -67,8 +67,9 @@ export class Presence {
     if (heart._tag === "Unreachable" || status._tag === "Unreachable") return null;
     const beat = heart._tag === "Value" ? readDocument(Heartbeat, heart.value) : null;
     const told = status._tag === "Value" ? readDocument(AgentStatus, status.value) : null;
-    if (told?._tag === "Unreadable")
+    if (told?._tag === "Unreadable") {
       log("the agent's own status cannot be read and is written anew", { message: told.message });
+    }
     const before = told?._tag === "Read" ? told.document : null;
     const epoch = 1 + Math.max(before?.epoch ?? 0, beat?._tag === "Read" ? beat.document.epoch : 0);
     const expect = heart._tag === "Absent" ? 0 : heart.revision;

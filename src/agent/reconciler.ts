@@ -111,8 +111,9 @@ export class Reconciler {
     // After a restart it is no news that this generation was carried through before.
     const all = [...this.#resources.values()];
     const wasDone = all.every(({ status }) => status.generation === manifest.generation && status.state !== "Pending");
-    if (change === "corrective" && wasDone && this.#retirements.next() === undefined)
+    if (change === "corrective" && wasDone && this.#retirements.next() === undefined) {
       this.#observedGeneration = manifest.generation;
+    }
     this.#changes += 1;
     // First, since the work may be done before the kick returns, and what comes of it is the news that is told at once.
     this.#parts.onChange("working");
@@ -121,8 +122,9 @@ export class Reconciler {
 
   /** Has every Score looked at: drift that no event told of. */
   lookAtAll(): void {
-    for (const resource of this.#resources.values())
+    for (const resource of this.#resources.values()) {
       if (resource.decoded._tag === "Score") resource.due ??= unasked(resource.status);
+    }
     this.#kick();
   }
 
@@ -210,9 +212,9 @@ export class Reconciler {
 
   /** What another kind made in the same place goes first. */
   async #replace(inTheWay: Retirement, resource: Resource, decoded: Accepted, change: Change): Promise<void> {
-    if (inTheWay.stage !== "failed" && (await this.#retirements.retire(inTheWay)))
+    if (inTheWay.stage !== "failed" && (await this.#retirements.retire(inTheWay))) {
       await this.#interpret(resource, decoded, change);
-    else if (this.#resources.get(resource.id) === resource) this.#block(resource, [this.#nameOf(inTheWay)], change);
+    } else if (this.#resources.get(resource.id) === resource) this.#block(resource, [this.#nameOf(inTheWay)], change);
   }
 
   #interpret(resource: Resource, decoded: Accepted, change: Change): MaybePromise<void> {
@@ -244,7 +246,8 @@ export class Reconciler {
     const { id } = resource;
     const { score, wire, identity } = decoded;
     if (this.#resources.get(id) !== resource || isNoNews(resource, this.#generation, change, outcome)) return;
-    if (outcome.outcome !== "FAILURE") ledger.own(id, identity, wire, []);
+    // From now on the thing itself is the Score's. What it could not change yet may still be somebody else's.
+    if (outcome.outcome !== "FAILURE") ledger.own(id, identity, wire, [identity]);
     if (outcome.outcome === "FAILURE" && outcome.failure._tag === "Interrupted") {
       resource.status = before;
       resource.due ??= change;

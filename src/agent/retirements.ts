@@ -70,9 +70,9 @@ export class Retirements {
       const known = before.get(identity)?.status ?? told ?? begin(decoded, manifest.generation, undefined, now);
       const status = retiring(known, manifest.generation, now);
       const rest = { owned, cancelRetry: () => {} };
-      if (decoded._tag === "Score")
+      if (decoded._tag === "Score") {
         this.#byIdentity.set(identity, { ...rest, score: decoded.score, status, stage: "due" });
-      else {
+      } else {
         const error = errorOfRefusal(decoded.refusal);
         this.#byIdentity.set(identity, { ...rest, score: null, status: { ...status, error }, stage: "failed" });
         log("what an unknown kind made cannot be removed", { id, identity, kind: wire.kind });

@@ -84,10 +84,12 @@ function reconciling(facts: StatusFacts): Told {
 function degraded(facts: StatusFacts): Told {
   const failed = failing(facts, "Failed");
   const refused = inState(facts, "Refused");
-  if (failed.length > 0)
+  if (failed.length > 0) {
     return { type: "Degraded", status: "True", reason: "ScoresFailed", message: `failed: ${list(failed)}` };
-  if (refused.length > 0)
+  }
+  if (refused.length > 0) {
     return { type: "Degraded", status: "True", reason: "ScoresRefused", message: `refused: ${list(refused)}` };
+  }
   return { type: "Degraded", status: "False", reason: "NothingWrong", message: "no Score failed or was refused" };
 }
 

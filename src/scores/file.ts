@@ -98,12 +98,14 @@ export class FileScore extends Score(
       return attributes === null ? [] : [{ do: "setAttributes", path, ...attributes }];
     },
 
-    retire({ path }, seen, claims) {
+    retire(wanted, seen, claims) {
+      const { path } = wanted;
       const parents = claimedParents(path, claims).map(
         (parent) => ({ do: "removeDirectoryIfEmpty", path: parent }) as const,
       );
-      if (seen.state === "present" || (seen.state === "absent" && seen.leftover))
-        return [{ do: "remove", path }, ...parents];
+      // What the Score never came to replace is somebody else's, and stays.
+      const isOwn = seen.state === "present" && (claims.has(`path:${path}`) || seen.sha256 === digestOf(wanted).sha256);
+      if (isOwn || (seen.state === "absent" && seen.leftover)) return [{ do: "remove", path }, ...parents];
       const left = seen.state === "absent" && seen.emptyParent !== null && claims.has(seen.emptyParent);
       return left ? parents : [];
     },

@@ -48,7 +48,12 @@ export class K8sDeploymentScore extends Score(
       seen.state === "present" && seen.image === image && seen.replicas === replicas
         ? []
         : [{ do: "apply", image, replicas }],
-    retire: (_, seen) => (seen.state === "present" ? [{ do: "delete" }] : []),
+    retire({ namespace, name, image, replicas }, seen, claims) {
+      if (seen.state === "absent") return [];
+      // What the Score never came to change is somebody else's, and stays.
+      const isAsDeclared = seen.image === image && seen.replicas === replicas;
+      return isAsDeclared || claims.has(`deployment:${namespace}/${name}`) ? [{ do: "delete" }] : [];
+    },
     apply: (taken, { namespace, name }, { K8sClient: cluster }, { signal }) =>
       match(taken)
         .with({ do: "apply" }, ({ image, replicas }) =>

@@ -35,7 +35,11 @@ export interface Interpretation<N extends Needs, Spec, Seen, Step> {
   observe(spec: Spec, ports: ReadPorts<N>, context: Context): MaybePromise<Seen>;
   /** Pure. The steps from `observed` to `spec`; none when it is so already. */
   plan(spec: Spec, observed: Seen): Plan<Step>;
-  /** Pure. The steps that remove what this Score made; none when nothing of it is left. `claims`: see `claims` below. */
+  /**
+   * Pure. The steps that remove what this Score made; none when nothing of it is left. `claims` holds what `claims` below
+   * gave, and the Score's identity once it has been as declared: without that, what is seen may be somebody else's that
+   * the Score never came to change.
+   */
   retire(spec: Spec, observed: Seen, claims: ReadonlySet<string>): Plan<Step>;
   /** Takes one step. Must be safe to repeat: it may have been cut short, or its answer lost. */
   apply(step: Step, spec: Spec, ports: Ports<N>, context: Context): MaybePromise<void>;
@@ -163,7 +167,8 @@ export function Score<
       const parsed = z.safeParse(shape.spec, input);
       if (!parsed.success) throw new InvalidSpec(`${kind}@${shape.version}: ${z.prettifyError(parsed.error)}`);
       const forbidden = forbiddenKey(parsed.data);
-      if (forbidden !== null) throw new InvalidSpec(`${kind}@${shape.version}: no key may be "${forbidden}": call it something else`);
+      if (forbidden !== null)
+        throw new InvalidSpec(`${kind}@${shape.version}: no key may be "${forbidden}": call it something else`);
       const bytes = specBytes(parsed.data);
       if (bytes > SPEC_LIMIT_BYTES) {
         throw new InvalidSpec(

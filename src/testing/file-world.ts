@@ -51,16 +51,20 @@ export const fileWorld: World<Spec, Entries, EntryChange, FakeTreeEntry> = {
   about: ({ path }) => [path, leftoverOf(path)],
   judge: (spec, now) =>
     judgePath(spec, now, { type: "file", mode: "0644" }, (entry) => {
-      if (entry.type !== "file") return false;
-      const bytes = "text" in entry ? new TextEncoder().encode(entry.text) : entry.bytes;
-      return same([...bytes], [...bytesOf(spec.content)]);
+      return entry.type === "file" && holds(entry, spec.content);
     }),
-  /** A regular file at the path is the Score's own, whoever wrote it; with it goes what a write left half done. */
-  left({ path }, now, made) {
+  /** A regular file is the Score's own once it was as declared, or while it is; with it goes what a write left half done. */
+  left({ path, content }, now, made) {
     const left = { ...now };
     const there = now[path];
-    if (there?.type === "file") delete left[path];
-    if (there === undefined || there.type === "file") delete left[leftoverOf(path)];
+    const isOwn = there?.type === "file" && (made.has(`path:${path}`) || holds(there, content));
+    if (isOwn) delete left[path];
+    if (there === undefined || isOwn) delete left[leftoverOf(path)];
     return withoutEmpty(left, parentOf(path), made);
   },
+};
+
+const holds = (entry: Extract<FakeTreeEntry, { readonly type: "file" }>, content: Spec["content"]): boolean => {
+  const bytes = "text" in entry ? new TextEncoder().encode(entry.text) : entry.bytes;
+  return same([...bytes], [...bytesOf(content)]);
 };

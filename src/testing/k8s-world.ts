@@ -57,7 +57,13 @@ export const k8sDeploymentWorld: World<Spec, Deployments, Change, K8sDeployment>
     const there = now[idOf(spec)];
     return there?.image === wanted.image && there.replicas === wanted.replicas ? "so" : "not-so";
   },
-  left: (spec, now) => Object.fromEntries(Object.entries(now).filter(([id]) => id !== idOf(spec))),
+  left(spec, now, made) {
+    const there = now[idOf(spec)];
+    const wanted = wantedBy(spec);
+    const isAsDeclared = there !== undefined && there.image === wanted.image && there.replicas === wanted.replicas;
+    const isOwn = isAsDeclared || made.has(`deployment:${idOf(spec)}`);
+    return Object.fromEntries(Object.entries(now).filter(([id]) => !isOwn || id !== idOf(spec)));
+  },
 };
 
 const wantedBy = ({ image: wanted, replicas = 1 }: Spec): K8sDeployment => ({

@@ -77,6 +77,12 @@ export class Stage {
       : retire(this.score, new Set(this.claims), around));
     const { calls } = this.ports;
     this.#examine(outcome);
+    if (work === "interpret" && outcome.outcome !== "FAILURE") {
+      // As the agent does: from now on the thing itself is the Score's.
+      const { identity } = this.score.bind();
+      this.claims.add(identity);
+      this.made.add(identity);
+    }
     const after = await this.snapshot();
     for (const name of Object.keys(after)) if (!Object.hasOwn(before, name)) this.made.add(name);
     return { outcome, calls, writes: calls.filter(({ writes }) => writes).length, before, after };

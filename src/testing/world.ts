@@ -50,8 +50,8 @@ export interface World<Spec = unknown, Device = unknown, Change = unknown, Thing
   about(spec: Spec): readonly string[];
   judge(spec: Spec, now: Snapshot<Thing>): Verdict;
   /**
-   * What is left of `now` once the Score is retired. `made`: the names of what the Score brought into being, by itself;
-   * empty where it was never interpreted.
+   * What is left of `now` once the Score is retired. `made`: the names of what the Score brought into being, by itself,
+   * and its identity once it has been as declared; empty where it was never interpreted.
    */
   left(spec: Spec, now: Snapshot<Thing>, made: ReadonlySet<string>): Snapshot<Thing>;
 }

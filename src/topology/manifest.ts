@@ -60,12 +60,14 @@ export function manifest(topology: Topology, given: object, order: Order = {}): 
         `"${id}" is no Score id: use 1 to 63 of a-z, 0-9, "-", "_" and ".", beginning with a letter or digit (and not "constructor" or "prototype")`,
       );
     }
-    if (!isScore(score))
+    if (!isScore(score)) {
       throw new InvalidManifest(`"${id}" is no Score: make it with "new FileScore({ ... })" or another kind`);
+    }
     const { identity } = score.bind();
     const other = byIdentity.get(identity);
-    if (other !== undefined)
+    if (other !== undefined) {
       throw new InvalidManifest(`"${other}" and "${id}" are both about ${identity}: take one of them out`);
+    }
     byIdentity.set(identity, id);
     scores[id] = score;
   }

@@ -37,6 +37,16 @@ describe("what is dropped", () => {
     expect([...rig.ledger.owned]).toEqual([]);
   });
 
+  test("leaves a file that was there before and could never be replaced", async () => {
+    const rig = await ReconcilerRig.open();
+    rig.files.put("/precious", { type: "file", text: "theirs" });
+    await rig.accept({ generation: 1, scores: { f: file("/precious", "ours", { owner: "nobody-here" }) } });
+    expect(rig.states).toEqual({ f: "Failed" });
+    await rig.accept({ generation: 2, scores: {} });
+    expect(rig.tree).toEqual({ "/precious": "theirs" });
+    expect([...rig.ledger.owned]).toEqual([]);
+  });
+
   test("is told as Retiring until it is gone, tried again with pauses, and holds up nothing else", async () => {
     const rig = await ReconcilerRig.open();
     await rig.accept({ generation: 1, scores: { a: probe("a"), b: probe("b") } });

@@ -57,10 +57,12 @@ const motdWorld: World<Spec, Entries, Change, FakeTreeEntry> = {
     if (now["/etc"]?.type !== "directory" || (there !== undefined && there.type !== "file")) return "obstructed";
     return there !== undefined && "text" in there && there.text === `${text}\n` ? "so" : "not-so";
   },
-  left(_, now) {
+  left({ text }, now, made) {
     const { [PATH]: there, [LEFTOVER]: _leftover, ...left } = now;
-    // What is in the way stays, and with it what lies beside it.
-    return there === undefined || there.type === "file" ? left : now;
+    // What is in the way, or was never replaced, stays, and with it what lies beside it.
+    const isRight = there !== undefined && "text" in there && there.text === `${text}\n`;
+    const isOwn = there?.type === "file" && (isRight || made.has(`path:${PATH}`));
+    return there === undefined || isOwn ? left : now;
   },
 };
 
