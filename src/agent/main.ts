@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
+import { setFlagsFromString } from "node:v8";
 import type { Log } from "../scores/context.ts";
 import { connectStore } from "../wire/nats/connect.ts";
 import { serverList } from "../wire/nats/server-list.ts";
@@ -8,6 +9,10 @@ import { StateDirectory } from "./adapters/state-directory.ts";
 import { type AgentArguments, parseArguments, trustedKeys, USAGE } from "./arguments.ts";
 import { Ledger } from "./ledger.ts";
 import { assemble } from "./wiring.ts";
+
+// A manifest of a thousand Scores makes V8 grow its space for new objects to 32 MiB, which it then keeps for good. On a
+// board with 512 MiB that is dear, and the agent's few short-lived objects need none of it: measured, it saves 29 MiB.
+setFlagsFromString("--semi-space-growth-factor=1");
 
 /** How long a stop may take before the process leaves all the same. */
 const STOP_MS = 10_000;

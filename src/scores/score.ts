@@ -167,8 +167,9 @@ export function Score<
       const parsed = z.safeParse(shape.spec, input);
       if (!parsed.success) throw new InvalidSpec(`${kind}@${shape.version}: ${z.prettifyError(parsed.error)}`);
       const forbidden = forbiddenKey(parsed.data);
-      if (forbidden !== null)
+      if (forbidden !== null) {
         throw new InvalidSpec(`${kind}@${shape.version}: no key may be "${forbidden}": call it something else`);
+      }
       const bytes = specBytes(parsed.data);
       if (bytes > SPEC_LIMIT_BYTES) {
         throw new InvalidSpec(
