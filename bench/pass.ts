@@ -24,7 +24,7 @@ export const pass: Benchmark = {
   title: "A pass that finds all as declared, every byte of every file hashed, against a bare loop over the same files",
   async run(place) {
     const figures: Figure[] = [];
-    const perFile = new Map<number, number>();
+    const ratios = new Map<number, number>();
     for (const [count, rounds] of SIZES) {
       place.progress(`a converged pass over ${count} files`);
       const { ours, bare, blocks } = await measure(count, rounds, place);
@@ -36,7 +36,7 @@ export const pass: Benchmark = {
         baseline: { name: "bare loop", values: bare },
         ...(of1000 && { target: (ratio) => atMost("at most 2 times the bare loop", ratio, 2) }),
       });
-      perFile.set(count, (made.ours.median / count) * 1000);
+      ratios.set(count, made.ratio ?? Number.NaN);
       figures.push(made);
       figures.push(
         figure({
@@ -47,10 +47,11 @@ export const pass: Benchmark = {
         }),
       );
     }
-    const growth = (perFile.get(10_000) ?? Number.NaN) / (perFile.get(100) ?? Number.NaN);
+    // By the bare loop, because it, too, takes longer for each file when there are more than the caches hold.
+    const growth = (ratios.get(10_000) ?? Number.NaN) / (ratios.get(100) ?? Number.NaN);
     figures.push(
       figure({
-        name: "time a file at 10,000, by that at 100",
+        name: "growth from 100 to 10,000, by that of the bare loop",
         unit: "ratio",
         ours: [growth],
         target: () => atMost("linear: at most 1.25", growth, 1.25),

@@ -61,6 +61,7 @@ async function run(given: AgentArguments): Promise<number> {
   const { agent, close } = assemble({
     agentId: given.agentId,
     root,
+    statePath: state.path,
     driftPassMs: given.driftPassMs,
     trustedKeys: trusted,
     store,

@@ -14,6 +14,8 @@ import type { Ledger } from "./ledger.ts";
 export interface AgentSettings {
   readonly agentId: AgentId;
   readonly root: string;
+  /** Where the ledger is. */
+  readonly statePath: string;
   readonly driftPassMs: number;
   readonly trustedKeys: TrustedKeys;
   readonly store: Store;
@@ -33,9 +35,12 @@ export function assemble(settings: AgentSettings): { readonly agent: Agent; read
     .provide(Settings, () => settings)
     .provide(Time, () => systemClock)
     .provide(FileSystem, (from) => {
-      const { root, log } = from.get(Settings);
+      const { root, statePath, log } = from.get(Settings);
+      const within = root === "/" ? statePath : statePath.slice(root.length);
       return new NodeFileSystem({
         root,
+        // No Score may write the agent's own memory. Outside the root none can reach it.
+        reserved: statePath.startsWith(root) ? [within] : [],
         onWatchProblem: (problem) => log("drift of some files will be found by the periodic pass alone", { problem }),
       });
     })

@@ -12,7 +12,7 @@ import { isTemporaryName } from "./temporary-name.ts";
 const HASH_UP_TO = 1024 * 1024;
 
 /** How many paths are remembered between two looks; more than that are only looked at a little slower. */
-const REMEMBER_AT_MOST = 4096;
+const REMEMBER_AT_MOST = 16_384;
 
 /** A path that was looked at before. `file`: a regular file stood there, so that it is opened without a look beforehand. */
 interface Remembered extends RootedPath {
@@ -22,6 +22,8 @@ interface Remembered extends RootedPath {
 export interface NodeFileSystemOptions {
   /** The directory that all paths are taken within; default `"/"`. It is opened once, and stays the root when it is moved. */
   readonly root?: string | undefined;
+  /** Paths that nothing may be changed at or beneath, such as the agent's own ledger. Default: none. */
+  readonly reserved?: readonly string[] | undefined;
   /** Told once for each directory that cannot be watched; changes in it are then found by the periodic check alone. */
   readonly onWatchProblem?: ((problem: PortProblem) => void) | undefined;
 }
@@ -40,8 +42,10 @@ export class NodeFileSystem implements FileSystemHost {
   readonly #watch: DirectoryWatch;
   readonly #remembered = new Map<string, Remembered>();
   readonly #turns = new Map<string, Promise<void>>();
+  readonly #reserved: readonly string[];
 
   constructor(options: NodeFileSystemOptions = {}) {
+    this.#reserved = options.reserved ?? [];
     this.#directories = new RootedDirectories(options.root ?? "/");
     this.#accounts = new AccountNames(this.#directories);
     this.#reads = new FileReads(this.#directories, this.#accounts);
@@ -134,6 +138,13 @@ export class NodeFileSystem implements FileSystemHost {
     job: (change: writes.Change) => Promise<void>,
     withoutParent: (missing: string) => void,
   ): Promise<void> {
+    const kept = this.#reserved.find((each) => place.path === each || place.path.startsWith(`${each}/`));
+    if (kept !== undefined) {
+      throw invalid(
+        `${place.path} is the agent's own: it keeps its ledger in ${kept}.`,
+        "Give the Score another path.",
+      );
+    }
     const before = this.#turns.get(place.path) ?? Promise.resolve();
     const done = before.then(() => this.#change(doing, place, job, withoutParent));
     const over = done.catch(() => undefined);

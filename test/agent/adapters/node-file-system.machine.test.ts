@@ -48,6 +48,24 @@ afterEach(() => {
   stage.close();
 });
 
+describe("what is reserved", () => {
+  it("is not changed, nor anything beneath it, and can be read; a like name beside it can be changed", async () => {
+    fs.mkdirSync(onDisk("/var/ledger"), { recursive: true });
+    fs.writeFileSync(onDisk("/var/ledger/journal"), "mine");
+    const host = new NodeFileSystem({ root: stage.root, reserved: ["/var/ledger"] });
+    const problem = { problem: { code: "Invalid", blame: "author", retryable: false } };
+    await expect(host.writeFile("/var/ledger/journal", text("x"), {})).rejects.toMatchObject(problem);
+    await expect(host.removeFile("/var/ledger/journal")).rejects.toMatchObject(problem);
+    await expect(host.removeDirectory("/var/ledger")).rejects.toMatchObject(problem);
+    await expect(host.setAttributes("/var/ledger", { mode: "0777" })).rejects.toMatchObject(problem);
+    await expect(host.makeDirectory("/var/ledger/x", {})).rejects.toMatchObject(problem);
+    expect(host.inspect("/var/ledger/journal")).toMatchObject({ type: "file", sha256: sha256("mine") });
+    await host.writeFile("/var/ledger2", text("theirs"), {});
+    expect(fs.readFileSync(onDisk("/var/ledger2"), "utf8")).toBe("theirs");
+    host.close();
+  });
+});
+
 describe("the root", () => {
   it("is the whole machine by default", async () => {
     const host = new NodeFileSystem();

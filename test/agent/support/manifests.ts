@@ -22,7 +22,7 @@ export interface Wanted {
 export const file = (
   path: string,
   content = "",
-  rest: { readonly parents?: boolean; readonly mode?: string } = {},
+  rest: { readonly parents?: boolean; readonly mode?: string; readonly owner?: string } = {},
 ): AnyScore => new FileScore({ path, content, ...rest });
 export const directory = (path: string, rest: { readonly parents?: boolean } = {}): AnyScore =>
   new DirectoryScore({ path, ...rest });
