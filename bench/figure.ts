@@ -63,9 +63,6 @@ export function spread(values: readonly number[]): Spread {
   };
 }
 
-/** One number that was measured once, or cannot vary. */
-export const single = (value: number): Spread => spread([value]);
-
 export const atMost = (says: string, value: number, limit: number): Target => ({
   says,
   value,
