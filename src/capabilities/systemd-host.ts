@@ -22,6 +22,8 @@ export interface UnitState {
   readonly since: string | null;
   /** Milliseconds since then, by a clock that never jumps; null while it is not active. */
   readonly uptimeMs: number | null;
+  /** Milliseconds that it was active the last time, by the same clock; null where it never ended since the boot. */
+  readonly lastUpMs: number | null;
   /** Null where it has none. */
   readonly mainPid: number | null;
   /** Whether it was started before this port last changed one of its files, so that it runs by an older text. */

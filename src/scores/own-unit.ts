@@ -101,7 +101,7 @@ function told(
   lacksControllers: readonly ResourceController[],
   steadyMs: number,
 ): SeenOwnUnit {
-  const { active, sub, since, mainPid, restarts, result, needsReload, outdated } = state;
+  const { active, since, mainPid, restarts, result, needsReload, outdated } = state;
   const seen = {
     unit,
     sha256: file.type === "file" ? (file.sha256 ?? "unread") : null,
@@ -112,14 +112,22 @@ function told(
     lacksControllers,
   };
   const isUp = active === "active" && (state.uptimeMs ?? 0) >= steadyMs;
-  if (sub.startsWith("auto-restart") || (restarts > 0 && !isUp && isGoing(active))) {
-    return { ...seen, state: "crash-looping", result, restarts };
-  }
+  if (isLooping(state, steadyMs)) return { ...seen, state: "crash-looping", result, restarts };
   if (isGoing(active)) return { ...seen, state: isUp ? "running" : "starting", since, mainPid, restarts };
   if (active === "failed") return { ...seen, state: "failed", result, restarts };
   if (file.type === "absent") return { ...seen, state: "absent" };
   return { ...seen, state: "stopped", result };
 }
+
+/** What ends sooner than this after its start is said to loop, and not to have died by chance. */
+const LOOPING_MS = 10_000;
+
+/** Whether the supervisor starts it again and again: it is between two starts, or has just been started by the supervisor. */
+export const isLooping = ({ sub, active, restarts, uptimeMs, lastUpMs }: UnitState, steadyMs: number): boolean => {
+  const isBetween = sub.startsWith("auto-restart");
+  const isFresh = restarts > 0 && isGoing(active) && !(active === "active" && (uptimeMs ?? 0) >= steadyMs);
+  return (isBetween || isFresh) && (lastUpMs ?? 0) < LOOPING_MS;
+};
 
 const isGoing = (active: string): boolean => active !== "inactive" && active !== "failed";
 

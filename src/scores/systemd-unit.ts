@@ -2,7 +2,7 @@ import { match } from "ts-pattern";
 import * as z from "zod";
 import { SystemdHost } from "../capabilities/systemd-host.ts";
 import type { Obstruction } from "./outcome.ts";
-import { hashOf } from "./own-unit.ts";
+import { hashOf, isLooping } from "./own-unit.ts";
 import { Score } from "./score.ts";
 import { Line, UnitName } from "./unit-names.ts";
 import { unitText } from "./unit-text.ts";
@@ -96,10 +96,8 @@ export class SystemdUnitScore extends Score(
       const [state] = await host.units([unit], signal);
       if (state === undefined) throw new Error(`the supervisor told nothing of ${unit}`);
       if (file.type === "foreign") return { state: "foreign", unit, what: file.what, at: file.at };
-      const { active, sub, enablement, result, restarts, since, needsReload, outdated, uptimeMs } = state;
-      const isUp = active === "active" && (uptimeMs ?? 0) >= STEADY_MS;
-      const loops =
-        sub.startsWith("auto-restart") || (restarts > 0 && !isUp && (active === "active" || active === "activating"));
+      const { active, sub, enablement, result, restarts, since, needsReload, outdated } = state;
+      const loops = isLooping(state, STEADY_MS);
       return {
         state: isMasked(enablement)
           ? "masked"

@@ -297,6 +297,7 @@ function stateOf(name: string, unit: Unit | undefined): UnitState {
     restarts,
     since: up ? "2026-01-01T00:00:00.000Z" : null,
     uptimeMs: up ? (active === "starting" ? 0 : 3_600_000) : null,
+    lastUpMs: ended ? 50 : null,
     mainPid: up ? 4242 : null,
     outdated: up || active === "looping" ? outdated : false,
   };

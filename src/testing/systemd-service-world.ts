@@ -23,13 +23,13 @@ const WRITTEN: readonly [Written<Spec>, ...Written<Spec>[]] = [
       restartSeconds: 2.5,
       after: ["network-online.target"],
       wants: ["network-online.target", "time-sync.target"],
-      limits: { tasksMax: 64, openFiles: 256 },
+      limits: { openFiles: 256 },
     },
     unit: "sensor-gateway.service",
     text:
       "[Unit]\nDescription=100%% of the sensors\nAfter=network-online.target\nWants=network-online.target time-sync.target\n\n" +
       '[Service]\nType=exec\nExecStart="/opt/gw" "--name" "a \\"b\\" \\\\ $$HOME %%n\\t"\n' +
-      'Environment="B=$x %%y"\nEnvironment="LEVEL=in fo"\nUser=sensor\nRestart=on-failure\nRestartSec=2.5s\nTasksMax=64\nLimitNOFILE=256\n' +
+      'Environment="B=$x %%y"\nEnvironment="LEVEL=in fo"\nUser=sensor\nRestart=on-failure\nRestartSec=2.5s\nLimitNOFILE=256\n' +
       INSTALL,
     runs: true,
   },
