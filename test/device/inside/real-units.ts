@@ -24,7 +24,8 @@ export const systemctl = (...words: string[]): string => {
 /** The programs and the user that the worlds' specs name. */
 export function install(): void {
   for (const program of ["/usr/bin/web", "/opt/gw", "/usr/local/bin/backup", "/bin/other", "/bin/theirs"]) {
-    writeFileSync(program, PROGRAM);
+    // A oneshot has to end, or its start never does.
+    writeFileSync(program, program.endsWith("backup") ? "#!/bin/sh\n" : PROGRAM);
     chmodSync(program, 0o755);
   }
   mkdirSync("/srv/back up", { recursive: true });
@@ -50,6 +51,9 @@ const linksOf = (name: string): string[] =>
 const isLink = (name: string): boolean =>
   readdirSync(ETC, { withFileTypes: true }).some((each) => each.name === name && each.isSymbolicLink());
 
+const isInTheWay = (name: string): boolean =>
+  readdirSync(ETC, { withFileTypes: true }).some((each) => each.name === name && !each.isFile());
+
 const leftover = (name: string): string => `${ETC}/.${name}.harmony-new`;
 
 /** Makes a unit so, as an administrator would; what is not said stays. */
@@ -70,13 +74,16 @@ function put(name: string, unit: FakeUnit): void {
     mkdirSync(`${ETC}/${name}.d`, { recursive: true });
     writeFileSync(`${ETC}/${name}.d/50-harmony.conf`, unit.dropIn);
   }
-  if (unit.file === null) rmSync(`${ETC}/${name}`, { force: true });
-  else if (unit.file !== undefined) writeFileSync(`${ETC}/${name}`, unit.file);
+  // What stands in the way stays, and no file can be where it is; a mask is a link, and is not written through.
+  if (!isInTheWay(name) && unit.file !== undefined) {
+    rmSync(`${ETC}/${name}`, { force: true });
+    if (unit.file !== null) writeFileSync(`${ETC}/${name}`, unit.file);
+  }
   if (unit.leftover === true && unit.vendor === undefined && !existsSync(`${VENDOR}/${name}`)) {
     writeFileSync(leftover(name), "half");
   }
   if (unit.masked === false && isLink(name)) systemctl("unmask", name);
-  if (unit.masked === true) {
+  if (unit.masked === true && !isInTheWay(name)) {
     rmSync(`${ETC}/${name}`, { force: true });
     systemctl("mask", name);
   }
