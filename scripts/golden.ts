@@ -7,7 +7,16 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { FileSystemHost } from "../src/capabilities/file-system-host.ts";
 import { K8sClient } from "../src/capabilities/k8s-client.ts";
-import { DirectoryScore, FileScore, K8sDeploymentScore, KINDS } from "../src/scores/index.ts";
+import { SystemdHost } from "../src/capabilities/systemd-host.ts";
+import {
+  DirectoryScore,
+  FileScore,
+  K8sDeploymentScore,
+  KINDS,
+  SystemdServiceScore,
+  SystemdTimerScore,
+  SystemdUnitScore,
+} from "../src/scores/index.ts";
 import type { AnyScore } from "../src/scores/score.ts";
 import { type Manifest, manifest } from "../src/topology/manifest.ts";
 import { topology } from "../src/topology/topology.ts";
@@ -20,7 +29,7 @@ import { DOCUMENTS } from "./golden-documents.ts";
 const folder = fileURLToPath(new URL("../test/wire/golden/", import.meta.url));
 
 /** Offers all that any kind requires. */
-const Everywhere = topology("Everywhere", [FileSystemHost, K8sClient]);
+const Everywhere = topology("Everywhere", [FileSystemHost, K8sClient, SystemdHost]);
 
 const SAMPLES: Readonly<Record<string, Readonly<Record<string, AnyScore>>>> = {
   "File@1": {
@@ -58,6 +67,60 @@ const SAMPLES: Readonly<Record<string, Readonly<Record<string, AnyScore>>>> = {
       replicas: 3,
     }),
     none: new K8sDeploymentScore({ name: "paused", image: "x", replicas: 0 }),
+  },
+  "SystemdService@1": {
+    defaults: new SystemdServiceScore({ name: "web", exec: ["/usr/bin/web"] }),
+    everything: new SystemdServiceScore({
+      name: "sensor-gateway",
+      description: "100% of the sensors",
+      exec: ["/opt/gw/bin/gw", "--name", 'a "b" \\ $HOME %n\t', ""],
+      environment: { LEVEL: "info", GREETING: "h\u00e9llo $x %y" },
+      user: "sensor",
+      group: "1000",
+      workingDirectory: "/var/lib/gw",
+      type: "notify",
+      restart: "on-failure",
+      restartSeconds: 2.5,
+      readyAfterSeconds: 5,
+      after: ["network-online.target"],
+      wants: ["network-online.target"],
+      requires: ["dbus.service"],
+      hardening: "strict",
+      writablePaths: ["/var/lib/gw"],
+      limits: { memoryMax: 268_435_456, cpuPercent: 50, tasksMax: 64, openFiles: 1024 },
+    }),
+    "when-asked": new SystemdServiceScore({
+      name: "backup",
+      exec: ["/usr/local/bin/backup"],
+      type: "oneshot",
+      run: "when-asked",
+    }),
+  },
+  "SystemdTimer@1": {
+    calendar: new SystemdTimerScore({ name: "backup", onCalendar: ["*-*-* 03:00"], persistent: true }),
+    everything: new SystemdTimerScore({
+      name: "poll",
+      description: "Poll",
+      onCalendar: ["daily", "Sun 12:00"],
+      onBootSeconds: 30,
+      onActiveSeconds: 0,
+      everySeconds: 90.5,
+      persistent: false,
+      randomDelaySeconds: 5,
+      accuracySeconds: 1,
+      unit: "poller@1.service",
+    }),
+  },
+  "SystemdUnit@1": {
+    nothing: new SystemdUnitScore({ unit: "cron.service" }),
+    off: new SystemdUnitScore({ unit: "bluetooth.service", masked: true, enabled: false, active: false }),
+    on: new SystemdUnitScore({
+      unit: "getty@tty1.service",
+      masked: false,
+      enabled: true,
+      active: true,
+      settings: { Service: { Environment: ["A=%n", "B=$x"], Nice: "5" } },
+    }),
   },
 };
 

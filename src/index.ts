@@ -1,6 +1,14 @@
 /** What a developer imports: the Score model, the kinds, the topologies, and the fleet. */
 export * from "./capabilities/index.ts";
-export { DirectoryScore, FileScore, K8sDeploymentScore, KINDS } from "./scores/index.ts";
+export {
+  DirectoryScore,
+  FileScore,
+  K8sDeploymentScore,
+  KINDS,
+  SystemdServiceScore,
+  SystemdTimerScore,
+  SystemdUnitScore,
+} from "./scores/index.ts";
 export { InvalidSpec, Score } from "./scores/score.ts";
 export type {
   AnyScore,

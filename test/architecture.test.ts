@@ -31,6 +31,7 @@ const whereAllowed: readonly (readonly [specifier: RegExp, from: RegExp])[] = [
   [/^(tsyringe|reflect-metadata)(\/|$)/, /^agent\/container\.ts$/],
   [/^(superjson|json-canonicalize)$/, /^wire\//],
   [/^(commander|esbuild)$/, /^cli\//],
+  [/^dbus-native$/, /^agent\/adapters\//],
   [/^fast-check$/, /^testing\//],
   [/^(zod|ts-pattern|@noble\/hashes\/.+)$/, /^(?!capabilities\/)/],
   [/^node:crypto$/, /^(wire|agent|cli|testing)\//],

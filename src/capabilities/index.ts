@@ -6,3 +6,5 @@ export { K8sClient } from "./k8s-client.ts";
 export type { K8sDeployment } from "./k8s-client.ts";
 export { PortError } from "./port-error.ts";
 export type { Blame, PortErrorCode, PortProblem } from "./port-error.ts";
+export { SystemdHost } from "./systemd-host.ts";
+export type { ResourceController, UnitFile, UnitFileRole, UnitState } from "./systemd-host.ts";

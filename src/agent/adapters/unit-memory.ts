@@ -1,0 +1,59 @@
+import { lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** Of this boot alone: whatever was started before it is started anew by it. */
+const FOLDER = "/run/harmony-edge/units";
+
+/** Microseconds of the clock that systemd's monotonic timestamps are of. */
+export const monotonicMicroseconds = (): number => Number(process.hrtime.bigint() / 1000n);
+
+/** When each unit's files were last changed, across restarts of the agent. */
+export class ChangeTimes {
+  readonly #folder: string;
+  readonly #changed = new Map<string, number>();
+
+  constructor(folder: string = FOLDER) {
+    this.#folder = folder;
+  }
+
+  /** To be called before the change: a crash right after it is then no loss. */
+  note(unit: string): void {
+    const now = monotonicMicroseconds();
+    this.#changed.set(unit, now);
+    try {
+      mkdirSync(this.#folder, { recursive: true, mode: 0o755 });
+      writeFileSync(join(this.#folder, unit), String(now), { mode: 0o644 });
+    } catch {
+      // Without /run the memory of this process has to do.
+    }
+  }
+
+  forget(unit: string): void {
+    this.#changed.set(unit, 0);
+    rmSync(join(this.#folder, unit), { force: true });
+  }
+
+  /** Microseconds; 0 where it was not changed since the boot. */
+  of(unit: string): number {
+    let changed = this.#changed.get(unit);
+    if (changed === undefined) this.#changed.set(unit, (changed = this.#read(unit)));
+    return changed;
+  }
+
+  #read(unit: string): number {
+    try {
+      return Number(readFileSync(join(this.#folder, unit), "utf8")) || 0;
+    } catch {
+      return 0;
+    }
+  }
+}
+
+/** What tells one version of some files from another, without reading them. */
+export const signatureOf = (paths: readonly string[]): string =>
+  paths
+    .map((path) => {
+      const found = lstatSync(path, { throwIfNoEntry: false, bigint: true });
+      return found === undefined ? "-" : `${found.ino}:${found.size}:${found.mtimeNs}`;
+    })
+    .join("|");

@@ -1,0 +1,89 @@
+import { capability } from "./capability.ts";
+
+/** What the supervisor says of one unit at one moment. */
+export interface UnitState {
+  /** `LoadState`: `"loaded"`, `"not-found"`, `"masked"`, `"bad-setting"`, `"error"`... */
+  readonly load: string;
+  /** `ActiveState`: `"active"`, `"inactive"`, `"failed"`, `"activating"`, `"deactivating"`, `"reloading"`... */
+  readonly active: string;
+  /** `SubState`, which depends on the unit's type: `"running"`, `"exited"`, `"auto-restart"`, `"waiting"`... */
+  readonly sub: string;
+  /** `UnitFileState`, looked up now: `"enabled"`, `"disabled"`, `"static"`, `"masked"`...; empty where there is no unit file. */
+  readonly enablement: string;
+  /** The unit file that is loaded; null where there is none. */
+  readonly fragment: string | null;
+  /** Whether the unit's files have changed since the supervisor read them (`NeedDaemonReload`). */
+  readonly needsReload: boolean;
+  /** How it ended last (`Result`): `"success"`, `"exit-code"`, `"signal"`, `"start-limit-hit"`...; null where its type has none. */
+  readonly result: string | null;
+  /** How often the supervisor has started it again by itself since somebody started it (`NRestarts`). */
+  readonly restarts: number;
+  /** When it became active (ISO 8601); null while it is not. */
+  readonly since: string | null;
+  /** Milliseconds since then, by a clock that never jumps; null while it is not active. */
+  readonly uptimeMs: number | null;
+  /** Milliseconds that it was active the last time, by the same clock; null where it never ended since the boot. */
+  readonly lastUpMs: number | null;
+  /** Null where it has none. */
+  readonly mainPid: number | null;
+  /** Whether it was started before this port last changed one of its files, so that it runs by an older text. */
+  readonly outdated: boolean;
+}
+
+/** The two files of a unit that can be Harmony's: `NAME`, and `NAME.d/50-harmony.conf`, both in /etc/systemd/system. */
+export type UnitFileRole = "unit" | "drop-in";
+
+/** What stands at the place of such a file. Links are not followed: a masked unit is a link. */
+export type UnitFile =
+  | { readonly type: "absent"; /** An interrupted write left its temporary file behind. */ readonly leftover: boolean }
+  /** `sha256` in lower-case hexadecimal; null for a file above 1 MiB. */
+  | { readonly type: "file"; readonly sha256: string | null }
+  | { readonly type: "foreign"; readonly what: "directory" | "link" | "special file"; readonly at: string };
+
+/** A resource that the kernel can account for and limit by group of processes. */
+export type ResourceController = "cpu" | "memory" | "pids";
+
+/**
+ * The supervisor of a host's services: systemd. Units go by their full names (`"web.service"`).
+ *
+ * Writing a unit's file does not make the supervisor read it: that is `reload`. Jobs (`start`, `stop`, `restart`) resolve
+ * when they have ended, and reject (`Failed`, with how it ended and where to read on) when they did not succeed.
+ * Every call throws (or rejects with) a PortError alone.
+ */
+export interface SystemdHost {
+  /** The state of each of the units, in the order asked, all at once. A unit that is not there has the load state `"not-found"`. */
+  units(names: readonly string[], signal: AbortSignal): Promise<readonly UnitState[]>;
+  unitFile(unit: string, role: UnitFileRole): UnitFile;
+  /** Which resources can be limited here. A Raspberry Pi cannot limit memory unless its kernel is told at boot. */
+  controllers(): readonly ResourceController[];
+  /** Tells when the state of the unit or one of its two files may have changed. May tell too often; returns the way to stop. */
+  watch(unit: string, changed: () => void): () => void;
+
+  /**
+   * Writes the file atomically, with mode 0644, and makes `NAME.d` for a drop-in. A unit file is tried first: what the
+   * supervisor would not understand is refused (`Invalid`, the author's fault, with its own words) and nothing is written.
+   */
+  writeUnitFile(unit: string, role: UnitFileRole, text: string, signal: AbortSignal): Promise<void>;
+  /** Succeeds where there is none. `NAME.d` goes with the drop-in when it is empty. */
+  removeUnitFile(unit: string, role: UnitFileRole, signal: AbortSignal): Promise<void>;
+  /** Lets the supervisor read all unit files again, where it holds this unit by older ones. Else does nothing: it is dear. */
+  reload(unit: string, signal: AbortSignal): Promise<void>;
+  /** Has it started at boot, as its `[Install]` section says. */
+  enable(unit: string, signal: AbortSignal): Promise<void>;
+  disable(unit: string, signal: AbortSignal): Promise<void>;
+  /** Makes it impossible to start. Refused (`Obstructed`) where a file stands in the way. */
+  mask(unit: string, signal: AbortSignal): Promise<void>;
+  unmask(unit: string, signal: AbortSignal): Promise<void>;
+  /** Resolves once it has been active for `steadyMs`; rejects (`Failed`) where it ends or is restarted before. */
+  start(unit: string, how: { readonly steadyMs: number }, signal: AbortSignal): Promise<void>;
+  /** As `start`, after a stop where it is active. */
+  restart(unit: string, how: { readonly steadyMs: number }, signal: AbortSignal): Promise<void>;
+  /** Succeeds where it is not active, or not there. */
+  stop(unit: string, signal: AbortSignal): Promise<void>;
+  /** Forgets that it failed, and how often it was started. Succeeds where it is not there. */
+  resetFailed(unit: string, signal: AbortSignal): Promise<void>;
+}
+
+export const SystemdHost = capability<SystemdHost>()("SystemdHost", {
+  reads: ["units", "unitFile", "controllers", "watch"],
+});

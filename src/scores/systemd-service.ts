@@ -1,0 +1,121 @@
+import * as z from "zod";
+import { SystemdHost } from "../capabilities/systemd-host.ts";
+import {
+  applyOwnUnit,
+  observeOwnUnit,
+  type OwnUnit,
+  OwnUnitStep,
+  planOwnUnit,
+  retireOwnUnit,
+  SeenOwnUnit,
+} from "./own-unit.ts";
+import { AbsolutePath, Account } from "./paths.ts";
+import type { Frozen } from "./spec.ts";
+import { Score } from "./score.ts";
+import { Limits, neededBy, serviceText } from "./service-text.ts";
+import { Line, UnitName, UnitStem } from "./unit-names.ts";
+
+const Units = z.array(UnitName).max(64).default([]);
+
+const spec = z.strictObject({
+  /** The unit's name without `.service`. */
+  name: UnitStem,
+  /** What people read in a list of services. Default: the name. */
+  description: Line.min(1).optional(),
+  /** The program and its arguments, each of them as it is: no shell, no variables. The program is an absolute path. */
+  exec: z
+    .array(Line)
+    .min(1)
+    .max(256)
+    .refine(
+      ([program = ""]) => /^(\/[\w.+:@-]+)+$/.test(program),
+      "the first word is the absolute path of a program, of letters, digits and / . _ + : @ -",
+    ),
+  /** Default: none but what systemd gives to every service. */
+  environment: z
+    .record(
+      z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, "a variable is letters, digits and _, not first a digit"),
+      Line,
+    )
+    .default({}),
+  /** Default: root. */
+  user: Account.optional(),
+  /** Default: the user's own group. */
+  group: Account.optional(),
+  /** Default: `/`. */
+  workingDirectory: AbsolutePath.optional(),
+  /**
+   * When it is up: `exec` once the program has been started, `notify` once it says so itself, `oneshot` once it has ended
+   * well (it is then called running until it is stopped). Default `exec`.
+   */
+  type: z.enum(["exec", "notify", "oneshot"]).default("exec"),
+  /**
+   * `always`: started now and at boot. `when-asked`: neither; a timer or a person starts it, and whether it runs is nobody's
+   * business here. Default `always`.
+   */
+  run: z.enum(["always", "when-asked"]).default("always"),
+  /** When systemd starts it again by itself. Default `always`, but `no` for a oneshot. */
+  restart: z.enum(["always", "on-failure", "no"]).optional(),
+  /** Seconds between an end and the next start, 0.1 to 3600. Default 1. */
+  restartSeconds: z.number().min(0.1).max(3600).default(1),
+  /** Seconds that it has to stay up, without a restart, before it is Ready; 0 to 20. Default 1. */
+  readyAfterSeconds: z.number().min(0).max(20).default(1),
+  /** Units that are started before it, where they are started at all. Default none. */
+  after: Units,
+  /** Units that are started with it; it runs without them too. Default none. */
+  wants: Units,
+  /** Units that it cannot run without. Default none. */
+  requires: Units,
+  /**
+   * `none`; `standard`: no new privileges, a private /tmp, a read-only /usr, /boot and /etc, no kernel settings;
+   * `strict`: also a file system that is read-only but for `writablePaths`, no home directories, no devices, no
+   * capabilities, few system calls. Default `none`.
+   */
+  hardening: z.enum(["none", "standard", "strict"]).default("none"),
+  /** What it may write nevertheless under `hardening`; must exist. Default none. */
+  writablePaths: z.array(AbsolutePath).max(64).default([]),
+  /** Default: none. */
+  limits: Limits.default({}),
+});
+
+/**
+ * A service of its own: a unit file that is wholly Harmony's, enabled and running.
+ *
+ * Ready means that it has been up for `readyAfterSeconds`. One that ends again and again is `crash-looping` and a FAILURE.
+ * A change restarts it. A unit file that somebody else put at its place is replaced; a unit of a package is not touched
+ * (`Obstructed`). When it is retired it is stopped, disabled and removed.
+ */
+export class SystemdServiceScore extends Score(
+  "SystemdService",
+  { version: 1, requires: [SystemdHost], spec, observed: SeenOwnUnit, step: OwnUnitStep },
+  {
+    // A service may take its time to start and to stop; systemd itself gives up after 90 s.
+    deadlineMs: 120_000,
+    identity: ({ name }) => `unit:${name}.service`,
+    observe: (wanted, { SystemdHost: host }, { signal }) => observeOwnUnit(unitOf(wanted), host, signal),
+    plan: (wanted, seen) => planOwnUnit(unitOf(wanted), seen),
+    retire: (wanted, seen) => retireOwnUnit(unitOf(wanted), seen),
+    apply: (step, wanted, { SystemdHost: host }, { signal }) => applyOwnUnit(step, unitOf(wanted), host, signal),
+    watch: ({ name }, { SystemdHost: host }, changed) => host.watch(`${name}.service`, changed),
+  },
+) {}
+
+type Spec = Frozen<z.infer<typeof spec>>;
+
+/** A spec never changes, and it is looked at for years. */
+const rendered = new WeakMap<Spec, OwnUnit>();
+
+function unitOf(wanted: Spec): OwnUnit {
+  let unit = rendered.get(wanted);
+  if (unit === undefined) {
+    unit = {
+      unit: `${wanted.name}.service`,
+      text: serviceText(wanted),
+      runs: wanted.run === "always",
+      steadyMs: wanted.readyAfterSeconds * 1000,
+      needs: neededBy(wanted.limits),
+    };
+    rendered.set(wanted, unit);
+  }
+  return unit;
+}

@@ -1,0 +1,338 @@
+import { createHash } from "node:crypto";
+import { PortError, type PortProblem } from "../capabilities/port-error.ts";
+import type {
+  ResourceController,
+  SystemdHost,
+  UnitFile,
+  UnitFileRole,
+  UnitState,
+} from "../capabilities/systemd-host.ts";
+
+/** How a unit stands, as others left it. */
+export interface FakeUnit {
+  /** Whether a package brought a unit file, and whether that can be enabled. Default `"none"`. */
+  readonly vendor?: "none" | "installable" | "static" | undefined;
+  /** The text of its file in /etc/systemd/system; null: none. Default null. */
+  readonly file?: string | null | undefined;
+  /** What else stands there. Default: nothing. */
+  readonly obstacle?: "directory" | "special file" | null | undefined;
+  /** The text of its drop-in. Default null. */
+  readonly dropIn?: string | null | undefined;
+  /** An interrupted write of the file (or, for a unit of a package, of the drop-in) left something behind. Default false. */
+  readonly leftover?: boolean | undefined;
+  readonly enabled?: boolean | undefined;
+  readonly masked?: boolean | undefined;
+  /** `looping`: it ends again and again, and is started again. `starting`: it has been up for a moment. Default `"inactive"`. */
+  readonly active?: "inactive" | "starting" | "active" | "failed" | "looping" | undefined;
+  /** Whether its program ends soon after each start. Default false. */
+  readonly crashes?: boolean | undefined;
+}
+
+/** One thing about a unit, as {@link FakeSystemdHost.tree} tells it. */
+export type FakeUnitFact = string | true;
+
+type Said = { readonly [Key in keyof FakeUnit]-?: Exclude<FakeUnit[Key], undefined> };
+interface Unit extends Said {
+  /** What the supervisor has read; null where it knows no such unit. */
+  read: string | null;
+  outdated: boolean;
+  restarts: number;
+}
+type Mutable = { -readonly [Key in keyof Unit]: Unit[Key] };
+
+const NOTHING = {
+  vendor: "none",
+  file: null,
+  obstacle: null,
+  dropIn: null,
+  leftover: false,
+  enabled: false,
+  masked: false,
+  active: "inactive",
+  crashes: false,
+} as const;
+
+/** A supervisor in memory. What is started is up at once and stays up, unless its program crashes. */
+export class FakeSystemdHost implements SystemdHost {
+  readonly #units = new Map<string, Mutable>();
+  readonly #watchers = new Map<string, Set<() => void>>();
+  readonly #controllers: readonly ResourceController[];
+  #reloads = 0;
+
+  constructor({ controllers = ["cpu", "pids"] }: { readonly controllers?: readonly ResourceController[] } = {}) {
+    this.#controllers = controllers;
+  }
+
+  /** How often all unit files were read again. */
+  get reloads(): number {
+    return this.#reloads;
+  }
+
+  /** What somebody else does: the unit is so from now on, and what is not said stays as it is. No file is read again for it. */
+  put(name: string, unit: FakeUnit): void {
+    const before = this.#units.get(name);
+    const said = Object.fromEntries(Object.entries(unit).filter(([, value]) => value !== undefined));
+    const now: Mutable = { ...NOTHING, read: null, outdated: false, restarts: 0, ...before, ...said };
+    if (before === undefined) now.read = textOf(now);
+    if (unit.active !== undefined && !isUp(now)) now.outdated = false;
+    if (unit.active === "looping") now.restarts = 5;
+    this.#units.set(name, now);
+    this.#changed(name);
+  }
+
+  /** All that is to be told of all units, by `<what>:<name>`. */
+  tree(): Record<string, FakeUnitFact> {
+    const facts: Record<string, FakeUnitFact> = {};
+    for (const [name, unit] of [...this.#units].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+      if (unit.vendor !== "none") facts[`vendor:${name}`] = unit.vendor;
+      if (unit.file !== null) facts[`file:${name}`] = unit.file;
+      if (unit.obstacle !== null) facts[`obstacle:${name}`] = unit.obstacle;
+      if (unit.dropIn !== null) facts[`drop-in:${name}`] = unit.dropIn;
+      if (unit.leftover) facts[`leftover:${name}`] = true;
+      if (unit.enabled) facts[`enabled:${name}`] = true;
+      if (unit.masked) facts[`masked:${name}`] = true;
+      if (isUp(unit)) facts[`active:${name}`] = unit.outdated ? `${unit.active}, outdated` : unit.active;
+      if (unit.active === "failed") facts[`failed:${name}`] = true;
+      if (unit.read !== textOf(unit)) facts[`unread:${name}`] = true;
+    }
+    return facts;
+  }
+
+  async units(names: readonly string[], signal: AbortSignal): Promise<readonly UnitState[]> {
+    await answer("Reading the state of units", signal);
+    return names.map((name) => stateOf(name, this.#units.get(name)));
+  }
+
+  unitFile(name: string, role: UnitFileRole): UnitFile {
+    const unit = this.#units.get(name);
+    const at = `/etc/systemd/system/${name}`;
+    if (unit === undefined) return { type: "absent", leftover: false };
+    if (role === "unit" && unit.obstacle !== null) return { type: "foreign", what: unit.obstacle, at };
+    if (role === "unit" && unit.masked) return { type: "foreign", what: "link", at };
+    const text = role === "unit" ? unit.file : unit.dropIn;
+    if (text === null) return { type: "absent", leftover: unit.leftover && role === leftoverRole(unit) };
+    return { type: "file", sha256: createHash("sha256").update(text).digest("hex") };
+  }
+
+  controllers(): readonly ResourceController[] {
+    return this.#controllers;
+  }
+
+  watch(name: string, changed: () => void): () => void {
+    const watchers = this.#watchers.get(name) ?? new Set();
+    this.#watchers.set(name, watchers);
+    const own = (): void => changed();
+    watchers.add(own);
+    return () => void watchers.delete(own);
+  }
+
+  async writeUnitFile(name: string, role: UnitFileRole, text: string, signal: AbortSignal): Promise<void> {
+    await answer(`Writing the file of ${name}`, signal);
+    const unit = this.#at(name);
+    if (role === "unit" && (unit.obstacle !== null || unit.masked)) throw obstructed(name);
+    if (role === "unit" && !/^\[(Service|Timer|Unit)\]$/m.test(text)) throw notUnderstood(name, text);
+    if (role === "unit") unit.file = text;
+    else unit.dropIn = text;
+    if (role === leftoverRole(unit)) unit.leftover = false;
+    // A unit that nobody has asked for yet is read when somebody does.
+    if (unit.read === null) unit.read = textOf(unit);
+    unit.outdated = isUp(unit);
+    this.#changed(name);
+  }
+
+  async removeUnitFile(name: string, role: UnitFileRole, signal: AbortSignal): Promise<void> {
+    await answer(`Removing the file of ${name}`, signal);
+    const unit = this.#units.get(name);
+    if (unit === undefined) return;
+    if (role === "unit" && (unit.obstacle !== null || unit.masked)) throw obstructed(name);
+    unit.outdated ||= isUp(unit) && (role === "unit" ? unit.file : unit.dropIn) !== null;
+    if (role === leftoverRole(unit)) unit.leftover = false;
+    if (role === "unit") unit.file = null;
+    else unit.dropIn = null;
+    this.#changed(name);
+  }
+
+  async reload(name: string, signal: AbortSignal): Promise<void> {
+    await answer("Reading all unit files again", signal);
+    const asked = this.#units.get(name);
+    if (asked === undefined || asked.read === textOf(asked)) return;
+    this.#reloads += 1;
+    for (const [each, unit] of this.#units) {
+      if (unit.read === textOf(unit)) continue;
+      unit.read = textOf(unit);
+      this.#changed(each);
+    }
+  }
+
+  async enable(name: string, signal: AbortSignal): Promise<void> {
+    await answer(`Enabling ${name}`, signal);
+    const unit = this.#there(name);
+    if (unit.file === null && unit.vendor === "static") {
+      throw failed(name, "cannot be enabled: it has no [Install] section");
+    }
+    unit.enabled = true;
+    this.#changed(name);
+  }
+
+  async disable(name: string, signal: AbortSignal): Promise<void> {
+    await answer(`Disabling ${name}`, signal);
+    const unit = this.#units.get(name);
+    if (unit === undefined) return;
+    unit.enabled = false;
+    this.#changed(name);
+  }
+
+  async mask(name: string, signal: AbortSignal): Promise<void> {
+    await answer(`Masking ${name}`, signal);
+    const unit = this.#at(name);
+    if (unit.file !== null || unit.obstacle !== null) throw obstructed(name);
+    unit.masked = true;
+    unit.read = textOf(unit);
+    this.#changed(name);
+  }
+
+  async unmask(name: string, signal: AbortSignal): Promise<void> {
+    await answer(`Unmasking ${name}`, signal);
+    const unit = this.#units.get(name);
+    if (unit === undefined) return;
+    unit.masked = false;
+    unit.read = textOf(unit);
+    this.#changed(name);
+  }
+
+  async start(name: string, _how: { readonly steadyMs: number }, signal: AbortSignal): Promise<void> {
+    await answer(`Starting ${name}`, signal);
+    this.#run(name, this.#there(name));
+  }
+
+  async restart(name: string, _how: { readonly steadyMs: number }, signal: AbortSignal): Promise<void> {
+    await answer(`Restarting ${name}`, signal);
+    const unit = this.#there(name);
+    unit.active = "inactive";
+    this.#run(name, unit);
+  }
+
+  async stop(name: string, signal: AbortSignal): Promise<void> {
+    await answer(`Stopping ${name}`, signal);
+    const unit = this.#units.get(name);
+    if (unit === undefined || !isUp(unit)) return;
+    Object.assign(unit, { active: "inactive", outdated: false, restarts: 0 });
+    this.#changed(name);
+  }
+
+  async resetFailed(name: string, signal: AbortSignal): Promise<void> {
+    await answer(`Forgetting that ${name} failed`, signal);
+    const unit = this.#units.get(name);
+    if (unit === undefined) return;
+    unit.restarts = 0;
+    if (unit.active === "failed") unit.active = "inactive";
+    this.#changed(name);
+  }
+
+  #run(name: string, unit: Mutable): void {
+    const wasUp = unit.active === "active" || unit.active === "starting";
+    unit.active = unit.crashes ? "looping" : "active";
+    unit.restarts = unit.crashes ? 3 : 0;
+    if (!wasUp) unit.outdated = false;
+    this.#changed(name);
+    if (unit.crashes) throw failed(name, "ended a moment after its start (exit-code)");
+  }
+
+  /** A unit that can be worked with. */
+  #there(name: string): Mutable {
+    const unit = this.#units.get(name);
+    if (unit === undefined || textOf(unit) === null) {
+      throw problem({
+        code: "NotFound",
+        message: `There is no unit ${name}.`,
+        next: "Correct its name, or install what brings it.",
+      });
+    }
+    if (unit.masked) throw problem({ code: "Obstructed", message: `${name} is masked.`, next: "Unmask it." });
+    return unit;
+  }
+
+  #at(name: string): Mutable {
+    const there = this.#units.get(name);
+    if (there !== undefined) return there;
+    const unit: Mutable = { ...NOTHING, read: null, outdated: false, restarts: 0 };
+    this.#units.set(name, unit);
+    return unit;
+  }
+
+  #changed(name: string): void {
+    for (const tell of this.#watchers.get(name) ?? []) queueMicrotask(tell);
+  }
+}
+
+const isUp = ({ active }: Pick<Unit, "active">): boolean =>
+  active === "active" || active === "starting" || active === "looping";
+const leftoverRole = ({ vendor }: Unit): UnitFileRole => (vendor === "none" ? "unit" : "drop-in");
+
+/** All that the supervisor reads of a unit; null where there is nothing. */
+function textOf({ vendor, file, dropIn, masked }: Unit): string | null {
+  if (masked) return "masked";
+  if (file === null && vendor === "none") return null;
+  return `${file ?? vendor}\n${dropIn ?? ""}`;
+}
+
+function stateOf(name: string, unit: Unit | undefined): UnitState {
+  const known = unit ?? { ...NOTHING, read: null, outdated: false, restarts: 0 };
+  const { active, restarts, outdated, file, vendor, masked, enabled } = known;
+  const up = active === "active" || active === "starting";
+  const ended = active === "failed" || active === "looping";
+  return {
+    load: masked ? "masked" : known.read === null ? "not-found" : "loaded",
+    active: active === "looping" ? "activating" : active === "starting" ? "active" : active,
+    sub: active === "looping" ? "auto-restart" : up ? "running" : ended ? "failed" : "dead",
+    enablement: enablementOf({ file, vendor, masked, enabled }),
+    fragment:
+      masked || file !== null
+        ? `/etc/systemd/system/${name}`
+        : vendor === "none"
+          ? null
+          : `/usr/lib/systemd/system/${name}`,
+    needsReload: known.read !== textOf(known),
+    result: ended ? "exit-code" : "success",
+    restarts,
+    since: up ? "2026-01-01T00:00:00.000Z" : null,
+    uptimeMs: up ? (active === "starting" ? 0 : 3_600_000) : null,
+    lastUpMs: ended ? 50 : null,
+    mainPid: up ? 4242 : null,
+    outdated: up || active === "looping" ? outdated : false,
+  };
+}
+
+function enablementOf({ file, vendor, masked, enabled }: Pick<Unit, "file" | "vendor" | "masked" | "enabled">): string {
+  if (masked) return "masked";
+  if (file === null && vendor === "static") return "static";
+  if (enabled) return "enabled";
+  return file === null && vendor === "none" ? "" : "disabled";
+}
+
+const problem = (facts: Pick<PortProblem, "code" | "message" | "next"> & Partial<PortProblem>): PortError =>
+  new PortError({ blame: "device", ...facts });
+const obstructed = (name: string): PortError =>
+  problem({ code: "Obstructed", message: `Something stands at /etc/systemd/system/${name}.`, next: "Move it away." });
+const failed = (name: string, how: string): PortError =>
+  problem({ code: "Failed", message: `${name} ${how}.`, next: `Read on: journalctl --unit ${name} --lines 50.` });
+const notUnderstood = (name: string, text: string): PortError =>
+  problem({
+    code: "Invalid",
+    blame: "author",
+    message: `systemd does not understand ${name}: ${text}.`,
+    next: "Correct the Score.",
+    retryable: false,
+  });
+
+/** Comes a moment later, as from a bus, and only as long as the caller wants it. */
+async function answer(doing: string, signal: AbortSignal): Promise<void> {
+  await Promise.resolve();
+  if (!signal.aborted) return;
+  throw problem({
+    code: "TimedOut",
+    blame: "platform",
+    message: `${doing} was called off before the supervisor answered.`,
+    next: "Nothing: it is tried again.",
+  });
+}

@@ -1,0 +1,60 @@
+import type { FakeUnit, FakeUnitFact } from "../../../src/testing/fake-systemd-host.ts";
+import { contractOf } from "../../../src/testing/contract.ts";
+import type { UnitChange, Units } from "../../../src/testing/own-unit-world.ts";
+import { systemdServiceWorld } from "../../../src/testing/systemd-service-world.ts";
+import { systemdTimerWorld } from "../../../src/testing/systemd-timer-world.ts";
+import { systemdUnitWorld } from "../../../src/testing/systemd-unit-world.ts";
+import type { World } from "../../../src/testing/world.ts";
+import { install, openRealUnits } from "./real-units.ts";
+
+/** Puts the kinds to their contract on the systemd of this machine, and prints one line of JSON for each promise. */
+
+type UnitWorld<Spec> = World<Spec, Units, UnitChange, FakeUnitFact>;
+
+/** The units of each world, which are cleared away between two cases. */
+const OWN: Readonly<Record<string, readonly string[]>> = {
+  SystemdService: ["web.service", "sensor-gateway.service", "backup.service"],
+  SystemdTimer: ["backup.timer", "poll.timer"],
+  SystemdUnit: ["ssh.service", "getty.service", "ghost.service"],
+};
+
+/** A program cannot be made to loop, or be up for a moment only, at will; the rest is as in memory. */
+const possible = (unit: FakeUnit): FakeUnit => ({
+  ...unit,
+  active:
+    unit.active === "looping" || unit.active === "starting"
+      ? "active"
+      : unit.active === "failed"
+        ? "inactive"
+        : unit.active,
+});
+
+const onRealUnits = <Spec>(world: UnitWorld<Spec>): UnitWorld<Spec> => ({
+  ...world,
+  devices: (spec) =>
+    world
+      .devices(spec)
+      .map((units) => Object.fromEntries(Object.entries(units).map(([name, unit]) => [name, possible(unit)]))),
+  changes: (spec) => world.changes(spec).map(({ unit, to }) => ({ unit, to: possible(to) })),
+  open: async (units) => openRealUnits(units, OWN[world.kind.kind] ?? []),
+});
+
+/** The promises that hold between whole runs. What a fault leaves half done cannot be told from outside here. */
+const PROMISES = /comes to what|repairs what|previews the very|removes its own|takes nothing away|plain JSON/;
+
+const [, , runs = "3", only = ""] = process.argv;
+const options = { runs: Number(runs), seed: 1 };
+install();
+const checks = [
+  ...contractOf(onRealUnits(systemdServiceWorld), options),
+  ...contractOf(onRealUnits(systemdTimerWorld), options),
+  ...contractOf(onRealUnits(systemdUnitWorld), options),
+].filter(({ name }) => PROMISES.test(name) && name.includes(only));
+for (const { name, run } of checks) {
+  const started = performance.now();
+  const error = await run().then(
+    () => null,
+    (reason: unknown) => String(reason),
+  );
+  process.stdout.write(`${JSON.stringify({ name, ms: Math.round(performance.now() - started), error })}\n`);
+}

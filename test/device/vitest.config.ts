@@ -1,0 +1,22 @@
+import { defineConfig } from "vitest/config";
+import base from "../../vitest.config.ts";
+import PlainSummary from "../support/plain-summary.ts";
+import { RealThings, realThings } from "./real-things.ts";
+
+/** Tests on booted machines: `npm run test:device`. */
+export default defineConfig({
+  ...base,
+  test: {
+    ...base.test,
+    include: ["test/device/**/*.test.ts"],
+    exclude: [],
+    globalSetup: ["test/device/global-setup.ts"],
+    // A test says by tag what it needs the machine for.
+    tags: realThings.map((name) => ({ name })),
+    // A machine is a computer of its own: more of them at once only wait for each other.
+    maxWorkers: 2,
+    testTimeout: 120_000,
+    hookTimeout: 300_000,
+    reporters: ["default", new RealThings(), new PlainSummary()],
+  },
+});
