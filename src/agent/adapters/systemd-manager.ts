@@ -3,7 +3,7 @@ import * as z from "zod";
 import { PortError } from "../../capabilities/port-error.ts";
 import type { UnitState } from "../../capabilities/systemd-host.ts";
 import { type BusSignal, SystemBus } from "./system-bus.ts";
-import { asPortError, isNotFound, jobFailed } from "./systemd-errors.ts";
+import { asPortError, isNoFile, isNotFound, jobFailed } from "./systemd-errors.ts";
 import { monotonicMicroseconds } from "./unit-memory.ts";
 
 const ROOT = "/org/freedesktop/systemd1";
@@ -167,7 +167,7 @@ export class SystemdManager {
     try {
       return await this.#call(member, signature, body, signal);
     } catch (error) {
-      if (isNotFound(error)) return undefined;
+      if (isNotFound(error) || isNoFile(error)) return undefined;
       throw asPortError(error, doing);
     }
   }
