@@ -121,7 +121,7 @@ async function taking(place: Place): Promise<readonly Figure[]> {
       baseline: { name: "bare durable writes", values: bare },
     }),
     figure({ name: "decoded, taken and looked at: all as declared", unit: "ms", ours: again }),
-    figure({ name: "longest block in it", unit: "ms", ours: blocks }),
+    figure({ name: "longest block of the event loop in it", unit: "ms", ours: blocks }),
   ];
 }
 

@@ -32,18 +32,19 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   const done: Done[] = [];
   for (const benchmark of chosen.benchmarks) done.push(await run(benchmark));
+  const at = new Date().toISOString();
   const machine = {
     cores: cpus().length,
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     node: process.versions.node,
     platform: `${process.platform} ${process.arch}`,
   };
-  if (chosen.json) process.stdout.write(`${JSON.stringify({ machine, benchmarks: done })}\n`);
-  else {
-    process.stdout.write(
-      `${report(done)}\nNode ${machine.node}, ${machine.platform}, ${machine.cores} cores.\n${summary(done)}`,
-    );
-  }
+  const where = `${at}, Node ${machine.node}, ${machine.platform}, ${machine.cores} cores, ${machine.memoryGiB} GiB.`;
+  process.stdout.write(
+    chosen.json
+      ? `${JSON.stringify({ at, machine, benchmarks: done })}\n`
+      : `${report(done)}\n${where}\n${summary(done)}`,
+  );
   return 0;
 }
 
@@ -86,9 +87,7 @@ function report(done: readonly Done[]): string {
         shown(each.ours, each.unit),
         each.baseline === null ? "" : `${each.baseline.name}: ${shown(each.baseline.is, each.unit)}`,
         each.ratio === null ? "" : `${round(each.ratio)} x`,
-        each.target === null
-          ? ""
-          : `${each.target.says}: ${each.target.met ? "met" : `MISSED (${round(each.target.value)})`}`,
+        each.target === null ? "" : each.target.met ? "met" : "MISSED",
       ]);
       return `${name}: ${title}\n${table(rows)}\n`;
     })
@@ -96,9 +95,14 @@ function report(done: readonly Done[]): string {
 }
 
 function summary(done: readonly Done[]): string {
-  const targets = done.flatMap(({ figures }) => figures.flatMap(({ target }) => (target === null ? [] : [target])));
-  const missed = targets.filter(({ met }) => !met);
-  return targets.length === 0 ? "" : `${targets.length - missed.length} of ${targets.length} targets met.\n`;
+  const targets = done.flatMap(({ figures }) =>
+    figures.flatMap(({ name, target }) => (target === null ? [] : [{ name, ...target }])),
+  );
+  if (targets.length === 0) return "";
+  const lines = targets.map(
+    ({ name, says, value, met }) => `${met ? "met   " : "MISSED"}  ${name}: ${says} (${round(value)})\n`,
+  );
+  return `\n${lines.join("")}${targets.filter(({ met }) => met).length} of ${targets.length} targets met.\n`;
 }
 
 function table(rows: readonly (readonly string[])[]): string {

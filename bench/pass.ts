@@ -40,7 +40,7 @@ export const pass: Benchmark = {
       figures.push(made);
       figures.push(
         figure({
-          name: `longest block in it`,
+          name: `longest block of the event loop, ${count} files`,
           unit: "ms",
           ours: blocks,
           ...(count >= 1000 && { target: (_, { median }) => atMost("at most 10 ms", median, 10) }),

@@ -92,7 +92,8 @@ export class Reporter {
 
   async #write(): Promise<void> {
     while (this.#dirty && !this.#stopped) {
-      await this.#takeToken();
+      // At once where there is one: whoever shipped a manifest waits for this, and other work is queued behind it.
+      if (!this.#hasToken()) await this.#untilToken();
       if (this.#stopped) return;
       this.#dirty = false;
       const result = await this.#store();
@@ -143,20 +144,24 @@ export class Reporter {
     return "again";
   }
 
-  async #takeToken(): Promise<void> {
+  #hasToken(): boolean {
     const { clock } = this.#parts;
     const refilled = Math.floor((clock.monotonicMs() - this.#refilledAt) / REFILL_MS);
     if (refilled > 0) {
       this.#tokens = Math.min(BURST, this.#tokens + refilled);
       this.#refilledAt += refilled * REFILL_MS;
     }
-    if (this.#tokens === 0) {
-      const due = this.#refilledAt + REFILL_MS;
-      while (clock.monotonicMs() < due && !this.#stopped) await this.#pause(due - clock.monotonicMs());
-      this.#refilledAt = due;
-      this.#tokens = 1;
-    }
+    if (this.#tokens === 0) return false;
     this.#tokens -= 1;
+    return true;
+  }
+
+  /** Until the next one comes, which is taken. */
+  async #untilToken(): Promise<void> {
+    const { clock } = this.#parts;
+    const due = this.#refilledAt + REFILL_MS;
+    while (clock.monotonicMs() < due && !this.#stopped) await this.#pause(due - clock.monotonicMs());
+    this.#refilledAt = due;
   }
 
   /** Waits, but not when something urgent comes. */
