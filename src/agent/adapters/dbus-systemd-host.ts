@@ -99,9 +99,13 @@ export class DbusSystemdHost implements SystemdHost {
     if (after?.load === "loaded") this.#read.set(unit, versionOf(unit, after.fragment));
   }
 
-  async removeUnitFile(unit: string, role: UnitFileRole): Promise<void> {
+  async removeUnitFile(unit: string, role: UnitFileRole, signal: AbortSignal): Promise<void> {
     const path = fileOf(unit, role);
-    if (this.#files.inspect(path, { hashUpTo: 0 }).type === "file") this.#changes.note(unit);
+    const [state] = await this.#manager.units([unit], signal);
+    const isUp = state !== undefined && state.active !== "inactive" && state.active !== "failed";
+    // Nothing is left to be known of what does not run.
+    if (!isUp) this.#changes.forget(unit);
+    else if (this.#files.inspect(path, { hashUpTo: 0 }).type === "file") this.#changes.note(unit);
     await this.#files.removeFile(path);
     if (role === "unit") return;
     const folder = this.#files.inspect(`${ETC}/${unit}.d`);
