@@ -30,6 +30,8 @@ export class DbusSystemdHost implements SystemdHost {
   readonly #changes: ChangeTimes;
   /** Of each unit, the version of its files that systemd is known to have read. */
   readonly #read = new Map<string, string>();
+  /** Where the file of each unit that was looked at is. */
+  readonly #fragments = new Map<string, string | null>();
   #controllers: readonly ResourceController[] | undefined;
   #tidy: NodeJS.Timeout | undefined;
 
@@ -97,9 +99,13 @@ export class DbusSystemdHost implements SystemdHost {
     if (after?.load === "loaded") this.#read.set(unit, versionOf(unit, after.fragment));
   }
 
-  async removeUnitFile(unit: string, role: UnitFileRole): Promise<void> {
+  async removeUnitFile(unit: string, role: UnitFileRole, signal: AbortSignal): Promise<void> {
     const path = fileOf(unit, role);
-    if (this.#files.inspect(path, { hashUpTo: 0 }).type === "file") this.#changes.note(unit);
+    const [state] = await this.#manager.units([unit], signal);
+    const isUp = state !== undefined && state.active !== "inactive" && state.active !== "failed";
+    // Nothing is left to be known of what does not run.
+    if (!isUp) this.#changes.forget(unit);
+    else if (this.#files.inspect(path, { hashUpTo: 0 }).type === "file") this.#changes.note(unit);
     await this.#files.removeFile(path);
     if (role === "unit") return;
     const folder = this.#files.inspect(`${ETC}/${unit}.d`);
@@ -108,7 +114,7 @@ export class DbusSystemdHost implements SystemdHost {
 
   async reload(unit: string, signal: AbortSignal): Promise<void> {
     const [state] = await this.units([unit], signal);
-    if (state?.needsReload === true) await this.#reloadAll(signal);
+    if (state?.needsReload === true) await this.#reloadAll(signal, [unit]);
   }
 
   async enable(unit: string, signal: AbortSignal): Promise<void> {
@@ -137,12 +143,12 @@ export class DbusSystemdHost implements SystemdHost {
 
   async mask(unit: string, signal: AbortSignal): Promise<void> {
     await this.#manager.call("MaskUnitFiles", "asbb", [[unit], false, false], signal, `Masking ${unit}`);
-    await this.#reloadAll(signal);
+    await this.#reloadAll(signal, [unit]);
   }
 
   async unmask(unit: string, signal: AbortSignal): Promise<void> {
     await this.#manager.call("UnmaskUnitFiles", "asb", [[unit], false], signal, `Unmasking ${unit}`);
-    await this.#reloadAll(signal);
+    await this.#reloadAll(signal, [unit]);
   }
 
   async start(unit: string, { steadyMs }: { readonly steadyMs: number }, signal: AbortSignal): Promise<void> {
@@ -169,6 +175,7 @@ export class DbusSystemdHost implements SystemdHost {
 
   #stateOf(unit: string, { leftInactiveAt, ...reported }: Reported): UnitState {
     const version = versionOf(unit, reported.fragment);
+    this.#fragments.set(unit, reported.fragment);
     // Any change of enablement makes systemd call every unit changed; the files tell which one is.
     if (!reported.needsReload) this.#read.set(unit, version);
     const isNowhere =
@@ -194,9 +201,13 @@ export class DbusSystemdHost implements SystemdHost {
     }
   }
 
-  async #reloadAll(signal: AbortSignal): Promise<void> {
+  /** Afterwards systemd holds at least these versions: a change of enablement may hide that at the next look. */
+  async #reloadAll(signal: AbortSignal, units: readonly string[] = []): Promise<void> {
     clearTimeout(this.#tidy);
+    const known = [...new Set([...this.#fragments.keys(), ...units])];
+    const versions = known.map((unit) => [unit, versionOf(unit, this.#fragments.get(unit) ?? null)] as const);
     await this.#manager.reload(signal);
+    for (const [unit, version] of versions) this.#read.set(unit, version);
   }
 
   #tidyLater(): void {
