@@ -1,13 +1,13 @@
 import { KINDS } from "../src/scores/index.ts";
 import { PiTopology } from "../src/topology/pi.ts";
-import { decodePayload, type Gate } from "../src/wire/decode.ts";
+import { type DecodedManifest, decodePayload, type Gate } from "../src/wire/decode.ts";
 import { encode } from "../src/wire/encode.ts";
 import { AgentId } from "../src/wire/keys.ts";
 import { converge, deviceAt, longestBlock } from "./device.ts";
 import { durableWrite } from "./durable-write.ts";
 import { type Benchmark, type Figure, figure, type Place } from "./figure.ts";
 import { contentOf, idOf } from "./content.ts";
-import { declared } from "./files.ts";
+import { declared, fileScore } from "./files.ts";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 
@@ -19,14 +19,14 @@ const WARM_UP = 5;
 const agentId = AgentId.parse("bench");
 const gate: Gate = { agentId, kinds: KINDS, topology: PiTopology, trustedKeys: new Map() };
 
-const payloadOf = (generation: number, version: number): string => {
-  const encoded = encode(declared(SCORES, version), { agentId, generation, issuedAt: new Date() });
+const payloadOf = (generation: number, wanted = declared(SCORES)): string => {
+  const encoded = encode(wanted, { agentId, generation, issuedAt: new Date() });
   if (encoded._tag !== "Encoded") throw new Error(encoded._tag);
   return encoded.payload;
 };
 
-const decodedFrom = (payload: string) => {
-  const decoded = decodePayload(payload, [], gate, null);
+const decodedFrom = (payload: string, known?: DecodedManifest["scores"]): DecodedManifest => {
+  const decoded = decodePayload(payload, [], gate, null, known);
   if (decoded._tag !== "Decoded") throw new Error(decoded.refusal.message);
   return decoded.manifest;
 };
@@ -37,7 +37,7 @@ export const codec: Benchmark = {
   async run(place) {
     place.progress("encoding and decoding");
     const manifest = declared(SCORES);
-    const payload = payloadOf(1, 0);
+    const payload = payloadOf(1);
     // The same data without classes, as a program would hold it that sends plain JSON.
     const plain: unknown = JSON.parse(payload);
     const options = { agentId, generation: 1, issuedAt: new Date() };
@@ -48,6 +48,12 @@ export const codec: Benchmark = {
     const [decoded, parsed] = turns(
       () => decodedFrom(payload),
       () => JSON.parse(payload) as unknown,
+    );
+    const known = decodedFrom(payload).scores;
+    const next = payloadOf(2, { ...manifest, scores: { ...manifest.scores, [idOf(0)]: fileScore(0, 1) } });
+    const [again, parsedAgain] = turns(
+      () => decodedFrom(next, known),
+      () => JSON.parse(next) as unknown,
     );
     const perScore = (values: readonly number[]): readonly number[] => values.map((ms) => (ms / SCORES) * 1000);
     return [
@@ -62,6 +68,12 @@ export const codec: Benchmark = {
         unit: "us",
         ours: perScore(decoded),
         baseline: { name: "JSON.parse", values: perScore(parsed) },
+      }),
+      figure({
+        name: "decode, a Score, of the next generation in which one has changed",
+        unit: "us",
+        ours: perScore(again),
+        baseline: { name: "JSON.parse", values: perScore(parsedAgain) },
       }),
       ...(await taking(place)),
     ];
@@ -87,7 +99,7 @@ async function taking(place: Place): Promise<readonly Figure[]> {
     const directory = join(root, "files");
     mkdirSync(directory, { recursive: true });
     const device = await deviceAt(root, place);
-    const first = decodedFrom(payloadOf(1, 0));
+    const first = decodedFrom(payloadOf(1));
     cold.push(await timedAsync(() => converge(device, first)));
 
     const beside = join(root, "bare");
@@ -101,7 +113,7 @@ async function taking(place: Place): Promise<readonly Figure[]> {
     );
 
     for (let generation = 2; generation < 7; generation += 1) {
-      const payload = payloadOf(generation, 0);
+      const payload = payloadOf(generation);
       let took = 0;
       blocks.push(
         await longestBlock(async () => {

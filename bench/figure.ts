@@ -82,6 +82,6 @@ export interface Given {
 export function figure({ name, unit, ours: values, baseline, target }: Given): Figure {
   const ours = spread(values);
   const is = baseline === undefined ? null : { name: baseline.name, is: spread(baseline.values) };
-  const ratio = is === null ? null : ours.median / is.is.median;
+  const ratio = is === null || is.is.median === 0 ? null : ours.median / is.is.median;
   return { name, unit, ours, baseline: is, ratio, target: target?.(ratio ?? 1, ours) ?? null };
 }

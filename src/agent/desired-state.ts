@@ -67,6 +67,8 @@ export class DesiredState {
   #revision = 0;
   /** Hash of the bytes at that revision: a store that was made anew counts from one again. */
   #digest = "";
+  /** Of the last manifest that was decoded. */
+  #scores: DecodedManifest["scores"] = new Map();
   #reading = false;
   #again = false;
   #failures = 0;
@@ -157,9 +159,13 @@ export class DesiredState {
       onReading({ _tag: "Accepted", generation: before.generation }, revision);
       return;
     }
-    const decoded = decodePayload(payload, signatures, gate, before);
-    if (decoded._tag === "Refused") onReading(decoded, revision);
-    else onManifest(decoded.manifest, payload, revision);
+    const decoded = decodePayload(payload, signatures, gate, before, this.#scores);
+    if (decoded._tag === "Refused") {
+      onReading(decoded, revision);
+      return;
+    }
+    this.#scores = decoded.manifest.scores;
+    onManifest(decoded.manifest, payload, revision);
   }
 
   #done(revision: number, digest: string): number {

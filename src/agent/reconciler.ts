@@ -12,7 +12,6 @@ import {
   type Change,
   digestOf,
   isNoNews,
-  keeping,
   looks,
   newResource,
   type Resource,
@@ -98,9 +97,7 @@ export class Reconciler {
       ledger.remember(id, status);
       // An unchanged Score stays the same resource: work on it that is under way goes on.
       const resource =
-        known === undefined
-          ? newResource(id, decoded, status, due)
-          : Object.assign(known, { decoded: keeping(known.decoded, decoded), status, due });
+        known === undefined ? newResource(id, decoded, status, due) : Object.assign(known, { decoded, status, due });
       // Put in anew, so that the status tells of them in the manifest's order.
       this.#resources.delete(id);
       this.#resources.set(id, resource);
@@ -312,7 +309,18 @@ export class Reconciler {
 
   #surroundings(of: Resource, claim: ApplySurroundings["claim"]): ApplySurroundings {
     const { ports, clock, log, stop } = this.#parts;
-    return { ports, clock, log, stop, superseded: () => stop.aborted || this.#resources.get(of.id) !== of, claim };
+    const resources = this.#resources;
+    return {
+      ports,
+      clock,
+      log,
+      stop,
+      // A method, because to keep the name of an arrow function costs the bundle a call each time that one is made.
+      superseded() {
+        return stop.aborted || resources.get(of.id) !== of;
+      },
+      claim,
+    };
   }
 
   #hinted(resource: Resource): void {

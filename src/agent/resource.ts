@@ -62,10 +62,6 @@ export function looks(resource: Resource, nowMs: number): void {
 export const unasked = ({ state, change }: ScoreStatus): Change =>
   state === "Pending" || state === "Reconciling" || state === "Failed" ? (change ?? "intentional") : "corrective";
 
-/** The same Score again: what it has worked out already, such as the hash of its content, need not be worked out anew. */
-export const keeping = (known: DecodedScore, decoded: DecodedScore): DecodedScore =>
-  known._tag === "Score" && decoded._tag === "Score" ? { ...decoded, score: known.score } : decoded;
-
 /** A refused Score is never the same as before: it is taken anew, as what is wrong with it may be another thing now. */
 export const digestOf = (decoded: DecodedScore | undefined): string | undefined | symbol =>
   decoded?._tag === "Score" ? decoded.digest : decoded === undefined ? undefined : Symbol("refused");

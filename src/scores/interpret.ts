@@ -117,11 +117,10 @@ function converge(
   acting: Phase,
 ): MaybePromise<Outcome> {
   const { reads, full } = attenuate(score.requires, around.ports);
-  const again = (): MaybePromise<Looked> => look(bound, reads, deadline, decide, deciding);
-  return andThen(again(), (first) => {
+  return andThen(look(bound, reads, deadline, decide, deciding), (first) => {
     if (first._tag === "Failed") return fail(first.failure, first.observed, []);
     if (first.steps.length === 0) return { outcome: "NOOP", observed: first.observed };
-    return take(first, bound, full, around, deadline, again, acting);
+    return take(first, bound, full, around, deadline, () => look(bound, reads, deadline, decide, deciding), acting);
   });
 }
 

@@ -89,13 +89,15 @@ export interface InForce {
 
 /**
  * The second half: the payload's exact text. Generations only rise: an older one than the one in force is refused, and
- * so is the same one with another text.
+ * so is the same one with another text. `known` is what this very gate has decoded before: a Score that comes again as it
+ * was is given again and not decoded anew, since most of a manifest is the same from one generation to the next.
  */
 export function decodePayload(
   payload: string,
   signatures: Envelope["signatures"],
   gate: Gate,
   inForce: InForce | null,
+  known: DecodedManifest["scores"] = new Map(),
 ): Decoded {
   const bytes = Buffer.from(payload);
   if (bytes.length > PAYLOAD_LIMIT_BYTES) return tooLarge(bytes);
@@ -125,9 +127,16 @@ export function decodePayload(
   if (ids.length > SCORES_LIMIT) return refuse("TooLarge", `${ids.length} Scores, at most ${SCORES_LIMIT}`, generation);
   const bad = ids.find((id) => !SCORE_ID.test(id));
   if (bad !== undefined) return refuse("Malformed", `"${bad.slice(0, 64)}" is no Score id`, generation);
-  const decoded = new Map(Object.entries(scores).map(([id, score]) => [id, decodeScore(score, gate)] as const));
+  const decoded = new Map(
+    Object.entries(scores).map(
+      ([id, score]) => [id, asBefore(score, known.get(id)) ?? decodeScore(score, gate)] as const,
+    ),
+  );
   return { _tag: "Decoded", manifest: { generation, issuedAt, scores: refuseContradictions(decoded) } };
 }
+
+const asBefore = (value: unknown, known: DecodedScore | undefined): DecodedScore | undefined =>
+  known?._tag === "Score" && JSON.stringify(value) === JSON.stringify(known.wire) ? known : undefined;
 
 /** One Score, by the agent's own class. */
 export function decodeScore(value: unknown, { kinds, topology }: Pick<Gate, "kinds" | "topology">): DecodedScore {
