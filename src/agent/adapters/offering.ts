@@ -1,0 +1,24 @@
+/** What a look for one capability found on this host. */
+export type Detection =
+  | {
+      readonly _tag: "Found";
+      /** Plain JSON, published with the capability: versions, back ends, limits; what an author or an operator asks about. */
+      readonly facts: Readonly<Record<string, unknown>>;
+    }
+  | {
+      readonly _tag: "Absent";
+      /** What is missing, as it ends a sentence: `podman >= 4.4 not found`. Always the same words for the same lack. */
+      readonly reason: string;
+    };
+
+/**
+ * One capability as a host may have it. The port is made without a look at the host and stays the same for good; whether
+ * the host has what it needs is found out again and again, since packages come and go.
+ */
+export interface Offering<Port> {
+  readonly port: Port;
+  /** Looks, and changes nothing. Never rejects: what cannot be told is `Absent`, with the reason. */
+  detect(signal: AbortSignal): Promise<Detection>;
+  /** Lets go of connections, watches and timers. */
+  close(): void;
+}
