@@ -141,8 +141,9 @@ export function planOwnUnit({ unit, text, runs }: OwnUnit, seen: SeenOwnUnit): P
   if (seen.state === "crash-looping" && runs && !isOld) return crashLoops(seen);
   const steps: OwnUnitStep[] = [];
   if (writes) steps.push({ do: "write", unit, sha256: sha256Wanted, replaces: seen.sha256 });
-  if (writes || seen.needsReload) steps.push({ do: "reload", unit });
   if (seen.enabled !== runs) steps.push({ do: runs ? "enable" : "disable", unit });
+  // After all that makes what the supervisor has read old, so that once is enough.
+  if (steps.length > 0 || seen.needsReload) steps.push({ do: "reload", unit });
   if (runs) steps.push(...jobsFor(unit, seen, isOld));
   return steps;
 }
@@ -176,7 +177,7 @@ export function retireOwnUnit({ unit }: OwnUnit, seen: SeenOwnUnit): Plan<OwnUni
   if (seen.state !== "absent" && seen.state !== "stopped" && seen.state !== "failed") steps.push({ do: "stop", unit });
   if (seen.enabled) steps.push({ do: "disable", unit });
   if (isThere) steps.push({ do: "remove", unit });
-  if (isThere || seen.needsReload) steps.push({ do: "reload", unit });
+  if (isThere || seen.enabled || seen.needsReload) steps.push({ do: "reload", unit });
   // A unit that ended badly is kept by the supervisor, without a file, until it is told to forget it.
   if (seen.state !== "absent" && seen.state !== "stopped") steps.push({ do: "resetFailed", unit });
   return steps;

@@ -135,7 +135,7 @@ export class SystemdUnitScore extends Score(
       if (seen.state === "crash-looping" && wanted.active === true && !isUnread && !seen.outdated) {
         return crashLoops(seen);
       }
-      steps.push(...settings, ...(isUnread ? [{ do: "reload", unit } as const] : []));
+      steps.push(...settings);
       if (wanted.enabled === true && FIXED.has(seen.enablement)) return cannotEnable(unit, seen.enablement);
       if (wanted.enabled === true && seen.enablement !== "enabled") steps.push({ do: "enable", unit });
       // What the mask hides is not known yet.
@@ -143,9 +143,18 @@ export class SystemdUnitScore extends Score(
         steps.push({ do: "disable", unit });
       }
       const canStart = seen.state !== "masked" || masked === false;
-      const active = wanted.active ?? (masked === true ? false : undefined);
-      steps.push(...jobsFor(unit, active, seen, canStart && (isUnread || seen.outdated)));
+      const jobs = jobsFor(
+        unit,
+        masked === true ? false : wanted.active,
+        seen,
+        canStart && (isUnread || seen.outdated),
+      );
+      // How it is stopped is not known any more once it is masked.
+      if (masked === true) steps.push(...jobs);
       if (masked === true && seen.state !== "masked") steps.push({ do: "mask", unit });
+      // After all that makes what the supervisor has read old, so that once is enough.
+      if (seen.needsReload || steps.some(({ do: taken }) => taken !== "stop")) steps.push({ do: "reload", unit });
+      if (masked !== true) steps.push(...jobs);
       return steps;
     },
 
@@ -157,8 +166,8 @@ export class SystemdUnitScore extends Score(
       const stops = isRunning(seen.active) && claims.has(`active:${unit}`);
       if (has) steps.push({ do: "removeSettings", unit });
       if (unmasks) steps.push({ do: "unmask", unit });
-      if (has || unmasks || seen.needsReload) steps.push({ do: "reload", unit });
       if (seen.enablement === "enabled" && claims.has(`enabled:${unit}`)) steps.push({ do: "disable", unit });
+      if (steps.length > 0 || seen.needsReload) steps.push({ do: "reload", unit });
       if (stops) steps.push({ do: "stop", unit });
       else if (isRunning(seen.active) && (has || seen.outdated) && (seen.state !== "masked" || unmasks)) {
         steps.push({ do: "restart", unit });
