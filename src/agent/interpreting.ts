@@ -183,6 +183,8 @@ class Look implements ApplySurroundings {
     return this.stop.aborted || this.#around.current(this.#of.id) !== this.#of;
   }
   async claim(claims: readonly string[], why: "change" | "restart"): Promise<void> {
+    // No step follows. A claim that came after the manifest that drops it would be kept until the next one.
+    if (this.superseded()) return;
     const { identity, wire } = this.#decoded;
     if (why === "change") this.#around.notices.changes(this.#of.id, this.#change);
     this.#ledger.own(this.#of.id, identity, wire, claims);
