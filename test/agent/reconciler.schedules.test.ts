@@ -19,7 +19,7 @@ interface Part {
 }
 type Parts = Readonly<Record<string, Part>>;
 
-const part = fc.record({
+const anyPart = fc.record({
   kind: fc.constantFrom(...KINDS),
   after: fc.subarray(IDS, { maxLength: 2 }),
   restartOn: fc.subarray(IDS, { maxLength: 2 }),
@@ -27,7 +27,7 @@ const part = fc.record({
 });
 
 const parts: fc.Arbitrary<Parts> = fc
-  .record({ order: fc.shuffledSubarray(IDS), all: fc.array(part, { minLength: IDS.length, maxLength: IDS.length }) })
+  .record({ order: fc.shuffledSubarray(IDS), all: fc.array(anyPart, { minLength: IDS.length, maxLength: IDS.length }) })
   .map(({ order, all }) =>
     Object.fromEntries(
       order.flatMap((id) => {
