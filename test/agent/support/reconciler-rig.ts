@@ -43,8 +43,7 @@ export class ReconcilerRig {
     const ports = { FileSystemHost: this.files, SystemdHost: this.systemd, ProbeHost: this.probe };
     this.reconciler = new Reconciler({
       ports: options.ports?.(ports) ?? ports,
-      kinds: options.kinds ?? TEST_KINDS,
-      topology: TestTopology,
+      gate: { kinds: options.kinds ?? TEST_KINDS, topology: TestTopology },
       clock: options.clock?.(this.clock) ?? this.clock,
       ledger,
       log: (message, fields = {}) => void this.logged.push({ message, fields }),
