@@ -97,9 +97,9 @@ export const sorted = (all: ReturnType<typeof known>) => ({
 });
 
 /** Each thing that it knows, by name, as text. */
-export const facts = ({ owned, statuses, notices }: ReturnType<typeof known>): ReadonlyMap<string, string> =>
+export const facts = (all: ReturnType<typeof known>): ReadonlyMap<string, string> =>
   new Map([
-    ...owned.map(([path, own]) => [`own ${path}`, JSON.stringify(own)] as const),
-    ...statuses.map(([score, of]) => [`score ${score}`, JSON.stringify(of)] as const),
-    ...notices.map((notice) => [`notice ${notice.to} ${notice.by}`, JSON.stringify(notice)] as const),
+    ...all.owned.map(([identity, own]) => [`own ${identity}`, JSON.stringify(own)] as const),
+    ...all.statuses.map(([score, of]) => [`score ${score}`, JSON.stringify(of)] as const),
+    ...all.notices.map((notice) => [`notice ${notice.to} ${notice.by}`, JSON.stringify(notice)] as const),
   ]);
