@@ -3,7 +3,7 @@ import type { MaybePromise } from "../scores/context.ts";
 import { type ApplySurroundings, interpretNow } from "../scores/interpret.ts";
 import type { Outcome } from "../scores/outcome.ts";
 import type { AnyScore } from "../scores/score.ts";
-import { inOrder } from "../topology/manifest.ts";
+import { inOrder } from "../topology/order.ts";
 import type { DecodedManifest } from "../wire/decode.ts";
 import type { ScoreStatus } from "../wire/status.ts";
 import type { ReconcilerParts } from "./reconciler-parts.ts";
