@@ -35,6 +35,8 @@ export type { Composition } from "./topology/parts.ts";
 export { PiTopology } from "./topology/pi.ts";
 export { topology } from "./topology/topology.ts";
 export type { Topology } from "./topology/topology.ts";
+export { loadBalancer } from "./compositions/load-balancer.ts";
+export type { HaproxyInput as LoadBalancerInput } from "./compositions/haproxy-spec.ts";
 export { createFleet, STALE_MS, systemClock } from "./fleet/index.ts";
 export type {
   AgentView,
