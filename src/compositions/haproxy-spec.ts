@@ -96,8 +96,9 @@ export const HaproxySpec = z
     const names = new Set<string>();
     const sockets = new Map<string, string>();
     for (const [name, { address, port }] of all) {
-      if (names.has(name))
+      if (names.has(name)) {
         context.addIssue(`the service "${name}" is both public and private: give one of them another name`);
+      }
       names.add(name);
       const socket = socketOf(address, port);
       const other = sockets.get(socket);
