@@ -36,13 +36,13 @@ async function main(): Promise<void> {
     await tell(machine, operator(server.url, AGENT));
     chapter("The machine is switched off");
   } catch (error) {
-    process.exitCode = 1;
     const why: unknown = interrupted.aborted ? interrupted.reason : error;
+    process.exitCode = interrupted.aborted ? 130 : 1;
     process.stderr.write(`\nThe demo failed: ${why instanceof Error ? why.message : String(why)}\n`);
   } finally {
     for (const stop of stops.toReversed()) await stop();
   }
-  if (process.exitCode !== 1) say("Done. Everything above really happened, and nothing of it is left.");
+  if (process.exitCode === undefined) say("Done. Everything above really happened, and nothing of it is left.");
 }
 
 async function tell(machine: Machine, { harmony, status }: ReturnType<typeof operator>): Promise<void> {
@@ -61,7 +61,7 @@ async function tell(machine: Machine, { harmony, status }: ReturnType<typeof ope
   chapter("Somebody tampers; it is repaired");
   for (const { id, what, argv, isWell } of tampering(machine)) {
     await machine.run(argv);
-    say(`$ ${argv.join(" ")}   # ${what}`);
+    say(`$ ${asTyped(argv)}   # ${what}`);
     const began = performance.now();
     await until(`the repair of ${id}`, async () => ((await isWell()) ? true : undefined));
     const took = Math.round(performance.now() - began);
@@ -78,7 +78,7 @@ async function tell(machine: Machine, { harmony, status }: ReturnType<typeof ope
   for (const argv of gone) {
     const { code } = await machine.exec(argv);
     assert.notEqual(code, 0, `nothing is left: ${argv.join(" ")}`);
-    say(`$ ${argv.join(" ")}   # exit ${code}`);
+    say(`$ ${asTyped(argv)}   # exit ${code}`);
   }
 }
 
@@ -109,6 +109,9 @@ const gone: readonly (readonly string[])[] = [
   ["ls", "/srv/kiosk"],
   ["systemctl", "cat", "kiosk-screen.service"],
 ];
+
+const asTyped = (argv: readonly string[]): string =>
+  argv.map((word) => (/^[\w./:@=-]+$/.test(word) ? word : `'${word}'`)).join(" ");
 
 /** What people see of the kiosk. */
 async function look(machine: Machine): Promise<void> {
