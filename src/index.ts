@@ -3,11 +3,13 @@ export * from "./capabilities/index.ts";
 export {
   DirectoryScore,
   FileScore,
+  FirewallPortsScore,
   K8sDeploymentScore,
   KINDS,
   SystemdServiceScore,
   SystemdTimerScore,
   SystemdUnitScore,
+  wanFirewallPorts,
 } from "./scores/index.ts";
 export { InvalidSpec, Score } from "./scores/score.ts";
 export type {
