@@ -6,7 +6,7 @@ import { argv } from "node:process";
 import { fileURLToPath } from "node:url";
 import * as z from "zod";
 import { KINDS } from "../src/scores/index.ts";
-import { SCORE_ID } from "../src/topology/manifest.ts";
+import { SCORE_ID } from "../src/topology/parts.ts";
 import * as envelope from "../src/wire/envelope.ts";
 import * as keys from "../src/wire/keys.ts";
 import * as status from "../src/wire/status.ts";

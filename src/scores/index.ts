@@ -1,5 +1,6 @@
 import { DirectoryScore } from "./directory.ts";
 import { FileScore } from "./file.ts";
+import { FirewallPortsScore, wanFirewallPorts } from "./firewall-ports.ts";
 import { K8sDeploymentScore } from "./k8s-deployment.ts";
 import { SystemdServiceScore } from "./systemd-service.ts";
 import { SystemdTimerScore } from "./systemd-timer.ts";
@@ -9,10 +10,20 @@ import { SystemdUnitScore } from "./systemd-unit.ts";
 export const KINDS = [
   FileScore,
   DirectoryScore,
+  FirewallPortsScore,
   K8sDeploymentScore,
   SystemdServiceScore,
   SystemdTimerScore,
   SystemdUnitScore,
 ] as const;
 
-export { DirectoryScore, FileScore, K8sDeploymentScore, SystemdServiceScore, SystemdTimerScore, SystemdUnitScore };
+export {
+  DirectoryScore,
+  FileScore,
+  FirewallPortsScore,
+  K8sDeploymentScore,
+  SystemdServiceScore,
+  SystemdTimerScore,
+  SystemdUnitScore,
+  wanFirewallPorts,
+};

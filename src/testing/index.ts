@@ -11,6 +11,8 @@ export { FakeClock, settle } from "./fake-clock.ts";
 export { FakeFileSystem } from "./fake-file-system.ts";
 export type { FakeEntry, FakeFileSystemOptions, FakeTreeEntry } from "./fake-file-system.ts";
 export { FakeK8sClient } from "./fake-k8s-client.ts";
+export { FakePacketFilter } from "./fake-packet-filter.ts";
+export type { FakeFilterTables } from "./fake-packet-filter.ts";
 export { FakeSystemdHost } from "./fake-systemd-host.ts";
 export type { FakeUnit, FakeUnitFact } from "./fake-systemd-host.ts";
 export { FaultyPorts } from "./faulty-ports.ts";

@@ -1,6 +1,7 @@
 import type { KINDS } from "../scores/index.ts";
 import { directoryWorld } from "./directory-world.ts";
 import { fileWorld } from "./file-world.ts";
+import { firewallPortsWorld } from "./firewall-ports-world.ts";
 import { k8sDeploymentWorld } from "./k8s-world.ts";
 import { systemdServiceWorld } from "./systemd-service-world.ts";
 import { systemdTimerWorld } from "./systemd-timer-world.ts";
@@ -11,6 +12,7 @@ import type { World } from "./world.ts";
 export const WORLDS = {
   File: fileWorld,
   Directory: directoryWorld,
+  FirewallPorts: firewallPortsWorld,
   K8sDeployment: k8sDeploymentWorld,
   SystemdService: systemdServiceWorld,
   SystemdTimer: systemdTimerWorld,

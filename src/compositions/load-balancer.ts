@@ -1,0 +1,46 @@
+import * as z from "zod";
+import { hashOf } from "../scores/own-unit.ts";
+import { FileScore, SystemdUnitScore } from "../scores/index.ts";
+import { InvalidSpec } from "../scores/score.ts";
+import { compose } from "../topology/compose.ts";
+import type { Composition } from "../topology/parts.ts";
+import { type HaproxyInput, HaproxySpec } from "./haproxy-spec.ts";
+import { haproxyText } from "./haproxy-text.ts";
+
+/**
+ * Services that are spread over several servers, by HAProxy.
+ *
+ * ```ts
+ * const web = loadBalancer({
+ *   publicServices: {
+ *     web: {
+ *       port: 80,
+ *       mode: "http",
+ *       check: { by: "http", path: "/health" },
+ *       servers: { blue: { address: "127.0.0.1", port: 8081 }, green: { address: "127.0.0.1", port: 8082 } },
+ *     },
+ *   },
+ * });
+ * ```
+ *
+ * @throws {InvalidSpec} that names every field that is wrong.
+ */
+export function loadBalancer(services: HaproxyInput): Composition<FileScore | SystemdUnitScore> {
+  const read = HaproxySpec.safeParse(services);
+  if (!read.success) throw new InvalidSpec(`LoadBalancer: ${z.prettifyError(read.error)}`);
+  const content = haproxyText(read.data);
+  return compose(
+    "LoadBalancer",
+    {
+      config: new FileScore({ path: "/etc/haproxy/haproxy.cfg", content }),
+      service: new SystemdUnitScore({
+        unit: "haproxy.service",
+        enabled: true,
+        active: true,
+        // systemd passes over what begins with X-; that it is another one restarts the service.
+        settings: { Unit: { "X-Configuration": hashOf(content) } },
+      }),
+    },
+    { after: { service: ["config"] } },
+  );
+}
