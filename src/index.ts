@@ -34,6 +34,7 @@ export type { Manifest } from "./topology/manifest.ts";
 export type { Order } from "./topology/order.ts";
 export { InvalidManifest } from "./topology/parts.ts";
 export type { Composition } from "./topology/parts.ts";
+export type { Policy } from "./topology/policies.ts";
 export { PiTopology } from "./topology/pi.ts";
 export { topology, without } from "./topology/topology.ts";
 export type { Reasons, Topology } from "./topology/topology.ts";

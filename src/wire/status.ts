@@ -60,6 +60,14 @@ export const ScoreStatus = z.object({
   retryAfter: At.nullable(),
   /** The Scores that it waits for. */
   blockedOn: z.array(z.string()),
+  /** True where this content failed so that only another one can help: it is not tried again. */
+  knownBad: z.literal(true).exactOptional(),
+  /** The steps that would make it as declared, the first 20 of them; only where it is Drifted. */
+  wouldDo: z.array(Json).exactOptional(),
+  /** How often drift was repaired since this content came; missing where it never was. */
+  repairs: z.int().exactOptional(),
+  /** Somebody undoes the same again and again: how many repairs in a row, since when, and when the last one was. */
+  contested: z.object({ inARow: z.int(), since: At, last: At }).exactOptional(),
 });
 export type ScoreStatus = z.infer<typeof ScoreStatus>;
 
@@ -167,6 +175,10 @@ export const PlanReply = z.discriminatedUnion("_tag", [
       z.discriminatedUnion("would", [
         z.object({ would: z.literal("NOOP"), kind: z.string(), observed: Json }),
         z.object({ would: z.literal("CHANGE"), kind: z.string(), observed: Json, steps: z.array(Json) }),
+        /** It differs, and by its policies it would only be told of. */
+        z.object({ would: z.literal("TELL"), kind: z.string(), observed: Json, steps: z.array(Json) }),
+        /** Not in the asked manifest any more, and what it made would stay as it is. */
+        z.object({ would: z.literal("LEAVE"), kind: z.string() }),
         /** Not in the asked manifest any more. */
         z.object({ would: z.literal("RETIRE"), kind: z.string(), observed: Json, steps: z.array(Json) }),
         z.object({ would: z.literal("FAIL"), kind: z.string(), error: ScoreError }),
