@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { hashOf } from "../scores/own-unit.ts";
-import { FileScore, SystemdUnitScore } from "../scores/index.ts";
+import { FileScore, FirewallPortsScore, SystemdUnitScore } from "../scores/index.ts";
 import { InvalidSpec } from "../scores/score.ts";
 import { compose } from "../topology/compose.ts";
 import type { Composition } from "../topology/parts.ts";
@@ -25,13 +25,21 @@ import { haproxyText } from "./haproxy-text.ts";
  *
  * @throws {InvalidSpec} that names every field that is wrong.
  */
-export function loadBalancer(services: HaproxyInput): Composition<FileScore | SystemdUnitScore> {
+export function loadBalancer(services: HaproxyInput): Composition<FirewallPortsScore | FileScore | SystemdUnitScore> {
   const read = HaproxySpec.safeParse(services);
   if (!read.success) throw new InvalidSpec(`LoadBalancer: ${z.prettifyError(read.error)}`);
+  const { publicServices, interfaces } = read.data;
   const content = haproxyText(read.data);
+  // Two services may share a port, at different addresses.
+  const ports = new Set(Object.values(publicServices).map(({ port }) => port));
   return compose(
     "LoadBalancer",
     {
+      ports: new FirewallPortsScore({
+        name: "load-balancer",
+        ...(interfaces !== undefined && { interfaces }),
+        ports: [...ports].toSorted((one, other) => one - other).map((port) => ({ port })),
+      }),
       config: new FileScore({ path: "/etc/haproxy/haproxy.cfg", content }),
       service: new SystemdUnitScore({
         unit: "haproxy.service",
@@ -41,6 +49,6 @@ export function loadBalancer(services: HaproxyInput): Composition<FileScore | Sy
         settings: { Unit: { "X-Configuration": hashOf(content) } },
       }),
     },
-    { after: { service: ["config"] } },
+    { after: { config: ["ports"], service: ["config"] } },
   );
 }
