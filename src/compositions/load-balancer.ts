@@ -1,5 +1,4 @@
 import * as z from "zod";
-import { hashOf } from "../scores/own-unit.ts";
 import { FileScore, FirewallPortsScore, SystemdUnitScore } from "../scores/index.ts";
 import { InvalidSpec } from "../scores/score.ts";
 import { compose } from "../topology/compose.ts";
@@ -41,14 +40,8 @@ export function loadBalancer(services: HaproxyInput): Composition<FirewallPortsS
         ports: [...ports].toSorted((one, other) => one - other).map((port) => ({ port })),
       }),
       config: new FileScore({ path: "/etc/haproxy/haproxy.cfg", content }),
-      service: new SystemdUnitScore({
-        unit: "haproxy.service",
-        enabled: true,
-        active: true,
-        // systemd passes over what begins with X-; that it is another one restarts the service.
-        settings: { Unit: { "X-Configuration": hashOf(content) } },
-      }),
+      service: new SystemdUnitScore({ unit: "haproxy.service", enabled: true, active: true }),
     },
-    { after: { config: ["ports"], service: ["config"] } },
+    { after: { config: ["ports"], service: ["config"] }, restartOn: { service: ["config"] } },
   );
 }

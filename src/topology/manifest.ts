@@ -28,7 +28,8 @@ const brand = Symbol.for("harmony-edge.manifest");
  * });
  * ```
  *
- * @throws {InvalidManifest} for a bad id, an id that is not there, two Scores about one thing, or a cycle.
+ * @throws {InvalidManifest} for a bad id, an id that is not there, two Scores about one thing, a cycle, or a restart of what
+ * does not run.
  */
 export function manifest<const T extends Topology, const S extends Readonly<Record<string, unknown>>>(
   topology: T,

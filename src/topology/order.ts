@@ -2,7 +2,10 @@
 export interface Order<Id extends string = string> {
   /** A Score is interpreted only when those it comes after are Ready. */
   readonly after?: { readonly [Of in Id]?: readonly Other<Id, Of>[] };
-  /** A Score is told to restart when one of these has changed something. Implies nothing about order. */
+  /**
+   * What a Score runs is started anew when one of these has changed something, once that is Ready. Implies nothing about
+   * order. Only for kinds that run something, such as `SystemdService`. To be started anew is no change of its own.
+   */
   readonly restartOn?: { readonly [Of in Id]?: readonly Other<Id, Of>[] };
 }
 /** Any id but the one itself. Where the ids are not known before run time, that is told then. */

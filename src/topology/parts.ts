@@ -44,7 +44,7 @@ export const asComposition = (name: string, gathered: Gathered): Composition =>
 
 /**
  * Takes compositions apart: the part `config` of `lb` becomes `lb.config`, and what is said of `lb` holds for all its
- * parts.
+ * parts, but a restart for those that run something.
  *
  * @throws {InvalidManifest}
  */
@@ -76,10 +76,21 @@ export function gather(given: object, { after = {}, restartOn = {} }: Order, who
   // Each composition is without a cycle itself and has a part, so there is one below if and only if there is one here.
   const cycle = findCycle(defined(after));
   if (cycle !== null) throw new InvalidManifest(`after: ${cycle.join(" comes after ")}: take one of these out`);
+  // On the left of restartOn a composition means those of its parts that run something.
+  const runs = new Map([...groups].map(([id, flat]) => [id, flat.filter((each) => scores[each]?.bind().restarts)]));
+  for (const [id, ons] of Object.entries(restartOn)) {
+    if (ons === undefined || ons.length === 0 || runs.get(id)?.length !== 0) continue;
+    const what = scores[id]?.kind;
+    throw new InvalidManifest(
+      what === undefined
+        ? `restartOn: nothing in "${id}" can be restarted: take it out, or name the Score that runs`
+        : `restartOn: "${id}" is a ${what}, and nothing of that kind can be restarted: take it out, or name the Score that runs`,
+    );
+  }
   return {
     scores,
-    after: flatEdges("after", after, groups, inner.after),
-    restartOn: flatEdges("restartOn", restartOn, groups, inner.restartOn),
+    after: flatEdges("after", after, groups, groups, inner.after),
+    restartOn: flatEdges("restartOn", restartOn, runs, groups, inner.restartOn),
   };
 }
 
@@ -124,12 +135,12 @@ function checkEdges(name: "after" | "restartOn", given: Given, groups: Groups, w
 const defined = (given: Given): Edges =>
   Object.fromEntries(Object.entries(given).flatMap(([of, ons]) => (ons === undefined ? [] : [[of, ons]])));
 
-function flatEdges(name: string, given: Given, groups: Groups, inner: Groups): Edges {
+function flatEdges(name: string, given: Given, left: Groups, right: Groups, inner: Groups): Edges {
   const made: Record<string, readonly string[]> = Object.fromEntries(inner);
   for (const [of, ons = []] of Object.entries(given)) {
-    const flat = ons.flatMap((on) => groups.get(on) ?? []);
+    const flat = ons.flatMap((on) => right.get(on) ?? []);
     if (flat.length === 0) continue;
-    for (const id of groups.get(of) ?? []) made[id] = [...new Set([...(made[id] ?? []), ...flat])];
+    for (const id of left.get(of) ?? []) made[id] = [...new Set([...(made[id] ?? []), ...flat])];
   }
   for (const [of, { length }] of Object.entries(made)) {
     if (length > EDGES_LIMIT) {

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { check } from "../../src/check/check.ts";
-import { FileScore, K8sDeploymentScore } from "../../src/scores/index.ts";
+import { FileScore, K8sDeploymentScore, SystemdServiceScore } from "../../src/scores/index.ts";
 import { compose } from "../../src/topology/compose.ts";
 import { isManifest, type Manifest, manifest } from "../../src/topology/manifest.ts";
 import { inOrder, type Order } from "../../src/topology/order.ts";
@@ -47,13 +47,22 @@ describe("a composition in a manifest", () => {
   test("stands for all its parts wherever order names it", () => {
     const scores = { lb: website("lb"), first: file("/first"), last: file("/last") };
     const order = { lb: ["first"], last: ["lb"] } as const;
-    const { after, restartOn } = manifest(PiTopology, scores, { after: order, restartOn: order });
-    expect(after).toEqual({
+    expect(manifest(PiTopology, scores, { after: order }).after).toEqual({
       "lb.folder": ["first"],
       "lb.page": ["lb.folder", "first"],
       last: ["lb.folder", "lb.page"],
     });
-    expect(restartOn).toEqual({ "lb.folder": ["first"], "lb.page": ["first"], last: ["lb.folder", "lb.page"] });
+  });
+
+  test("is restarted in those of its parts that run something, and restarts what names it on any of them", () => {
+    const service = (name: string): SystemdServiceScore => new SystemdServiceScore({ name, exec: ["/usr/bin/true"] });
+    const shop = compose("Shop", { page: file("/page"), web: service("web") }, { restartOn: { web: ["page"] } });
+    const { restartOn } = manifest(
+      PiTopology,
+      { shop, first: file("/first"), last: service("last") },
+      { restartOn: { shop: ["first"], last: ["shop"] } },
+    );
+    expect(restartOn).toEqual({ "shop.web": ["shop.page", "first"], last: ["shop.page", "shop.web"] });
   });
 
   test("is unknown to what is sent, and to what is found", () => {
@@ -120,6 +129,12 @@ describe("refused is", () => {
     );
     expect(() => looseManifest(scores, { after: { lb: ["lb"] } })).toThrow("after: lb comes after lb");
     expect(() => looseManifest(scores, { restartOn: { lb: ["lb"] } })).toThrow('restartOn: "lb" names itself');
+  });
+
+  test("the restart of a composition in which nothing runs", () => {
+    expect(() => looseManifest({ lb: website("lb"), x: file("/x") }, { restartOn: { lb: ["x"] } })).toThrow(
+      'restartOn: nothing in "lb" can be restarted: take it out, or name the Score that runs',
+    );
   });
 
   test("two parts about one thing", () => {

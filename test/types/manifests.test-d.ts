@@ -9,6 +9,7 @@ import {
   type Manifest,
   manifest,
   PiTopology,
+  SystemdServiceScore,
   topology,
 } from "harmony-edge";
 
@@ -23,7 +24,7 @@ export const ordered = manifest(
   {
     www: new DirectoryScore({ path: "/srv/www", mode: "0750", owner: "www-data" }),
     "index.html": new FileScore({ path: "/srv/www/index.html", content: { base64: "PGgxPkhpPC9oMT4=" } }),
-    web: new FileScore({ path: "/etc/web.conf", content: "root /srv/www\n", parents: true }),
+    web: new SystemdServiceScore({ name: "web", exec: ["/usr/bin/web"] }),
   },
   { after: { "index.html": ["www"], web: ["www", "index.html"] }, restartOn: { web: ["index.html"] } },
 );
@@ -82,7 +83,7 @@ const site = (name: string, page: string): Composition<DirectoryScore | FileScor
       folder: new DirectoryScore({ path: `/srv/${name}` }),
       page: new FileScore({ path: `/srv/${name}/index.html`, content: page }),
     },
-    { after: { page: ["folder"] }, restartOn: { page: ["folder"] } },
+    { after: { page: ["folder"] } },
   );
 const mall = compose(
   "Mall",
@@ -92,7 +93,7 @@ const mall = compose(
 export const composition = manifest(
   PiTopology,
   { mall, own: new FileScore({ path: "/etc/own", content: "" }) },
-  { after: { own: ["mall"] }, restartOn: { mall: ["own"] } },
+  { after: { own: ["mall"] }, restartOn: { own: ["mall"] } },
 );
 export const compositionOfMore = manifest(Cluster, {
   shop: compose("Shop", { pods: new K8sDeploymentScore({ name: "shop", image: "shop:1" }), ...banner }),
