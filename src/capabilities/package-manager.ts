@@ -49,13 +49,16 @@ export interface PackageManager {
     change: PackageChange,
     signal: AbortSignal,
   ): Promise<void>;
-  /** Removes it. Its configuration files stay. Succeeds where it is not there. */
-  remove(name: string, change: PackageChange, signal: AbortSignal): Promise<void>;
   /**
-   * Removes it with its configuration files, and the packages that came for the sake of others and that nothing else needs
-   * once it is gone. Those that nothing needed before are left alone.
+   * Removes it; with `configuration` also what it keeps in /etc, even where that is all that is left of it; with `needless`
+   * also the packages that came for the sake of others and that nothing needs any more once it is gone. Those that nothing
+   * needed before are left alone. Succeeds where there is nothing to remove.
    */
-  purge(name: string, change: PackageChange, signal: AbortSignal): Promise<void>;
+  remove(
+    name: string,
+    change: PackageChange & { readonly configuration: boolean; readonly needless: boolean },
+    signal: AbortSignal,
+  ): Promise<void>;
   setHold(name: string, held: boolean, signal: AbortSignal): Promise<void>;
 }
 

@@ -53,8 +53,8 @@ const step = z.discriminatedUnion("do", [
     version: z.string().nullable(),
     over: z.enum(["nothing", "configuration", "package"]),
   }),
-  z.object({ do: z.literal("remove"), name: z.string() }),
-  z.object({ do: z.literal("purge"), name: z.string() }),
+  /** `configuration`: with its files in /etc; `needless`: with what came for its sake. */
+  z.object({ do: z.literal("remove"), name: z.string(), configuration: z.boolean(), needless: z.boolean() }),
   z.object({ do: z.literal("hold"), name: z.string() }),
   z.object({ do: z.literal("unhold"), name: z.string() }),
 ]);
@@ -79,7 +79,7 @@ export class PackageScore extends Score(
       const isThere = seen.status === "installed" || seen.status === "broken";
       if (state === "absent") {
         if (!isThere) return [];
-        return seen.essential ? isEssential(name) : [{ do: "remove", name }];
+        return seen.essential ? isEssential(name) : [{ do: "remove", name, configuration: false, needless: false }];
       }
       const isRight =
         seen.status === "installed" &&
@@ -97,18 +97,18 @@ export class PackageScore extends Score(
 
     retire({ name }, seen, claims) {
       const isThere = seen.status === "installed" || seen.status === "broken";
-      if (isThere && claims.has(`installed:${name}`)) return [{ do: "purge", name }];
-      if (isThere && claims.has(`set-up:${name}`)) return [{ do: "remove", name }];
-      // A removal that was cut short may have left them.
-      if (seen.status === "configuration" && claims.has(`installed:${name}`)) return [{ do: "purge", name }];
+      const configuration = claims.has(`configuration:${name}`);
+      if (isThere ? claims.has(`installed:${name}`) : seen.status === "configuration" && configuration) {
+        return [{ do: "remove", name, configuration, needless: true }];
+      }
       return isThere && seen.held && claims.has(`held:${name}`) ? [{ do: "unhold", name }] : [];
     },
 
     claims: (taken) =>
       match(taken)
         .returnType<readonly string[]>()
-        .with({ do: "install", over: "nothing" }, ({ name }) => [`installed:${name}`])
-        .with({ do: "install", over: "configuration" }, ({ name }) => [`set-up:${name}`])
+        .with({ do: "install", over: "nothing" }, ({ name }) => [`installed:${name}`, `configuration:${name}`])
+        .with({ do: "install", over: "configuration" }, ({ name }) => [`installed:${name}`])
         .with({ do: "hold" }, ({ name }) => [`held:${name}`])
         .otherwise(() => []),
 
@@ -117,8 +117,9 @@ export class PackageScore extends Score(
         .with({ do: "install" }, () =>
           packages.install(name, version === undefined ? [] : conditionsOf(version), { mayRemove }, signal),
         )
-        .with({ do: "remove" }, () => packages.remove(name, { mayRemove }, signal))
-        .with({ do: "purge" }, () => packages.purge(name, { mayRemove }, signal))
+        .with({ do: "remove" }, ({ configuration, needless }) =>
+          packages.remove(name, { mayRemove, configuration, needless }, signal),
+        )
         .with({ do: "hold" }, () => packages.setHold(name, true, signal))
         .with({ do: "unhold" }, () => packages.setHold(name, false, signal))
         .exhaustive(),

@@ -1,9 +1,4 @@
-import type {
-  PackageChange,
-  PackageManager,
-  PackageState,
-  VersionCondition,
-} from "../capabilities/package-manager.ts";
+import type { PackageChange, PackageManager, PackageState, VersionCondition } from "../capabilities/package-manager.ts";
 import { PortError, type PortErrorCode } from "../capabilities/port-error.ts";
 import { compareVersions, meets } from "../scores/debian-version.ts";
 
@@ -43,6 +38,11 @@ export class FakePackageManager implements PackageManager {
   /** All packages by name, sorted. */
   packages(): Readonly<Record<string, FakePackage>> {
     return Object.fromEntries([...this.#packages].toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  }
+
+  /** Whether it came for another's sake, and is needed by one that is there. */
+  isNeeded(name: string): boolean {
+    return this.#packages.get(name)?.automatic === true && this.#isThere(name) && !this.#needless().includes(name);
   }
 
   /** Puts a package there past the port, or takes it away with all of it where it is null. */
@@ -95,18 +95,20 @@ export class FakePackageManager implements PackageManager {
     });
   }
 
-  async remove(name: string, { mayRemove }: PackageChange, signal: AbortSignal): Promise<void> {
-    await answer(signal);
-    if (!this.#isThere(name)) return;
-    this.#removeWithUsers(name, mayRemove);
-  }
-
-  async purge(name: string, { mayRemove }: PackageChange, signal: AbortSignal): Promise<void> {
+  async remove(
+    name: string,
+    { mayRemove, configuration, needless }: Parameters<PackageManager["remove"]>[1],
+    signal: AbortSignal,
+  ): Promise<void> {
     await answer(signal);
     const before = this.#needless();
     if (this.#isThere(name)) this.#removeWithUsers(name, mayRemove);
-    this.#set(name, null);
-    for (const each of this.#needless()) if (!before.includes(each)) this.#set(each, null);
+    if (configuration) this.#set(name, null);
+    if (!needless) return;
+    for (const each of this.#needless()) {
+      if (!before.includes(each) && configuration) this.#set(each, null);
+      else if (!before.includes(each)) this.#removeOne(each);
+    }
   }
 
   async setHold(name: string, held: boolean, signal: AbortSignal): Promise<void> {
@@ -133,7 +135,9 @@ export class FakePackageManager implements PackageManager {
   /** What came for another's sake, and nothing needs now. */
   #needless(): readonly string[] {
     const needed = new Set(
-      [...this.#packages.keys()].filter((each) => this.#isThere(each)).flatMap((each) => this.#sources.get(each)?.depends ?? []),
+      [...this.#packages.keys()]
+        .filter((each) => this.#isThere(each))
+        .flatMap((each) => this.#sources.get(each)?.depends ?? []),
     );
     return [...this.#packages].flatMap(([each, { automatic }]) =>
       automatic === true && this.#isThere(each) && !needed.has(each) ? [each] : [],
