@@ -5,6 +5,7 @@ import { PiTopology } from "../topology/pi.ts";
 import type { AgentId } from "../wire/keys.ts";
 import type { TrustedKeys } from "../wire/signature.ts";
 import type { Store } from "../wire/store.ts";
+import { AptPackageManager } from "./adapters/apt-package-manager.ts";
 import { DbusSystemdHost } from "./adapters/dbus-systemd-host.ts";
 import { deviceFacts } from "./adapters/device-facts.ts";
 import { NftPacketFilter } from "./adapters/nft-packet-filter.ts";
@@ -64,6 +65,7 @@ function offerings(from: Parts): Offerings<typeof PiTopology> {
     FileSystemHost: fileSystemOffering(files, root),
     SystemdHost: ofMachine(new DbusSystemdHost({ files })),
     PacketFilter: ofMachine(new NftPacketFilter()),
+    PackageManager: ofMachine(new AptPackageManager()),
   };
 }
 

@@ -54,7 +54,7 @@ onMachines("the packet filter", () => {
       .join("\n");
 
   test("is offered, with its version", { tags }, async () => {
-    const { capabilities } = await vi.waitFor(on.capabilities, patience);
+    const { capabilities } = await vi.waitFor(async () => on.capabilities(), patience);
     expect(capabilities["PacketFilter"]).toEqual({ version: expect.stringMatching(/^1\./) });
   });
 
