@@ -41,7 +41,7 @@ export interface PackageManager {
   /**
    * Installs, upgrades or downgrades it to the version that the host prefers of those that meet all the conditions, else to
    * the newest. The lists of the sources are fetched first where they are old or know no such version; `NotFound` where
-   * there is none. A hold does not keep it from doing so.
+   * there is none. A hold does not keep it from doing so, and stays.
    */
   install(
     name: string,

@@ -17,7 +17,6 @@ import type { Detection, Offering } from "./offering.ts";
 const OLD_MS = 24 * 3_600_000;
 /** However many Scores ask for it. */
 const REFRESH_AT_MOST_EVERY_MS = 5 * 60_000;
-const REFRESH_MS = 300_000;
 
 /** Packages by Debian's apt and dpkg. States are read from dpkg's files; changes are made one after another by `apt-get`. */
 export class AptPackageManager implements PackageManager, Offering<PackageManager> {
@@ -70,7 +69,7 @@ export class AptPackageManager implements PackageManager, Offering<PackageManage
   ): Promise<void> {
     return this.#alone(signal, async () => {
       await this.#recover(signal);
-      const { status, version: there } = this.inspect(name);
+      const { status, version: there, held } = this.inspect(name);
       // What was cut short may be as it is wanted by now.
       if (status === "installed" && there !== null && meets(there, conditions)) return;
       const version = await this.#chosen(name, conditions, signal);
@@ -80,6 +79,8 @@ export class AptPackageManager implements PackageManager, Offering<PackageManage
       await this.#demandAllowed(doing, words, [name, ...mayRemove], signal);
       const result = await change(aptGet(...words), signal);
       if (!isFine(result)) throw aptProblem(doing, result);
+      // apt takes a hold for answered by an installation.
+      if (held) await hold(name, true, signal);
     });
   }
 
@@ -102,10 +103,7 @@ export class AptPackageManager implements PackageManager, Offering<PackageManage
   }
 
   async setHold(name: string, held: boolean, signal: AbortSignal): Promise<void> {
-    return this.#alone(signal, async () => {
-      const result = await look(["apt-mark", held ? "hold" : "unhold", name], signal);
-      if (!isFine(result)) throw aptProblem(`${held ? "Holding" : "Releasing"} ${name}`, result);
-    });
+    return this.#alone(signal, () => hold(name, held, signal));
   }
 
   close(): void {
@@ -149,7 +147,7 @@ export class AptPackageManager implements PackageManager, Offering<PackageManage
   async #refresh(signal: AbortSignal): Promise<PortError | null> {
     const now = performance.now();
     if (now - this.#refreshedAt < REFRESH_AT_MOST_EVERY_MS) return null;
-    const result = await look(aptGet("-o", "APT::Update::Error-Mode=any", "update"), signal, REFRESH_MS);
+    const result = await change(aptGet("-o", "APT::Update::Error-Mode=any", "update"), signal);
     if (!isFine(result)) return aptProblem("Fetching the lists of packages", result);
     this.#refreshedAt = now;
     return null;
@@ -179,6 +177,11 @@ export class AptPackageManager implements PackageManager, Offering<PackageManage
     const all = await removals(doing, ["--auto-remove", ...words], signal);
     return all.filter((each) => !needless.has(each) && !direct.has(each));
   }
+}
+
+async function hold(name: string, held: boolean, signal: AbortSignal): Promise<void> {
+  const result = await change(["apt-mark", held ? "hold" : "unhold", name], signal);
+  if (!isFine(result)) throw aptProblem(`${held ? "Holding" : "Releasing"} ${name}`, result);
 }
 
 const isFine = (result: CommandResult): boolean => result._tag === "Ended" && result.code === 0;
