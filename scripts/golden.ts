@@ -7,12 +7,16 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { FileSystemHost } from "../src/capabilities/file-system-host.ts";
 import { K8sClient } from "../src/capabilities/k8s-client.ts";
+import { PackageManager } from "../src/capabilities/package-manager.ts";
+import { PacketFilter } from "../src/capabilities/packet-filter.ts";
 import { SystemdHost } from "../src/capabilities/systemd-host.ts";
 import {
   DirectoryScore,
   FileScore,
+  FirewallPortsScore,
   K8sDeploymentScore,
   KINDS,
+  PackageScore,
   SystemdServiceScore,
   SystemdTimerScore,
   SystemdUnitScore,
@@ -29,7 +33,7 @@ import { DOCUMENTS } from "./golden-documents.ts";
 const folder = fileURLToPath(new URL("../test/wire/golden/", import.meta.url));
 
 /** Offers all that any kind requires. */
-const Everywhere = topology("Everywhere", [FileSystemHost, K8sClient, SystemdHost]);
+const Everywhere = topology("Everywhere", [FileSystemHost, K8sClient, SystemdHost, PacketFilter, PackageManager]);
 
 const SAMPLES: Readonly<Record<string, Readonly<Record<string, AnyScore>>>> = {
   "File@1": {
@@ -67,6 +71,30 @@ const SAMPLES: Readonly<Record<string, Readonly<Record<string, AnyScore>>>> = {
       replicas: 3,
     }),
     none: new K8sDeploymentScore({ name: "paused", image: "x", replicas: 0 }),
+  },
+  "FirewallPorts@1": {
+    defaults: new FirewallPortsScore({ name: "none" }),
+    everything: new FirewallPortsScore({
+      name: "wan-1",
+      interfaces: ["eth0", "wlan0.7"],
+      ports: [
+        { port: 22, from: ["192.0.2.7", "10.0.0.0/8", "2001:db8::/32", "fe80::1"] },
+        { port: { first: 60000, last: 61000 }, protocol: "udp" },
+      ],
+      otherwise: "drop",
+    }),
+    open: new FirewallPortsScore({ name: "web", ports: [{ port: 80 }, { port: 443 }], otherwise: "accept" }),
+  },
+  "Package@1": {
+    defaults: new PackageScore({ name: "haproxy" }),
+    everything: new PackageScore({
+      name: "libstdc++6",
+      state: "present",
+      version: ">= 1:12.2.0~rc1-14+deb12u1, << 2:0",
+      hold: true,
+      mayRemove: ["mawk", "g++"],
+    }),
+    absent: new PackageScore({ name: "snapd", state: "absent" }),
   },
   "SystemdService@1": {
     defaults: new SystemdServiceScore({ name: "web", exec: ["/usr/bin/web"] }),

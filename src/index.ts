@@ -6,6 +6,7 @@ export {
   FirewallPortsScore,
   K8sDeploymentScore,
   KINDS,
+  PackageScore,
   SystemdServiceScore,
   SystemdTimerScore,
   SystemdUnitScore,

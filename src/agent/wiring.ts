@@ -5,8 +5,10 @@ import { PiTopology } from "../topology/pi.ts";
 import type { AgentId } from "../wire/keys.ts";
 import type { TrustedKeys } from "../wire/signature.ts";
 import type { Store } from "../wire/store.ts";
+import { AptPackageManager } from "./adapters/apt-package-manager.ts";
 import { DbusSystemdHost } from "./adapters/dbus-systemd-host.ts";
 import { deviceFacts } from "./adapters/device-facts.ts";
+import { NftPacketFilter } from "./adapters/nft-packet-filter.ts";
 import { NodeFileSystem } from "./adapters/node-file-system.ts";
 import { fileSystemOffering, inDirectory, type Offering } from "./adapters/offering.ts";
 import { breathe, systemClock } from "./adapters/system-clock.ts";
@@ -62,6 +64,8 @@ function offerings(from: Parts): Offerings<typeof PiTopology> {
   return {
     FileSystemHost: fileSystemOffering(files, root),
     SystemdHost: ofMachine(new DbusSystemdHost({ files })),
+    PacketFilter: ofMachine(new NftPacketFilter()),
+    PackageManager: ofMachine(new AptPackageManager()),
   };
 }
 

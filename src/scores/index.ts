@@ -2,6 +2,7 @@ import { DirectoryScore } from "./directory.ts";
 import { FileScore } from "./file.ts";
 import { FirewallPortsScore, wanFirewallPorts } from "./firewall-ports.ts";
 import { K8sDeploymentScore } from "./k8s-deployment.ts";
+import { PackageScore } from "./package.ts";
 import { SystemdServiceScore } from "./systemd-service.ts";
 import { SystemdTimerScore } from "./systemd-timer.ts";
 import { SystemdUnitScore } from "./systemd-unit.ts";
@@ -12,6 +13,7 @@ export const KINDS = [
   DirectoryScore,
   FirewallPortsScore,
   K8sDeploymentScore,
+  PackageScore,
   SystemdServiceScore,
   SystemdTimerScore,
   SystemdUnitScore,
@@ -22,6 +24,7 @@ export {
   FileScore,
   FirewallPortsScore,
   K8sDeploymentScore,
+  PackageScore,
   SystemdServiceScore,
   SystemdTimerScore,
   SystemdUnitScore,

@@ -11,6 +11,8 @@ export { FakeClock, settle } from "./fake-clock.ts";
 export { FakeFileSystem } from "./fake-file-system.ts";
 export type { FakeEntry, FakeFileSystemOptions, FakeTreeEntry } from "./fake-file-system.ts";
 export { FakeK8sClient } from "./fake-k8s-client.ts";
+export { FakePackageManager } from "./fake-package-manager.ts";
+export type { FakePackage, FakeSource } from "./fake-package-manager.ts";
 export { FakePacketFilter } from "./fake-packet-filter.ts";
 export type { FakeFilterTables } from "./fake-packet-filter.ts";
 export { FakeSystemdHost } from "./fake-systemd-host.ts";

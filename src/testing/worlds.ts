@@ -3,6 +3,7 @@ import { directoryWorld } from "./directory-world.ts";
 import { fileWorld } from "./file-world.ts";
 import { firewallPortsWorld } from "./firewall-ports-world.ts";
 import { k8sDeploymentWorld } from "./k8s-world.ts";
+import { packageWorld } from "./package-world.ts";
 import { systemdServiceWorld } from "./systemd-service-world.ts";
 import { systemdTimerWorld } from "./systemd-timer-world.ts";
 import { systemdUnitWorld } from "./systemd-unit-world.ts";
@@ -14,6 +15,7 @@ export const WORLDS = {
   Directory: directoryWorld,
   FirewallPorts: firewallPortsWorld,
   K8sDeployment: k8sDeploymentWorld,
+  Package: packageWorld,
   SystemdService: systemdServiceWorld,
   SystemdTimer: systemdTimerWorld,
   SystemdUnit: systemdUnitWorld,
