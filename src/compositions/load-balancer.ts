@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { FileScore, FirewallPortsScore, SystemdUnitScore } from "../scores/index.ts";
+import { FileScore, FirewallPortsScore, PackageScore, SystemdUnitScore } from "../scores/index.ts";
 import { InvalidSpec } from "../scores/score.ts";
 import { compose } from "../topology/compose.ts";
 import type { Composition } from "../topology/parts.ts";
@@ -24,7 +24,9 @@ import { haproxyText } from "./haproxy-text.ts";
  *
  * @throws {InvalidSpec} that names every field that is wrong.
  */
-export function loadBalancer(services: HaproxyInput): Composition<FirewallPortsScore | FileScore | SystemdUnitScore> {
+export function loadBalancer(
+  services: HaproxyInput,
+): Composition<FirewallPortsScore | PackageScore | FileScore | SystemdUnitScore> {
   const read = HaproxySpec.safeParse(services);
   if (!read.success) throw new InvalidSpec(`LoadBalancer: ${z.prettifyError(read.error)}`);
   const { publicServices, interfaces } = read.data;
@@ -39,9 +41,10 @@ export function loadBalancer(services: HaproxyInput): Composition<FirewallPortsS
         ...(interfaces !== undefined && { interfaces }),
         ports: [...ports].toSorted((one, other) => one - other).map((port) => ({ port })),
       }),
+      package: new PackageScore({ name: "haproxy" }),
       config: new FileScore({ path: "/etc/haproxy/haproxy.cfg", content }),
       service: new SystemdUnitScore({ unit: "haproxy.service", enabled: true, active: true }),
     },
-    { after: { config: ["ports"], service: ["config"] }, restartOn: { service: ["config"] } },
+    { after: { package: ["ports"], config: ["package"], service: ["config"] }, restartOn: { service: ["config"] } },
   );
 }

@@ -92,7 +92,7 @@ const mall = compose(
 );
 export const composition = manifest(
   PiTopology,
-  { mall, own: new FileScore({ path: "/etc/own", content: "" }) },
+  { mall, own: new SystemdServiceScore({ name: "own", exec: ["/usr/bin/own"] }) },
   { after: { own: ["mall"] }, restartOn: { own: ["mall"] } },
 );
 export const compositionOfMore = manifest(Cluster, {
