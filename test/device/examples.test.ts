@@ -50,10 +50,18 @@ async function traces(machine: Machine): Promise<string> {
     "/var/lib/apt/*",
     "/var/lib/dpkg/*",
     "/var/lib/NetworkManager/*",
+    // Podman's own; what it holds is asked of itself.
+    "/var/lib/containers/*",
+    // Debian's own purge of haproxy leaves the directory that it was confined to.
+    "/var/lib/haproxy*",
   ];
-  // Debian's own purge of haproxy leaves the directory that it was confined to.
-  kept.push("/var/lib/haproxy*");
   const not = kept.flatMap((path) => ["-not", "-path", path]);
+  const held = [
+    await machine.run(["podman", "ps", "--all", "--noheading", "--format", "container {{.Names}}"]),
+    await machine.run(["podman", "images", "--noheading", "--format", "image {{.Repository}}:{{.Tag}}"]),
+    await machine.run(["ip", "-brief", "address", "show", "dev", "eth1"]),
+    await machine.run(["nft", "--stateless", "list", "ruleset"]),
+  ];
   const files = await machine.exec(["find", ...folders, ...not, "-printf", "%p %y %m %u %g %l\n"]);
   const units = await machine.run([
     ...["systemctl", "list-units", "--all", "--plain", "--no-legend", "--no-pager"],
@@ -62,7 +70,7 @@ async function traces(machine: Machine): Promise<string> {
   const ran = units.split("\n").map((line) => line.split(/\s+/).slice(0, 3).join(" "));
   // What runs by itself, now and then, is none of theirs.
   const own = ran.filter((line) => !/^(systemd-|user|dbus|polkit|NetworkManager-dispatcher)/.test(line));
-  return [...files.out.split("\n").toSorted(), ...own.toSorted()].join("\n");
+  return [...held, ...files.out.split("\n").toSorted(), ...own.toSorted()].join("\n");
 }
 
 /** Applies it as a person would: done, and done again for nothing; then `look`; and nothing is left when it is removed. */
