@@ -15,6 +15,12 @@ const ANSWERS = [
   ...["DPkg::Lock::Timeout=60", "Acquire::Retries=1", "Acquire::http::Timeout=30", "Acquire::https::Timeout=30"],
 ].flatMap((option) => ["-o", option]);
 
+/**
+ * apt believes its stored image of the database where size and second of the last change are the same, and so takes a
+ * version for another one that somebody put there in the same second. It is rather made in memory each time.
+ */
+const FRESH = ["-o", "Dir::Cache::pkgcache="];
+
 /** Runs a program that changes nothing, or little and quickly. */
 export const look = (
   argv: readonly [string, ...string[]],
@@ -27,6 +33,7 @@ export const aptGet = (...words: readonly string[]): [string, ...string[]] => [
   "-q",
   "-y",
   ...ANSWERS,
+  ...FRESH,
   ...words,
 ];
 
