@@ -23,6 +23,8 @@ export class Device {
   readonly systemd = new FakeSystemdHost();
   /** Somebody else's, by path, as it has to stay. */
   readonly foreign = new Map<string, FakeTreeEntry>();
+  /** Directories in which somebody else had something at some time: they may have been left to them. */
+  readonly used = new Set<string>();
   /** What stands in the way of a Score, until the faults end. */
   readonly obstacles = new Set<string>();
   /** Services whose program crashes. */
@@ -46,6 +48,7 @@ export class Device {
   /** Somebody puts something there that has to stay. */
   keep(path: string, entry: FakeEntry): void {
     this.fs.put(path, entry);
+    for (let at = parentOf(path); at !== ""; at = parentOf(at)) this.used.add(at);
     const put = this.fs.tree()[path];
     if (put !== undefined) this.foreign.set(path, put);
   }
@@ -64,6 +67,8 @@ export class Device {
   }
 }
 
+const parentOf = (path: string): string => path.slice(0, path.lastIndexOf("/"));
+
 /** Somebody else does something to the device; null where there is nothing to do it to. */
 export function tamper(device: Device, author: Author, { random }: World): string | null {
   const { fs, systemd } = device;
@@ -71,7 +76,7 @@ export function tamper(device: Device, author: Author, { random }: World): strin
   if (unit !== undefined && random.chance(0.4)) return tamperWithUnit(device, unit, random.below(4));
   const path = random.pick(author.paths);
   if (path === undefined) return null;
-  const parent = path.slice(0, path.lastIndexOf("/"));
+  const parent = parentOf(path);
   switch (random.below(6)) {
     case 0:
       if (!device.isFile(path)) return null;

@@ -28,12 +28,17 @@ export interface GuardParts {
 /** The deadlines of the kinds: a call that has not ended by then is forgotten. */
 const deadlineMs = (target: string): number => (target.startsWith("/") ? 30_000 : 120_000);
 
+/** So many manifests may be accepted while one Score is worked on. */
+const STILL_UNDER_WAY = 3;
+
 /** A call that has begun and not ended. */
 export interface Call {
   readonly step: Step | null;
   readonly beganAt: number;
   readonly deadlineMs: number;
 }
+
+const startOf = ({ epoch, agent }: AgentStatus) => ({ epoch, bootId: agent.bootId });
 
 /** Stands beside one process, sees all that it does and learns, and holds it to the invariants that hold at every step. */
 export class Guard implements Overheard {
@@ -48,8 +53,9 @@ export class Guard implements Overheard {
   #payload: string | null = null;
   /** Identities that were looked at since the manifest was accepted. */
   readonly #looked = new Set<string>();
-  /** Identities whose dependencies were Ready when work on them began. */
-  readonly #ready = new Set<string>();
+  /** By identity, how many manifests had been accepted when it was looked at and its dependencies were Ready. */
+  readonly #ready = new Map<string, number>();
+  #accepted = 0;
   readonly #calls = new Set<Call>();
   /** At some time it was told that there is no supervisor, and so could not look at units. */
   #lackedSupervisor = false;
@@ -88,9 +94,7 @@ export class Guard implements Overheard {
     this.#looked.add(identity);
     const wanted = [...wish.scores.values()].find((each) => identityOf(each) === identity);
     const isReady = wanted?.after.every((on) => this.#ledger?.statuses.get(on)?.state === "Ready");
-    if (isReady === true) this.#ready.add(identity);
-    // Somebody else may look at what is being worked on.
-    else if (!this.#isUnderWay(target)) this.#ready.delete(identity);
+    if (isReady === true) this.#ready.set(identity, this.#accepted);
   }
 
   /** A call begins that only looks. */
@@ -172,9 +176,9 @@ export class Guard implements Overheard {
   read(bucket: Bucket, value: Uint8Array): void {
     if (this.#epoch === 0 || (bucket !== "heartbeat" && bucket !== "actual-state")) return;
     const held: unknown = JSON.parse(Buffer.from(value).toString());
-    const epoch = bucket === "heartbeat" ? Heartbeat.parse(held).epoch : AgentStatus.parse(held).epoch;
-    const isOther = bucket === "heartbeat" && Heartbeat.parse(held).bootId > this.#parts.bootId;
-    if (epoch > this.#epoch || (epoch === this.#epoch && isOther)) this.#fencedBy ??= `epoch ${epoch} in ${bucket}`;
+    const { epoch, bootId } = bucket === "heartbeat" ? Heartbeat.parse(held) : startOf(AgentStatus.parse(held));
+    const isOther = epoch > this.#epoch || (epoch === this.#epoch && bootId > this.#parts.bootId);
+    if (isOther) this.#fencedBy ??= `epoch ${epoch} in ${bucket}`;
   }
 
   /** After each step of the world. */
@@ -201,7 +205,8 @@ export class Guard implements Overheard {
         const due = Date.parse(status.retryAfter ?? "");
         if (!dues.some((at) => Math.abs(at - due) <= 1)) stuck("Failed, and no timer is set for its retry");
       } else if (status.state === "Blocked") {
-        const open = status.blockedOn.filter((on) => statuses.get(on)?.state !== "Ready");
+        // What is not in the manifest is being removed.
+        const open = status.blockedOn.filter((on) => !wish.scores.has(on) || statuses.get(on)?.state !== "Ready");
         if (open.length === 0) stuck(`Blocked on what is Ready: ${status.blockedOn.join(", ")}`);
       }
     }
@@ -212,6 +217,7 @@ export class Guard implements Overheard {
     if (payload !== this.#payload) {
       this.#payload = payload;
       this.#looked.clear();
+      this.#accepted += 1;
     }
     return this.wish;
   }
@@ -239,7 +245,9 @@ export class Guard implements Overheard {
     if (claims === undefined || (method === "makeDirectory" && !claims.has(target))) {
       this.#break("what is about to be made is known on disk", what);
     }
-    if (!this.#ready.has(identity)) this.#break("what comes after others waits for them", `${what}, for ${for_.id}`);
+    // Work on a Score that did not change goes on when a newer manifest orders otherwise.
+    const ready = this.#ready.get(identity) ?? -Infinity;
+    if (this.#accepted - ready > STILL_UNDER_WAY) this.#break("what comes after others waits for them", `${what}, for ${for_.id}`);
   }
 
   #removes(wish: Wish, wanted: Wanted | undefined, { method, target }: Step): void {

@@ -15,7 +15,7 @@ import { AGENT, type Wish } from "./wanted.ts";
 import { type Actor, ProcessClock, type World } from "./world.ts";
 
 /** Much shorter than in earnest, so that a run sees some. */
-export const DRIFT_PASS_MS = 60_000;
+export const DRIFT_PASS_MS = 30_000;
 
 const SimulatedTopology = topology("SimulatedTopology", [FileSystemHost, SystemdHost]);
 

@@ -44,8 +44,8 @@ export interface Run {
 
 /** By then all has come about after the last fault: the longest pause between two attempts, jittered, and some. */
 const CONVERGES_MS = 480_000;
-/** Longer than a drift pass and the poll of the key. */
-const QUIET_MS = 80_000;
+/** Longer than a drift pass takes to come. */
+const QUIET_MS = 40_000;
 /** Drift that is hinted at is repaired within this, on a device where all was quiet; well before the next drift pass. */
 const REPAIRS_MS = 5_000;
 
@@ -89,9 +89,9 @@ class Scenario {
     const { world } = this;
     if (world.random.chance(0.9)) this.#send(this.#author.next());
     this.#start(0);
-    const events = 5 + world.random.below(25);
+    const events = 4 + world.random.below(18);
     for (let left = events; left > 0 && world.broken === null; ) {
-      if (world.random.chance(0.06)) {
+      if (world.random.chance(0.08)) {
         this.#happens();
         left -= 1;
       }

@@ -48,7 +48,7 @@ export function deviation(wish: Wish, device: Device): string | null {
 }
 
 function leaked(
-  { foreign, crashing }: Device,
+  { foreign, used, crashing }: Device,
   tree: ReturnType<Device["fs"]["tree"]>,
   units: ReturnType<Device["systemd"]["tree"]>,
   wantedPaths: ReadonlySet<string>,
@@ -58,7 +58,7 @@ function leaked(
   for (const [path, entry] of Object.entries(tree)) {
     if (wantedPaths.has(path) || foreign.has(path)) continue;
     if (entry.type === "file" && "text" in entry && entry.text.startsWith("ours ")) return `${path} is left behind`;
-    const isEmpty = entry.type === "directory" && !paths.some((each) => each.startsWith(`${path}/`));
+    const isEmpty = entry.type === "directory" && !used.has(path) && !paths.some((each) => each.startsWith(`${path}/`));
     if (isEmpty) return `the empty directory ${path} is left behind`;
   }
   for (const fact of Object.keys(units)) {

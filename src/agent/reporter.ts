@@ -3,7 +3,11 @@ import type { Clock, Log } from "../scores/context.ts";
 import type { AgentId } from "../wire/keys.ts";
 import { AgentStatus, readDocument, writeDocument } from "../wire/status.ts";
 import type { Store } from "../wire/store.ts";
+import { holds, type Start } from "./presence.ts";
 import { cut } from "./status-document.ts";
+
+/** The start that a status tells of. */
+export const startOf = ({ epoch, agent }: AgentStatus): Start => ({ epoch, bootId: agent.bootId });
 
 /** Status writes that may follow each other at once; after them one a second. */
 const BURST = 5;
@@ -17,7 +21,7 @@ export interface ReporterParts {
   readonly log: Log;
   /** The status as it is now. */
   readonly status: () => AgentStatus;
-  /** Another agent has this id and a higher epoch. */
+  /** Another agent has this id, and holds. */
   readonly onFenced: (epoch: number) => void;
 }
 
@@ -137,7 +141,7 @@ export class Reporter {
     this.#revision = found._tag === "Absent" ? 0 : found.revision;
     if (found._tag === "Value" && Buffer.compare(found.value, bytes) === 0) return "stored";
     const read = found._tag === "Value" ? readDocument(AgentStatus, found.value) : null;
-    if (read?._tag === "Read" && read.document.epoch > status().epoch) {
+    if (read?._tag === "Read" && holds(startOf(read.document), startOf(status()))) {
       this.#stopped = true;
       onFenced(read.document.epoch);
     }
