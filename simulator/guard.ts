@@ -53,6 +53,8 @@ export class Guard implements Overheard {
   #payload: string | null = null;
   /** Identities that were looked at since the manifest was accepted. */
   readonly #looked = new Set<string>();
+  /** Identities that it owned when the manifest was accepted. */
+  #ownedThen: ReadonlySet<string> = new Set();
   /** By identity, how many manifests had been accepted when it was looked at and its dependencies were Ready. */
   readonly #ready = new Map<string, number>();
   #accepted = 0;
@@ -217,6 +219,7 @@ export class Guard implements Overheard {
     if (payload !== this.#payload) {
       this.#payload = payload;
       this.#looked.clear();
+      this.#ownedThen = new Set(this.#ledger?.owned.keys());
       this.#accepted += 1;
     }
     return this.wish;
@@ -263,7 +266,7 @@ export class Guard implements Overheard {
     if (wanted !== undefined) return;
     const wantedNow = new Set([...wish.scores.values()].map(identityOf));
     for (const { id, identity, wire } of owned.slice(at + 1)) {
-      const isDropped = !wantedNow.has(identity) && wish.scores.get(id)?.sort !== "unknown";
+      const isDropped = this.#ownedThen.has(identity) && !wantedNow.has(identity) && wish.scores.get(id)?.sort !== "unknown";
       const isBlind = wire.kind === "SystemdService" && this.#lackedSupervisor;
       if (!isDropped || isBlind || this.#looked.has(identity)) continue;
       this.#break("what was made last is removed first", `${what}, and ${identity} was made later`);

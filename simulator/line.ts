@@ -34,7 +34,7 @@ export class Line implements Store {
   readonly #overheard: Overheard;
   readonly #inner: MemoryStore;
   readonly #open = new Set<(answer: Unreachable) => void>();
-  readonly #listeners = new Set<(state: "connected" | "disconnected") => void>();
+  readonly #listeners = new Set<() => void>();
   readonly #pokes = new Set<() => void>();
   readonly #before = new Map<string, Found>();
   readonly handlers = new Map<string, (request: Uint8Array) => Promise<Uint8Array>>();
@@ -64,13 +64,13 @@ export class Line implements Store {
     if (!this.#up) return;
     this.#up = false;
     for (const answer of [...this.#open]) answer(unreachable("Disconnected"));
-    for (const listener of [...this.#listeners]) listener("disconnected");
+    for (const listener of [...this.#listeners]) listener();
   }
 
   mend(): void {
     if (this.#up) return;
     this.#up = true;
-    for (const listener of [...this.#listeners]) listener("connected");
+    for (const listener of [...this.#listeners]) listener();
     for (const poke of [...this.#pokes]) poke();
   }
 
@@ -124,11 +124,16 @@ export class Line implements Store {
   }
 
   onConnection(listener: (state: "connected" | "disconnected") => void): () => void {
-    const told: typeof listener = (state) => {
-      this.#world.post(this.#actor, "message", `hears that it is ${state}`, () => listener(state));
+    let last = this.#up;
+    const told = (): void => {
+      this.#world.post(this.#actor, "message", "hears of its connection", () => {
+        if (last === this.#up) return;
+        last = this.#up;
+        listener(last ? "connected" : "disconnected");
+      });
     };
     this.#listeners.add(told);
-    listener(this.#up ? "connected" : "disconnected");
+    listener(last ? "connected" : "disconnected");
     return () => void this.#listeners.delete(told);
   }
 
