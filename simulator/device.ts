@@ -57,9 +57,10 @@ export class Device {
   take(path: string): void {
     this.fs.take(path);
     for (const kept of [...this.foreign.keys()]) {
-      if (kept === path || kept.startsWith(`${path}/`)) this.foreign.delete(kept);
+      if (kept !== path && !kept.startsWith(`${path}/`)) continue;
+      this.foreign.delete(kept);
+      this.obstacles.delete(kept);
     }
-    this.obstacles.delete(path);
   }
 
   isFile(path: string): boolean {

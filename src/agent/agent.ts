@@ -1,16 +1,16 @@
 import type { Clock, Log } from "../scores/context.ts";
 import { type DecodedManifest, decodePayload, type Gate, type InForce } from "../wire/decode.ts";
 import type { AgentId } from "../wire/keys.ts";
-import { AgentStatus, CapabilitiesDocument, type Condition, readDocument } from "../wire/status.ts";
+import { type AgentStatus, CapabilitiesDocument, type Condition } from "../wire/status.ts";
 import type { Store } from "../wire/store.ts";
 import { VERSION } from "../wire/version.ts";
 import { DesiredState } from "./desired-state.ts";
 import type { Host } from "./host.ts";
 import type { Ledger } from "./ledger.ts";
 import { servePlans } from "./planner.ts";
-import { holds, Presence } from "./presence.ts";
+import { Presence } from "./presence.ts";
 import { Reconciler } from "./reconciler.ts";
-import { Reporter, startOf } from "./reporter.ts";
+import { Reporter } from "./reporter.ts";
 import { conditionsOf, dated, type Reading } from "./status-document.ts";
 
 /** How often every Score is looked at when no event told of drift; jittered by a fifth either way. */
@@ -135,7 +135,7 @@ export class Agent {
         log(state === "connected" ? "connected" : "disconnected; the last accepted manifest stays in force", {});
         if (state === "disconnected") return;
         if (this.#presence.epoch === 0) void this.#takeEpoch(0);
-        else if (wasConnected) void this.#reconnected();
+        else if (wasConnected) this.#reconnected();
         wasConnected = true;
       }),
     );
@@ -249,16 +249,10 @@ export class Agent {
     this.#reporter.report(true);
   }
 
-  async #reconnected(): Promise<void> {
-    const { store, agentId, bootId } = this.#parts;
+  #reconnected(): void {
     this.#reporter.retryNow();
     this.#presence.reconnected();
-    const own = await store.get("actual-state", agentId);
-    if (own._tag === "Absent" || own._tag === "Deleted") this.#tellAgain();
-    if (own._tag !== "Value") return;
-    const read = readDocument(AgentStatus, own.value);
-    const mine = { epoch: this.#presence.epoch, bootId };
-    if (read._tag === "Read" && holds(startOf(read.document), mine)) this.#fence(read.document.epoch);
+    void this.#reporter.verify();
   }
 
   /** The server lost what it knew. */
@@ -271,6 +265,7 @@ export class Agent {
     const { clock, random, driftPassMs } = this.#parts;
     this.#cancelDriftPass = clock.after(driftPassMs * (0.8 + 0.4 * random()), () => {
       void this.#parts.host.look();
+      void this.#reporter.verify();
       this.#reconciler.lookAtAll();
       this.#scheduleDriftPass();
     });
