@@ -38,6 +38,19 @@ export interface Call {
   readonly deadlineMs: number;
 }
 
+/** By the clock that never jumps; the simulator's wall clock goes with it. */
+function retriesOf({ scores }: AgentStatus): ReadonlyMap<string, number> {
+  const began = Date.parse("2026-01-01T00:00:00.000Z");
+  return new Map(
+    Object.entries(scores).flatMap(([id, { state, retryAfter }]) =>
+      state === "Retiring" && retryAfter !== null ? [[id, Date.parse(retryAfter) - began] as const] : [],
+    ),
+  );
+}
+
+/** What comes of an attempt is told within this, or an attempt to tell it is made, also while messages are lost. */
+const TELLS_WITHIN_MS = 16_000;
+
 const startOf = ({ epoch, agent }: AgentStatus) => ({ epoch, bootId: agent.bootId });
 
 /** Stands beside one process, sees all that it does and learns, and holds it to the invariants that hold at every step. */
@@ -49,6 +62,9 @@ export class Guard implements Overheard {
   #fencedBy: string | null = null;
   #generation = 0;
   #told = { generation: 0, observed: 0 };
+  /** By id, when the removal of it that failed is tried again, as was told last. */
+  #retiring: ReadonlyMap<string, number> = new Map();
+  #idleSince: number | null = null;
   /** The manifest in force, as it was when `looked` began. */
   #payload: string | null = null;
   /** Identities that were looked at since the manifest was accepted. */
@@ -161,14 +177,20 @@ export class Guard implements Overheard {
       this.#break("a fenced agent is silent", `it writes ${bucket}, fenced by ${this.#fencedBy}`);
     }
     if (bucket !== "actual-state") return;
-    const { generation, observedGeneration, epoch } = AgentStatus.parse(JSON.parse(Buffer.from(value).toString()));
+    const status = AgentStatus.parse(JSON.parse(Buffer.from(value).toString()));
+    const { generation, observedGeneration, epoch, scores } = status;
     if (generation < this.#told.generation || observedGeneration < this.#told.observed) {
       const before = `${this.#told.generation}, observed ${this.#told.observed}`;
       this.#break("generations only rise", `it tells of ${generation}, observed ${observedGeneration}, after ${before}`);
     }
     if (observedGeneration > generation) this.#break("observed is at most the generation in force", `${generation}`);
+    const behind = Object.entries(scores).find(([, each]) => each.generation !== generation);
+    if (observedGeneration === generation && behind !== undefined) {
+      this.#break("observed is what was carried through", `${generation}, and ${behind[0]} is at ${behind[1].generation}`);
+    }
     if (epoch === 0) this.#break("an agent without an epoch is silent", "it writes its status");
     this.#told = { generation, observed: observedGeneration };
+    this.#retiring = retriesOf(status);
   }
 
   wrote(bucket: Bucket, value: Uint8Array): void {
@@ -183,6 +205,10 @@ export class Guard implements Overheard {
     if (isOther) this.#fencedBy ??= `epoch ${epoch} in ${bucket}`;
   }
 
+  overwrote(bucket: Bucket): void {
+    this.#break("nothing is written over what was not read", bucket);
+  }
+
   /** After each step of the world. */
   holds(): void {
     const generation = this.#ledger?.accepted?.generation ?? 0;
@@ -192,11 +218,16 @@ export class Guard implements Overheard {
     this.#generation = generation;
   }
 
+  works(): void {
+    this.#idleSince = null;
+  }
+
   /** While no work is under way: no Score may be in a state that nothing leads out of. */
   rests(): void {
     const wish = this.wish;
     const statuses = this.#ledger?.statuses;
     if (wish === undefined || statuses === undefined || this.isFenced || this.isStopping || this.isWaiting) return;
+    this.#removalsGoOn();
     const dues = [...this.#parts.clock.timers].map(({ wallDue }) => wallDue);
     for (const id of wish.scores.keys()) {
       const status = statuses.get(id);
@@ -210,6 +241,18 @@ export class Guard implements Overheard {
         // What is not in the manifest is being removed.
         const open = status.blockedOn.filter((on) => !wish.scores.has(on) || statuses.get(on)?.state !== "Ready");
         if (open.length === 0) stuck(`Blocked on what is Ready: ${status.blockedOn.join(", ")}`);
+      }
+    }
+  }
+
+  #removalsGoOn(): void {
+    const { clock } = this.#parts.world;
+    const now = clock.monotonicMs();
+    this.#idleSince ??= now;
+    for (const [id, retryAt] of this.#retiring) {
+      const due = Math.max(retryAt, this.#idleSince);
+      if (now - due > TELLS_WITHIN_MS) {
+        this.#break("no state without an exit", `${id} is Retiring, and is not tried again`);
       }
     }
   }

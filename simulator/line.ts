@@ -12,6 +12,8 @@ export interface Overheard {
   wrote(bucket: Bucket, value: Uint8Array): void;
   /** It learns that the key holds this. */
   read(bucket: Bucket, value: Uint8Array): void;
+  /** The server took a write over what the process has not read. */
+  overwrote(bucket: Bucket): void;
 }
 
 const ANSWER_MS = 5000;
@@ -19,6 +21,8 @@ const ANSWER_MS = 5000;
 const LOST = 0.04;
 const HINT_LOST = 0.2;
 const STALE = 0.02;
+
+const revisionOf = (found: Found): number => (found._tag === "Absent" ? 0 : found.revision);
 
 const unreachable = (reason: Unreachable["reason"]): Unreachable => ({
   _tag: "Unreachable",
@@ -37,6 +41,8 @@ export class Line implements Store {
   readonly #listeners = new Set<() => void>();
   readonly #pokes = new Set<() => void>();
   readonly #before = new Map<string, Found>();
+  /** The revisions of its keys that it has learnt of: `heartbeat 7`. */
+  readonly #known = new Set<string>();
   readonly handlers = new Map<string, (request: Uint8Array) => Promise<Uint8Array>>();
   #up: boolean;
 
@@ -83,6 +89,7 @@ export class Line implements Store {
       // From a follower that lags.
       return bucket === "desired-state" && before !== undefined && this.#world.strikes(STALE) ? before : found;
     });
+    if (answer._tag !== "Unreachable") this.#known.add(`${bucket} ${revisionOf(answer)}`);
     if (answer._tag === "Value") this.#overheard.read(bucket, answer.value);
     return answer;
   }
@@ -95,10 +102,18 @@ export class Line implements Store {
   ): Promise<Written | Unreachable> {
     this.#overheard.puts(bucket, value);
     const copy = value.slice();
-    const answer = await this.#ask(`writes ${bucket}`, options, () =>
-      this.#inner.put(bucket, key, copy, { expect: options?.expect }),
-    );
-    if (answer._tag === "Written") this.#overheard.wrote(bucket, copy);
+    const answer = await this.#ask(`writes ${bucket}`, options, async () => {
+      const before = await this.#inner.get(bucket, key);
+      const written = await this.#inner.put(bucket, key, copy, { expect: options?.expect });
+      const isBlind = before._tag !== "Unreachable" && !this.#known.has(`${bucket} ${revisionOf(before)}`);
+      // What an agent offers is the newest one's to say, and is looked at before.
+      if (written._tag === "Written" && isBlind && bucket !== "capabilities") this.#overheard.overwrote(bucket);
+      return written;
+    });
+    if (answer._tag === "Written") {
+      this.#known.add(`${bucket} ${answer.revision}`);
+      this.#overheard.wrote(bucket, copy);
+    }
     return answer;
   }
 

@@ -46,6 +46,7 @@ export interface Run {
 const CONVERGES_MS = 480_000;
 /** Longer than a drift pass takes to come. */
 const QUIET_MS = 40_000;
+const LULL_MS = 45_000;
 /** Drift that is hinted at is repaired within this, on a device where all was quiet; well before the next drift pass. */
 const REPAIRS_MS = 5_000;
 
@@ -97,6 +98,8 @@ class Scenario {
       }
       await this.#step(Infinity);
     }
+    // Nobody does anything for a while, and still not all goes well: who waits must not wait for somebody.
+    if (world.random.chance(0.25)) await this.#for(LULL_MS);
     if (world.broken === null) await this.#calm();
   }
 
@@ -105,7 +108,9 @@ class Scenario {
     for (const process of this.#processes) {
       if (process?.alive !== true) continue;
       process.guard.holds();
-      if (process.isRunning && !this.world.isWorking(process)) process.guard.rests();
+      if (this.world.has(process, "work")) process.guard.works();
+      // A timer that rings may be what work begins with.
+      else if (process.isRunning && !this.world.has(process, "timer")) process.guard.rests();
     }
     return goesOn && this.world.broken === null;
   }
@@ -300,6 +305,7 @@ class Scenario {
     if (holder === null) return;
     // What fails for good is tried again for ever.
     if (![...expectedStates(last, holder.device).values()].includes("Failed")) await this.#isQuiet(holder);
+    this.#staysRight(holder, last);
     this.#unharmed();
     await this.#repairs(holder, last);
     if (world.broken !== null || !world.random.chance(0.5)) return;
@@ -332,8 +338,9 @@ class Scenario {
 
   async #isQuiet(holder: Process): Promise<void> {
     const { world } = this;
-    // What was hinted at a moment ago may be looked at still; and that the server lost all is seen at the next heartbeat.
-    await this.#for(12_000);
+    // What was hinted at a moment ago may be looked at still; that the server lost all is seen at the next heartbeat; and what
+    // a rival wrote before it knew better, at the next drift pass.
+    await this.#for(this.#starts[1] === 0 ? 12_000 : QUIET_MS);
     const before = [holder.guard.steps, holder.guard.messages, holder.device.files.writes];
     await this.#for(QUIET_MS);
     const after = [holder.guard.steps, holder.guard.messages, holder.device.files.writes];
@@ -341,6 +348,11 @@ class Scenario {
       const what = `steps, messages, writes to disk: ${before.join(", ")} and then ${after.join(", ")}`;
       world.break("nothing is written after NOOP", what);
     }
+  }
+
+  #staysRight(holder: Process, wish: Wish): void {
+    const why = this.world.broken === null ? this.#wrong(holder, wish) : null;
+    if (why !== null) this.world.break("what has come right stays right", why);
   }
 
   /** Drift is repaired on its hint. */
@@ -358,6 +370,7 @@ class Scenario {
   }
 
   #unharmed(): void {
+    if (this.world.broken !== null) return;
     for (const device of this.#devices) {
       const what = touched(device);
       if (what !== null) this.world.break("nothing foreign is touched", `${device.name}: ${what}`);
@@ -366,6 +379,6 @@ class Scenario {
 
   async #for(ms: number): Promise<void> {
     const until = this.world.clock.monotonicMs() + ms;
-    while (await this.#step(until));
+    while (this.world.broken === null && (await this.#step(until)));
   }
 }

@@ -76,9 +76,9 @@ export class World {
     return item;
   }
 
-  /** Whether this one's reconciler has something under way, or may begin it as soon as it is let. */
-  isWorking(actor: Actor): boolean {
-    return this.#pending.some((item) => item.actor === actor && item.sort !== "message" && !item.cancelled);
+  /** Whether one of these is under way for this one. */
+  has(actor: Actor, ...sorts: readonly Item["sort"][]): boolean {
+    return this.#pending.some((item) => item.actor === actor && sorts.includes(item.sort) && !item.cancelled);
   }
 
   /** Of what a process has under way the seed decides what has left it already. */
