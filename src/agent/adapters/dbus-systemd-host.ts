@@ -48,8 +48,7 @@ export class DbusSystemdHost implements SystemdHost {
     this.#units = new SystemdUnits(options.address, () => this.#reloads.done());
     this.#manager = this.#units.manager;
     this.#reloads = new SystemdReloads({
-      areOld: async (units) =>
-        (await this.units(units, NEVER)).flatMap((state, at) => (state.needsReload ? [units[at] ?? ""] : [])),
+      areOld: (units) => this.#areOld(units),
       reload: (units) => this.#reloadAll(units),
     });
   }
@@ -204,6 +203,11 @@ export class DbusSystemdHost implements SystemdHost {
     return { ...reported, needsReload, outdated: isUp(reported) && leftInactiveAt < this.#changes.of(unit) };
   }
 
+  async #areOld(units: readonly string[]): Promise<boolean> {
+    const all = await this.#units.of(units);
+    return all.some((each, at) => this.#stateOf(units[at] ?? "", each).needsReload);
+  }
+
   #versionOf(unit: string): string {
     return versionOf(filesOf(unit, this.#fragments.get(unit) ?? "")).text;
   }
@@ -220,7 +224,7 @@ export class DbusSystemdHost implements SystemdHost {
 
   async #tried(unit: string, role: UnitFileRole, text: string): Promise<void> {
     if (role === "unit") return this.#preflight.unit(unit, text);
-    const [state] = await this.#units.of([unit], NEVER);
+    const [state] = await this.#units.of([unit]);
     if (state?.load === "loaded" && state.fragment !== null) {
       await this.#preflight.dropIn(unit, state.fragment, text);
     }
@@ -272,8 +276,6 @@ export class DbusSystemdHost implements SystemdHost {
 
 /** What systemd made or took away to enable, disable, mask or unmask: kind, place and target. */
 const Links = z.array(z.unknown());
-
-const NEVER = new AbortController().signal;
 
 const isUp = (state: Pick<UnitState, "active"> | undefined): boolean =>
   state !== undefined && state.active !== "inactive" && state.active !== "failed";

@@ -6,8 +6,8 @@ interface Wish {
 }
 
 export interface ReloadParts {
-  /** Which of the units are held by older files. */
-  readonly areOld: (units: readonly string[]) => Promise<readonly string[]>;
+  /** Whether one of the units is held by older files. */
+  readonly areOld: (units: readonly string[]) => Promise<boolean>;
   /** Has all unit files read again, and remembers which versions are read by that at least. */
   readonly reload: (units: readonly string[]) => Promise<void>;
 }
@@ -59,7 +59,7 @@ export class SystemdReloads {
   }
 
   async #grant(units: readonly string[]): Promise<void> {
-    if (!this.#isStale && (await this.#parts.areOld(units)).length === 0) return;
+    if (!this.#isStale && !(await this.#parts.areOld(units))) return;
     this.#isStale = false;
     try {
       await this.#parts.reload(units);

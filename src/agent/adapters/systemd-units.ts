@@ -129,12 +129,13 @@ export class SystemdUnits {
     this.#forget(pathOf(unit));
   }
 
-  async of(names: readonly string[], signal: AbortSignal): Promise<readonly Reported[]> {
+  /** @param signal Default: it takes as long as the bus allows. */
+  async of(names: readonly string[], signal?: AbortSignal): Promise<readonly Reported[]> {
     return new Promise((resolve, reject) => {
       const late = (): void => reject(gaveUp("Reading the state of units", "Nothing: it is tried again."));
-      if (signal.aborted) return late();
-      signal.addEventListener("abort", late, { once: true });
-      const over = (): void => signal.removeEventListener("abort", late);
+      if (signal?.aborted === true) return late();
+      signal?.addEventListener("abort", late, { once: true });
+      const over = (): void => signal?.removeEventListener("abort", late);
       this.#questions.push({
         names,
         answer(states) {

@@ -57,7 +57,7 @@ const isInTheWay = (name: string): boolean =>
 const leftover = (name: string): string => `${ETC}/.${name}.harmony-new`;
 
 /** Makes a unit so, as an administrator would; what is not said stays. */
-function put(name: string, unit: FakeUnit): void {
+export function put(name: string, unit: FakeUnit): void {
   if (unit.obstacle === "directory") {
     rmSync(`${ETC}/${name}`, { force: true });
     mkdirSync(`${ETC}/${name}`, { recursive: true });
@@ -127,6 +127,22 @@ function factsOf(name: string): Record<string, FakeUnitFact> {
   return facts;
 }
 
+/** Takes away whatever there is of these units. */
+export function clear(names: readonly string[]): void {
+  systemctl("stop", ...names);
+  for (const name of names) {
+    for (const link of linksOf(name)) rmSync(link);
+    const places = [`${ETC}/${name}`, `${ETC}/${name}.d`, `${VENDOR}/${name}`];
+    for (const path of [...places, leftover(name), `/run/harmony-edge/units/${name}`]) {
+      rmSync(path, { recursive: true, force: true });
+    }
+  }
+  systemctl("daemon-reload");
+  // One that is not known keeps the others from being forgotten.
+  const failed = systemctl("list-units", "--state=failed", "--plain", "--no-legend").split("\n");
+  for (const name of names) if (failed.some((line) => line.startsWith(`${name} `))) systemctl("reset-failed", name);
+}
+
 /** Units of this machine; `close` takes away all of them. */
 export async function openRealUnits(units: Units, others: readonly string[]): Promise<Place<UnitChange, FakeUnitFact>> {
   const files = new NodeFileSystem();
@@ -136,24 +152,6 @@ export async function openRealUnits(units: Units, others: readonly string[]): Pr
     .concat(others)
     .some((name) => name.endsWith(".timer"));
   for (const service of isTimers ? TRIGGERED : []) writeFileSync(service, "[Service]\nExecStart=/bin/true\n");
-  const clear = (): void => {
-    for (const service of TRIGGERED) rmSync(service, { force: true });
-    for (const name of names) {
-      systemctl("stop", name);
-      for (const link of linksOf(name)) rmSync(link);
-      for (const path of [
-        `${ETC}/${name}`,
-        `${ETC}/${name}.d`,
-        `${VENDOR}/${name}`,
-        leftover(name),
-        `/run/harmony-edge/units/${name}`,
-      ]) {
-        rmSync(path, { recursive: true, force: true });
-      }
-    }
-    systemctl("daemon-reload");
-    for (const name of names) systemctl("reset-failed", name);
-  };
   for (const [name, unit] of Object.entries(units)) put(name, { ...unit, active: undefined, enabled: undefined });
   systemctl("daemon-reload");
   for (const [name, { active, enabled }] of Object.entries(units)) put(name, { active, enabled });
@@ -170,7 +168,8 @@ export async function openRealUnits(units: Units, others: readonly string[]): Pr
     close() {
       host.close();
       files.close();
-      clear();
+      for (const service of TRIGGERED) rmSync(service, { force: true });
+      clear(names);
     },
   };
 }
