@@ -58,7 +58,7 @@ async function run(given: AgentArguments): Promise<number> {
   });
   if (connected._tag === "Unreachable") throw new Error(connected.message);
   const { store } = connected;
-  const { agent, close } = assemble({
+  const { agent, host } = assemble({
     agentId: given.agentId,
     root,
     statePath: state.path,
@@ -77,6 +77,7 @@ async function run(given: AgentArguments): Promise<number> {
     state: state.path,
     server: withoutSecret(given.server),
   });
+  await host.look();
   agent.start();
   log("stopping", { signal: await asked });
   const inTime = await Promise.race([
@@ -86,7 +87,7 @@ async function run(given: AgentArguments): Promise<number> {
       .then(() => true),
     new Promise<false>((late) => setTimeout(() => late(false), STOP_MS).unref()),
   ]);
-  close();
+  host.close();
   log(inTime ? "stopped" : "stopped late: something did not end in time; the next start goes on from the ledger", {});
   return 0;
 }
