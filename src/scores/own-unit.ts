@@ -4,6 +4,7 @@ import { match } from "ts-pattern";
 import * as z from "zod";
 import type { ResourceController, SystemdHost, UnitFile, UnitState } from "../capabilities/systemd-host.ts";
 import type { Obstruction, Plan } from "./outcome.ts";
+import type { Pause } from "./score.ts";
 
 /** What SystemdService and SystemdTimer share: a unit whose file is wholly Harmony's, and whether it runs. */
 
@@ -200,6 +201,14 @@ export const applyOwnUnit = async (
     .with({ do: "resetFailed" }, ({ unit }) => host.resetFailed(unit, signal))
     .with({ do: "remove" }, ({ unit }) => host.removeUnitFile(unit, "unit", signal))
     .exhaustive();
+
+/** As the plan, and what it keeps running is started anew: as if it ran by an older text. */
+export const restartOwnUnit = (wanted: OwnUnit, seen: SeenOwnUnit): Plan<OwnUnitStep> =>
+  planOwnUnit(wanted, seen.state === "foreign" ? seen : { ...seen, outdated: true });
+
+/** To read all unit files again takes long and serves all units; a job takes as long as the unit does. */
+export const unitPauses = ({ do: taken }: { readonly do: string }): Pause =>
+  taken === "reload" ? "gather" : taken === "start" || taken === "restart" ? "aside" : null;
 
 export const hashOf = (text: string): string => bytesToHex(sha256(utf8ToBytes(text)));
 

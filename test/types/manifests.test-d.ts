@@ -7,6 +7,8 @@ import {
   type Manifest,
   manifest,
   PiTopology,
+  SystemdHost,
+  SystemdServiceScore,
   topology,
 } from "harmony-edge";
 
@@ -16,12 +18,13 @@ export const one = manifest(PiTopology, { motd: new FileScore({ path: "/etc/motd
 
 export const empty = manifest(PiTopology, {});
 
+const Host = topology("Host", [FileSystemHost, SystemdHost]);
 export const ordered = manifest(
-  PiTopology,
+  Host,
   {
     www: new DirectoryScore({ path: "/srv/www", mode: "0750", owner: "www-data" }),
     "index.html": new FileScore({ path: "/srv/www/index.html", content: { base64: "PGgxPkhpPC9oMT4=" } }),
-    web: new FileScore({ path: "/etc/web.conf", content: "root /srv/www\n", parents: true }),
+    web: new SystemdServiceScore({ name: "web", exec: ["/usr/bin/web"] }),
   },
   { after: { "index.html": ["www"], web: ["www", "index.html"] }, restartOn: { web: ["index.html"] } },
 );

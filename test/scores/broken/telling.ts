@@ -3,8 +3,21 @@ import { Score } from "../../../src/scores/score.ts";
 import { type Cabinet, drawerKind, shape, sound } from "../drawer.ts";
 import type { Mutant } from "./mutant.ts";
 
+const { restart: _, ...unrestarted } = sound;
+
 /** Kinds that look where they may not, decide by more than they are given, or tell what does not travel. */
 export const TELLING: readonly Mutant[] = [
+  {
+    what: "restarts by chance",
+    kind() {
+      let asked = 0;
+      return drawerKind({
+        restart: ({ name, text }) => [{ do: "label", drawer: `${name}${asked++ % 2 === 0 ? text : ""}` }],
+      });
+    },
+    check: "are pure",
+    says: /asked twice, it decides alike/,
+  },
   {
     what: "writes while it observes, through a port that it has kept",
     kind() {
@@ -93,7 +106,7 @@ export const TELLING: readonly Mutant[] = [
         "Drawer",
         { ...shape, observed: z.object({ seen: z.custom<Awaited<ReturnType<typeof sound.observe>>>(), at: z.date() }) },
         {
-          ...sound,
+          ...unrestarted,
           observe: async (spec, ports, context) => ({
             seen: await sound.observe(spec, ports, context),
             at: context.clock.now(),
