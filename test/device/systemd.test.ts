@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import * as z from "zod";
 import { systemdHostContract } from "../capabilities/systemd-host.contract.ts";
 import { onMachines, suiteMachines } from "./machine/for-tests.ts";
