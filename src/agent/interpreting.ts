@@ -1,10 +1,10 @@
-import { attenuate } from "../scores/attenuate.ts";
-import type { MaybePromise } from "../scores/context.ts";
+import { attenuate, type PortTable } from "../scores/attenuate.ts";
+import type { Clock, Log, MaybePromise } from "../scores/context.ts";
 import { type ApplySurroundings, interpretNow } from "../scores/interpret.ts";
 import type { Outcome } from "../scores/outcome.ts";
 import type { AnyScore } from "../scores/score.ts";
 import type { ScoreStatus } from "../wire/status.ts";
-import type { Notice } from "./ledger.ts";
+import type { Ledger, Notice } from "./ledger.ts";
 import type { Notices } from "./notices.ts";
 import type { ReconcilerParts } from "./reconciler-parts.ts";
 import { type Accepted, type Change, isNoNews, looks, type Resource, restMs, unasked } from "./resource.ts";
@@ -47,39 +47,13 @@ export class Interpreting {
       this.#around.onChange();
       this.#parts.onChange("working");
     }
-    const outcome = interpretNow(decoded.score, this.#surroundings(resource, decoded, change, notices));
+    const outcome = interpretNow(
+      decoded.score,
+      new Look(this.#parts, this.#around, resource, decoded, change, notices.length > 0),
+    );
     return outcome instanceof Promise
       ? outcome.then((made) => this.#settle(resource, decoded, change, before, notices, made))
       : this.#settle(resource, decoded, change, before, notices, outcome);
-  }
-
-  #surroundings(of: Resource, decoded: Accepted, change: Change, due: readonly Notice[]): ApplySurroundings {
-    const { ports, clock, log, stop, ledger } = this.#parts;
-    const { current, workers, notices } = this.#around;
-    const { id } = of;
-    const { identity, wire } = decoded;
-    // Methods, because to keep the name of an arrow function costs the bundle a call each time that one is made.
-    return {
-      ports,
-      clock,
-      log,
-      stop,
-      notified: due.length > 0,
-      superseded() {
-        return stop.aborted || current(id) !== of;
-      },
-      async claim(claims, why) {
-        if (why === "change") notices.changes(id, change);
-        ledger.own(id, identity, wire, claims);
-        await ledger.flush();
-      },
-      gather() {
-        return workers.gather(identity);
-      },
-      aside() {
-        workers.aside(identity);
-      },
-    };
   }
 
   #settle(
@@ -169,5 +143,57 @@ export class Interpreting {
         this.#around.onDue(resource, unasked(resource.status));
       });
     }
+  }
+}
+
+/** What one interpretation is handed. A class, since one is made for each Score of each pass. */
+class Look implements ApplySurroundings {
+  readonly ports: PortTable;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly stop: AbortSignal;
+  readonly notified: boolean;
+  readonly #ledger: Ledger;
+  readonly #around: InterpretingParts;
+  readonly #of: Resource;
+  readonly #decoded: Accepted;
+  readonly #change: Change;
+
+  constructor(
+    { ports, clock, log, stop, ledger }: ReconcilerParts,
+    around: InterpretingParts,
+    of: Resource,
+    decoded: Accepted,
+    change: Change,
+    notified: boolean,
+  ) {
+    this.ports = ports;
+    this.clock = clock;
+    this.log = log;
+    this.stop = stop;
+    this.notified = notified;
+    this.#ledger = ledger;
+    this.#around = around;
+    this.#of = of;
+    this.#decoded = decoded;
+    this.#change = change;
+  }
+
+  superseded(): boolean {
+    return this.stop.aborted || this.#around.current(this.#of.id) !== this.#of;
+  }
+  async claim(claims: readonly string[], why: "change" | "restart"): Promise<void> {
+    // No step follows. A claim that came after the manifest that drops it would be kept until the next one.
+    if (this.superseded()) return;
+    const { identity, wire } = this.#decoded;
+    if (why === "change") this.#around.notices.changes(this.#of.id, this.#change);
+    this.#ledger.own(this.#of.id, identity, wire, claims);
+    await this.#ledger.flush();
+  }
+  gather(): Promise<void> {
+    return this.#around.workers.gather(this.#decoded.identity);
+  }
+  aside(): void {
+    this.#around.workers.aside(this.#decoded.identity);
   }
 }

@@ -212,8 +212,9 @@ export class Reconciler {
     }
     if (this.#workers.size === 0) return true;
     if (this.#workers.isBusy(id) || this.#workers.isBusy(decoded.identity)) return false;
-    const lane = laneOf(decoded);
-    return decoded.score.bind().turns === "in-order" || (this.#workers.hasRoom && !this.#workers.isLaneBusy(lane));
+    const { turns } = decoded.score.bind();
+    if (turns === "in-order") return true;
+    return this.#workers.hasRoom && !(turns === "lane" && this.#workers.isLaneBusy(laneOf(decoded)));
   }
 
   /** Resolves when others may begin: at once, unless nothing may go on beside it. */

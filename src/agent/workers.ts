@@ -83,8 +83,9 @@ export class Workers {
       this.#running -= 1;
       this.#parked += 1;
       this.#cancelWait ??= this.#clock.after(MOST_PARKED_MS, () => this.#release(() => true));
-      this.aside(key);
+      this.#stepAside(worker);
       this.#admit();
+      this.poke();
     });
   }
 
