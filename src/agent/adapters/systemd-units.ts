@@ -83,6 +83,8 @@ export class SystemdUnits {
   readonly #watchers = new Map<string, Set<() => void>>();
   /** By path. */
   readonly #known = new Map<string, Known>();
+  /** By path, what signals told last. */
+  readonly #told = new Map<string, ReadonlyMap<string, unknown>>();
   /** By path, how often what was known has become old: an answer that was on its way then is not remembered. */
   readonly #changes = new Map<string, number>();
   #allChanges = 0;
@@ -120,6 +122,7 @@ export class SystemdUnits {
       unfollow();
       if (watchers.size > 0) return;
       this.#watchers.delete(path);
+      this.#told.delete(path);
       this.forget(unit);
     };
   }
@@ -241,8 +244,11 @@ export class SystemdUnits {
 
   /** Told by a signal. A service that only says how far it has come changes nothing that anybody asked for. */
   #changed(path: string, properties: ReadonlyMap<string, unknown>): void {
+    const told = new Map([...properties].filter(([name]) => ASKED.has(name)));
+    const before = this.#told.get(path);
+    this.#told.set(path, new Map([...(before ?? []), ...told]));
     const known = this.#known.get(path);
-    if (known !== undefined && isNoNews(known, properties)) return;
+    if (isAmong(told, before) || (known !== undefined && isAmong(told, factsOf(known)))) return;
     this.#forget(path);
     this.#tell(path);
   }
@@ -253,6 +259,7 @@ export class SystemdUnits {
   }
 
   #forgetAll(): void {
+    this.#told.clear();
     this.#allChanges += 1;
     this.#known.clear();
   }
@@ -279,17 +286,16 @@ export const filesOf = (unit: string, fragment: string): readonly string[] => {
   return fragment === "" || files.includes(fragment) ? files : [...files, fragment];
 };
 
-/** Whether what a signal tells is what is known. It is of one interface, so it leaves out what another one tells. */
-function isNoNews({ row, properties }: Known, told: ReadonlyMap<string, unknown>): boolean {
-  if (told.has("ActiveState") && (told.get("ActiveState") !== row.active || told.get("SubState") !== row.sub)) {
-    return false;
-  }
-  const before = new Map<string, unknown>(Object.entries(properties));
-  return [...told].every(([name, value]) => !before.has(name) || sameValue(before.get(name), value));
-}
+const ASKED = new Set(["ActiveState", "SubState", ...Object.keys(Properties.shape)]);
+
+const factsOf = ({ row, properties }: Known): ReadonlyMap<string, unknown> =>
+  new Map<string, unknown>([["ActiveState", row.active], ["SubState", row.sub], ...Object.entries(properties)]);
+
+const isAmong = (told: ReadonlyMap<string, unknown>, facts: ReadonlyMap<string, unknown> | undefined): boolean =>
+  facts !== undefined && [...told].every(([name, value]) => facts.has(name) && sameValue(facts.get(name), value));
 
 const sameValue = (before: unknown, now: unknown): boolean =>
-  typeof before === "number" ? before === Number(now) : before === now;
+  typeof before === "string" || typeof before === "boolean" ? before === now : Number(before) === Number(now);
 
 function reported({ row, properties, enablement, version }: Known): Reported {
   const { load, active, sub } = row;

@@ -81,12 +81,12 @@ export const adapterRules: readonly Rule[] = [
       assert(steps.every((each) => each._tag === "Planned" && each.steps.length === 4));
       for (const nth of [0, 1, 2, 3]) {
         await Promise.all(
-          scores.map((score, at) => {
+          scores.map(async (score, at) => {
             const each = steps[at];
             assert(each?._tag === "Planned");
             const context = { signal, clock: systemClock, log: () => {} };
             const step = z.parse(SystemdServiceScore.schema.step, each.steps[nth]);
-            return score.bind().apply(step, { SystemdHost: place.host }, context);
+            await score.bind().apply(step, { SystemdHost: place.host }, context);
           }),
         );
       }

@@ -97,14 +97,18 @@ export function put(name: string, unit: FakeUnit): void {
   }
 }
 
-function factsOf(name: string): Record<string, FakeUnitFact> {
+/** By unit, what systemd says of its activity: one process for all of them. */
+function activityOf(names: readonly string[]): ReadonlyMap<string, ReadonlyMap<string, string>> {
+  const shown = systemctl("show", ...names, "-p", "ActiveState,SubState").split("\n\n");
+  const parsed = shown.map(
+    (block) => new Map(block.split("\n").map((line) => [line.split("=")[0] ?? "", line.split("=")[1] ?? ""])),
+  );
+  return new Map(names.map((name, at) => [name, parsed[at] ?? new Map()]));
+}
+
+function factsOf(name: string, activity: ReadonlyMap<string, string> | undefined): Record<string, FakeUnitFact> {
   const facts: Record<string, FakeUnitFact> = {};
   const path = `${ETC}/${name}`;
-  const shown = Object.fromEntries(
-    systemctl("show", name, "-p", "ActiveState,SubState,LoadState")
-      .split("\n")
-      .map((line) => line.split("=")),
-  );
   const isDirectory =
     existsSync(path) &&
     readdirSync(ETC, { withFileTypes: true }).some((each) => each.name === name && each.isDirectory());
@@ -121,9 +125,10 @@ function factsOf(name: string): Record<string, FakeUnitFact> {
   }
   if (existsSync(leftover(name))) facts[`leftover:${name}`] = true;
   if (linksOf(name).length > 0) facts[`enabled:${name}`] = true;
-  const { ActiveState: active, SubState: sub } = shown;
+  const active = activity?.get("ActiveState") ?? "inactive";
   if (active === "failed") facts[`failed:${name}`] = true;
-  else if (active !== "inactive") facts[`active:${name}`] = sub === "auto-restart" ? "looping" : "active";
+  else if (active !== "inactive")
+    facts[`active:${name}`] = activity?.get("SubState") === "auto-restart" ? "looping" : "active";
   return facts;
 }
 
@@ -158,7 +163,10 @@ export async function openRealUnits(units: Units, others: readonly string[]): Pr
   await sleep(STEADY_MS);
   return {
     ports: { SystemdHost: host },
-    snapshot: () => Object.fromEntries(names.flatMap((name) => Object.entries(factsOf(name)))),
+    snapshot() {
+      const activity = activityOf(names);
+      return Object.fromEntries(names.flatMap((name) => Object.entries(factsOf(name, activity.get(name)))));
+    },
     async change({ unit, to }) {
       put(unit, { ...to, active: undefined, enabled: undefined });
       systemctl("daemon-reload");
