@@ -49,9 +49,9 @@ export class Workers {
   get size(): number {
     return this.#all.size;
   }
-  /** What was admitted goes before what has not begun, so that one wave is over before the next one gathers. */
+  /** While anything waits to go on there is none, so that one wave is over before the next one gathers. */
   get hasRoom(): boolean {
-    return this.#running < MOST_WORKERS && this.#admitted.length === 0;
+    return this.#running < MOST_WORKERS;
   }
   isBusy(key: string): boolean {
     return this.#byKey.has(key);

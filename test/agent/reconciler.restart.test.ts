@@ -174,7 +174,8 @@ test("a service is restarted for a changed file, and started only once when it i
   await rig.accept(wanted("2", 2));
   await rig.accept(wanted("3", 3, { A: "1" }));
   const did = rig.logged.filter(({ fields }) => fields["id"] === "web").map(({ fields }) => fields["did"]);
-  const steps = (...names: readonly string[]): unknown => names.map((name) => expect.objectContaining({ do: name }));
+  const steps = (...names: readonly string[]): unknown =>
+    names.map((name): unknown => expect.objectContaining({ do: name }));
   expect(did).toEqual([
     steps("write", "enable", "reload", "start"),
     steps("restart"),

@@ -10,12 +10,8 @@ import {
   manifest,
   SCORES_LIMIT,
 } from "../../src/topology/manifest.ts";
-import { FileSystemHost } from "../../src/capabilities/file-system-host.ts";
-import { SystemdHost } from "../../src/capabilities/systemd-host.ts";
-import { topology } from "../../src/topology/topology.ts";
 import { PiTopology } from "../../src/topology/pi.ts";
 
-const Host = topology("Host", [FileSystemHost, SystemdHost]);
 const service = (name: string): SystemdServiceScore => new SystemdServiceScore({ name, exec: ["/bin/true"] });
 const file = (path: string): FileScore => new FileScore({ path, content: "" });
 
@@ -30,8 +26,8 @@ const files = (ids: readonly string[], order?: object): unknown =>
 describe("a manifest", () => {
   test("holds what it was given, and order as far as there is any", () => {
     const scores = { motd: file("/etc/motd"), web: file("/web"), db: service("db") };
-    const made = manifest(Host, scores, { after: { web: ["db"], db: [] }, restartOn: { db: ["motd"] } });
-    expect(made.topology).toBe(Host);
+    const made = manifest(PiTopology, scores, { after: { web: ["db"], db: [] }, restartOn: { db: ["motd"] } });
+    expect(made.topology).toBe(PiTopology);
     expect(made.scores).toEqual(scores);
     expect([made.after, made.restartOn]).toEqual([{ web: ["db"] }, { db: ["motd"] }]);
   });

@@ -7,7 +7,6 @@ import {
   type Manifest,
   manifest,
   PiTopology,
-  SystemdHost,
   SystemdServiceScore,
   topology,
 } from "harmony-edge";
@@ -18,9 +17,8 @@ export const one = manifest(PiTopology, { motd: new FileScore({ path: "/etc/motd
 
 export const empty = manifest(PiTopology, {});
 
-const Host = topology("Host", [FileSystemHost, SystemdHost]);
 export const ordered = manifest(
-  Host,
+  PiTopology,
   {
     www: new DirectoryScore({ path: "/srv/www", mode: "0750", owner: "www-data" }),
     "index.html": new FileScore({ path: "/srv/www/index.html", content: { base64: "PGgxPkhpPC9oMT4=" } }),

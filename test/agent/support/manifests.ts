@@ -3,11 +3,11 @@ import { DirectoryScore, FileScore, SystemdServiceScore } from "../../../src/sco
 import { type DecodedManifest, decodePayload, type Gate } from "../../../src/wire/decode.ts";
 import { encodeScore, inlineEnvelope } from "../../../src/wire/encode.ts";
 import { AgentId } from "../../../src/wire/keys.ts";
-import { FreeProbeScore, LaneProbeScore, ProbeScore, TEST_KINDS, TestTopology } from "./probe.ts";
+import { FreeProbeScore, LaneProbeScore, ProbeScore, TEST_KINDS, RigTopology } from "./probe.ts";
 
 export const AGENT = AgentId.parse("pi-7");
 
-export const gate: Gate = { agentId: AGENT, kinds: TEST_KINDS, topology: TestTopology, trustedKeys: new Map() };
+export const gate: Gate = { agentId: AGENT, kinds: TEST_KINDS, topology: RigTopology, trustedKeys: new Map() };
 
 /** What stands for one Score in a test: the Score, or exactly what lies on the wire. */
 export type Given = AnyScore | { readonly wire: unknown };

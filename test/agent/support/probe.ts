@@ -142,7 +142,9 @@ const namesOf = (name: string, parts: number): readonly string[] =>
 
 /** What the tests' agents know and offer: everything of a Pi, and the probe. */
 export const TEST_KINDS = [...KINDS, ProbeScore, FreeProbeScore, LaneProbeScore];
-export const TestTopology = topology("TestTopology", [FileSystemHost, SystemdHost, ProbeHost]);
+export const TestTopology = topology("TestTopology", [FileSystemHost, ProbeHost]);
+/** The same with a supervisor, for where the reconciler works without an agent. */
+export const RigTopology = topology("RigTopology", [FileSystemHost, SystemdHost, ProbeHost]);
 
 type Trouble =
   | { readonly _tag: "Fails"; readonly code: PortErrorCode }

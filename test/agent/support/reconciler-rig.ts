@@ -8,7 +8,7 @@ import { FakeSystemdHost } from "../../../src/testing/fake-systemd-host.ts";
 import type { ScoreStatus } from "../../../src/wire/status.ts";
 import { decoded, type Wanted } from "./manifests.ts";
 import { MemoryDisk } from "./memory-disk.ts";
-import { FakeProbe, TEST_KINDS, TestTopology } from "./probe.ts";
+import { FakeProbe, TEST_KINDS, RigTopology } from "./probe.ts";
 
 export interface RigOptions {
   /** What a start before this one left; default: nothing. */
@@ -43,7 +43,7 @@ export class ReconcilerRig {
     const ports = { FileSystemHost: this.files, SystemdHost: this.systemd, ProbeHost: this.probe };
     this.reconciler = new Reconciler({
       ports: options.ports?.(ports) ?? ports,
-      gate: { kinds: options.kinds ?? TEST_KINDS, topology: TestTopology },
+      gate: { kinds: options.kinds ?? TEST_KINDS, topology: RigTopology },
       clock: options.clock?.(this.clock) ?? this.clock,
       ledger,
       log: (message, fields = {}) => void this.logged.push({ message, fields }),

@@ -95,3 +95,11 @@ export const sorted = (all: ReturnType<typeof known>) => ({
   statuses: all.statuses.toSorted(([a], [b]) => (a < b ? -1 : 1)),
   notices: all.notices.toSorted((a, b) => (`${a.to} ${a.by}` < `${b.to} ${b.by}` ? -1 : 1)),
 });
+
+/** Each thing that it knows, by name, as text. */
+export const facts = (all: ReturnType<typeof known>): ReadonlyMap<string, string> =>
+  new Map([
+    ...all.owned.map(([identity, own]) => [`own ${identity}`, JSON.stringify(own)] as const),
+    ...all.statuses.map(([score, of]) => [`score ${score}`, JSON.stringify(of)] as const),
+    ...all.notices.map((notice) => [`notice ${notice.to} ${notice.by}`, JSON.stringify(notice)] as const),
+  ]);

@@ -3,8 +3,6 @@ import { Score } from "../../../src/scores/score.ts";
 import { type Cabinet, drawerKind, shape, sound } from "../drawer.ts";
 import type { Mutant } from "./mutant.ts";
 
-const { restart: _, ...unrestarted } = sound;
-
 /** Kinds that look where they may not, decide by more than they are given, or tell what does not travel. */
 export const TELLING: readonly Mutant[] = [
   {
@@ -106,12 +104,13 @@ export const TELLING: readonly Mutant[] = [
         "Drawer",
         { ...shape, observed: z.object({ seen: z.custom<Awaited<ReturnType<typeof sound.observe>>>(), at: z.date() }) },
         {
-          ...unrestarted,
+          ...sound,
           observe: async (spec, ports, context) => ({
             seen: await sound.observe(spec, ports, context),
             at: context.clock.now(),
           }),
           plan: (spec, { seen }) => sound.plan(spec, seen),
+          restart: (spec, { seen }) => sound.plan(spec, seen),
           retire: (spec, { seen }, claims) => sound.retire(spec, seen, claims),
         },
       ),
