@@ -20,7 +20,7 @@ const FILES = 1000;
 const UNITS = 20;
 const COLD_ROUNDS = 5;
 const PASS_ROUNDS = 20;
-const REPAIRS = 200;
+const REPAIRS = 100;
 const TAMPERINGS = 1000;
 
 const [, , disk = "", careful = "", tamper = ""] = process.argv;

@@ -76,11 +76,14 @@ async function storm(tamperings: number): Promise<number> {
   return SETTLED_MS;
 }
 
-// All over the place: what is tampered with again and again is rested, and that is not what is measured here.
-if (mode === "storm") tell(await storm(Number(count)));
-for (let nth = 0; mode !== "storm" && nth < Number(count); nth += 1) {
-  if (mode === "edit") tell(await edit((nth * 7919) % FILES));
-  else tell(await stopped(`ours-${nth % UNITS}.service`));
-  await sleep(mode === "edit" ? 20 + 40 * Math.random() : 120);
+/** What is tampered with again and again is rested, and that is not what is measured here. */
+async function allOver(tamperings: number): Promise<void> {
+  for (let nth = 0; nth < tamperings; nth += 1) {
+    tell(mode === "edit" ? await edit((nth * 7919) % FILES) : await stopped(`ours-${nth % UNITS}.service`));
+    await sleep(mode === "edit" ? 20 + 40 * Math.random() : 120);
+  }
 }
+
+if (mode === "storm") tell(await storm(Number(count)));
+else await allOver(Number(count));
 bus.close();

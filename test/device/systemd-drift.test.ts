@@ -68,7 +68,8 @@ onMachines("an agent on a machine whose units somebody tampers with", () => {
     await machine.run(["systemctl", "daemon-reload"]);
     agent = await managed(machine, { cleanup: (end) => void ends.push(async () => end()) });
     before = await everything();
-    expect(await agent.fleet.apply(wanted, agent.agentId)).toMatchObject({ _tag: "Converged" });
+    const applied = await agent.fleet.apply(wanted, agent.agentId);
+    if (applied._tag !== "Converged") throw new Error(`the agent did not come to it: ${JSON.stringify(applied)}`);
     made = await everything();
   });
   afterAll(async () => {

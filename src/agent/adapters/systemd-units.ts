@@ -147,6 +147,7 @@ export class SystemdUnits {
         },
         refuse(error) {
           over();
+          // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- what was thrown is handed on
           reject(error);
         },
       });

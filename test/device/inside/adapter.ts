@@ -4,12 +4,12 @@ import { setMaxListeners } from "node:events";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
-import { DbusSystemdHost } from "../../../src/agent/adapters/dbus-systemd-host.ts";
-import { NodeFileSystem } from "../../../src/agent/adapters/node-file-system.ts";
+import type { DbusSystemdHost } from "../../../src/agent/adapters/dbus-systemd-host.ts";
+import type { NodeFileSystem } from "../../../src/agent/adapters/node-file-system.ts";
 import { systemClock } from "../../../src/agent/adapters/system-clock.ts";
 import { SystemdOffering } from "../../../src/agent/adapters/systemd-offering.ts";
 import type { UnitState } from "../../../src/capabilities/systemd-host.ts";
-import { interpret, preview } from "../../../src/scores/interpret.ts";
+import { type ApplySurroundings, preview } from "../../../src/scores/interpret.ts";
 import { SystemdServiceScore } from "../../../src/scores/systemd-service.ts";
 import { callsDuring, countReloads } from "./listener.ts";
 
@@ -54,7 +54,7 @@ async function made(unit: string, service: string): Promise<void> {
   await sleep(60);
 }
 
-const around = (place: Place): Parameters<typeof interpret>[1] => ({
+const around = (place: Place): ApplySurroundings => ({
   ports: { SystemdHost: place.host },
   clock: systemClock,
   log: () => {},
@@ -169,7 +169,7 @@ export const adapterRules: readonly Rule[] = [
       await sleep(50);
       await stateOf(place, "n0.service");
       const before = told;
-      execFileSync("pkill", ["-KILL", "-x", "dbus-daemon"]);
+      systemctl("kill", "--signal=KILL", "dbus.service");
       await until(() => told > before);
       const since = told;
       // systemctl speaks to systemd itself, without the bus.

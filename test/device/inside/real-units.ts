@@ -127,8 +127,9 @@ function factsOf(name: string, activity: ReadonlyMap<string, string> | undefined
   if (linksOf(name).length > 0) facts[`enabled:${name}`] = true;
   const active = activity?.get("ActiveState") ?? "inactive";
   if (active === "failed") facts[`failed:${name}`] = true;
-  else if (active !== "inactive")
+  else if (active !== "inactive") {
     facts[`active:${name}`] = activity?.get("SubState") === "auto-restart" ? "looping" : "active";
+  }
   return facts;
 }
 
