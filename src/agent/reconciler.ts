@@ -8,6 +8,7 @@ import type { ReconcilerParts } from "./reconciler-parts.ts";
 import { type Accepted, type Change, digestOf, newResource, type Resource, unasked } from "./resource.ts";
 import { type Retirement, Retirements } from "./retirements.ts";
 import { begin, blocked } from "./score-status.ts";
+import { Turns } from "./turns.ts";
 import { Workers } from "./workers.ts";
 
 /** How long a pass may hold the event loop before it lets heartbeats and messages through. */
@@ -23,13 +24,12 @@ export class Reconciler {
   readonly #parts: ReconcilerParts;
   readonly #resources = new Map<string, Resource>();
   readonly #workers: Workers;
+  readonly #turns: Turns;
   readonly #notices: Notices;
   readonly #interpreting: Interpreting;
   readonly #retirements: Retirements;
   /** How many of those at work remove something. */
   #removing = 0;
-  #order: readonly string[] = [];
-  #round: Iterator<string> = [].values();
   #generation = 0;
   #observedGeneration = 0;
   #working: Promise<void> | null = null;
@@ -39,6 +39,7 @@ export class Reconciler {
   constructor(parts: ReconcilerParts) {
     this.#parts = parts;
     this.#workers = new Workers(parts.clock);
+    this.#turns = new Turns(this.#workers, this.#resources);
     this.#notices = new Notices(parts.ledger, parts.log);
     this.#interpreting = new Interpreting(parts, {
       workers: this.#workers,
@@ -108,8 +109,7 @@ export class Reconciler {
       this.#resources.delete(id);
       this.#resources.set(id, resource);
     }
-    this.#order = inOrder([...manifest.scores.keys()], after);
-    this.#round = [].values();
+    this.#turns.follow(inOrder([...manifest.scores.keys()], after));
     this.#notices.plan(manifest);
     this.#retirements.plan(manifest, now);
     this.#workers.releaseStale();
@@ -157,7 +157,8 @@ export class Reconciler {
       .finally(() => {
         this.#working = null;
         // Something may have become due between the last look and now.
-        const more = this.#workers.size > 0 || this.#nextDue() !== undefined || this.#retirements.next() !== undefined;
+        const more =
+          this.#workers.size > 0 || this.#turns.next() !== undefined || this.#retirements.next() !== undefined;
         if (more && !this.#parts.stop.aborted) this.#kick();
         else this.#parts.onChange("settled");
       });
@@ -168,10 +169,10 @@ export class Reconciler {
     let sliceBegan = clock.monotonicMs();
     while (!stop.aborted && !this.#paused) {
       this.#workers.rethrow();
-      const resource = this.#nextDue();
+      const resource = this.#turns.next();
       if (resource !== undefined) {
         const looking = this.#reconcile(resource);
-        if (looking instanceof Promise) await this.#attend(resource, looking);
+        if (looking instanceof Promise) await this.#turns.begun(resource, looking);
       } else if (this.#workers.size === this.#removing && this.#retirements.next() !== undefined) {
         await this.#remove();
       } else if (this.#workers.size > 0) {
@@ -192,61 +193,16 @@ export class Reconciler {
     this.#changes += 1;
   }
 
-  /** The next Score that may begin, in order: a round goes through the whole order, and begins anew while any is due. */
-  #nextDue(): Resource | undefined {
-    for (let rounds = 0; rounds < 2; rounds += 1) {
-      for (let step = this.#round.next(); step.done !== true; step = this.#round.next()) {
-        const resource = this.#resources.get(step.value);
-        if (resource !== undefined && resource.due !== null && this.#mayBegin(resource)) return resource;
-      }
-      this.#round = this.#order.values();
-    }
-    return undefined;
-  }
-
-  #mayBegin({ id, decoded }: Resource): boolean {
-    if (decoded._tag === "Refused") return true;
-    // What they come to is known soon; to call it Blocked for so long would be noise.
-    for (const on of decoded.after) {
-      if (this.#workers.isBusy(on) || (this.#resources.get(on)?.due ?? null) !== null) return false;
-    }
-    if (this.#workers.size === 0) return true;
-    if (this.#workers.isBusy(id) || this.#workers.isBusy(decoded.identity)) return false;
-    const { turns } = decoded.score.bind();
-    if (turns === "in-order") return true;
-    return this.#workers.hasRoom && !(turns === "lane" && this.#workers.isLaneBusy(laneOf(decoded)));
-  }
-
-  /** Resolves when others may begin: at once, unless nothing may go on beside it. */
-  #attend(resource: Resource, looking: Promise<void>): Promise<void> | undefined {
-    const { id, decoded } = resource;
-    if (decoded._tag === "Refused") return looking;
-    const { turns, everPauses } = decoded.score.bind();
-    const free = this.#workers.begin(
-      {
-        keys: [id, decoded.identity],
-        lane: turns === "lane" ? laneOf(decoded) : null,
-        mayGather: everPauses,
-        isStale: () => this.#resources.get(id) !== resource,
-      },
-      looking,
-    );
-    return turns === "in-order" ? free : undefined;
-  }
-
   /** One after the other, but what waits to be gathered does not hold up the next. */
   #remove(): Promise<void> | undefined {
     const retirement = this.#retirements.next();
     if (retirement === undefined) return undefined;
     const { identity } = retirement.owned;
     this.#removing += 1;
-    const gone = this.#retirements.retire(retirement).then(
-      () => void (this.#removing -= 1),
-      (bug: unknown) => {
-        this.#removing -= 1;
-        throw bug;
-      },
-    );
+    const gone = this.#retirements
+      .retire(retirement)
+      .then(() => {})
+      .finally(() => (this.#removing -= 1));
     const isStale = (): boolean => this.#retirements.of(identity) !== retirement;
     const mayGather = retirement.score?.bind().everPauses === true;
     return this.#workers.begin({ keys: [identity], lane: null, mayGather, isStale }, gone);
@@ -311,5 +267,3 @@ export class Reconciler {
     this.#resources.delete(resource.id);
   }
 }
-
-const laneOf = ({ score }: Accepted): string => score.requires[0]?.name ?? "";
