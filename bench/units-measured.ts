@@ -18,5 +18,5 @@ export type Measured = z.infer<typeof Measured>;
 
 /** What is not as declared after so long counts as lost. */
 export const LOST_MS = 5000;
-/** The agent lets what is tampered with again and again rest for up to a minute. */
-export const SETTLED_MS = 65_000;
+/** The agent lets what is tampered with again and again rest for up to a minute, and again where the next attempt fails. */
+export const SETTLED_MS = 130_000;

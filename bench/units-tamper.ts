@@ -73,6 +73,8 @@ async function storm(tamperings: number): Promise<number> {
     if (isAsDeclared(0) && (await isActive("ours-0.service"))) return performance.now() - ended;
     await sleep(10);
   }
+  const service = (await isActive("ours-0.service")) ? "active" : "down";
+  process.stderr.write(`the file is ${isAsDeclared(0) ? "" : "not "}as declared, and the service is ${service}\n`);
   return SETTLED_MS;
 }
 
