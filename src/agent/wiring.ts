@@ -6,12 +6,12 @@ import type { AgentId } from "../wire/keys.ts";
 import type { TrustedKeys } from "../wire/signature.ts";
 import type { Store } from "../wire/store.ts";
 import { AptPackageManager } from "./adapters/apt-package-manager.ts";
-import { DbusSystemdHost } from "./adapters/dbus-systemd-host.ts";
 import { deviceFacts } from "./adapters/device-facts.ts";
 import { NftPacketFilter } from "./adapters/nft-packet-filter.ts";
 import { NodeFileSystem } from "./adapters/node-file-system.ts";
 import { fileSystemOffering, inDirectory, type Offering } from "./adapters/offering.ts";
 import { breathe, systemClock } from "./adapters/system-clock.ts";
+import { SystemdOffering } from "./adapters/systemd-offering.ts";
 import { Agent, type AgentParts } from "./agent.ts";
 import { Parts, token } from "./container.ts";
 import { Host, type Offerings } from "./host.ts";
@@ -63,9 +63,9 @@ function offerings(from: Parts): Offerings<typeof PiTopology> {
     root === "/" ? offering : inDirectory(offering);
   return {
     FileSystemHost: fileSystemOffering(files, root),
-    SystemdHost: ofMachine(new DbusSystemdHost({ files })),
     PacketFilter: ofMachine(new NftPacketFilter()),
     PackageManager: ofMachine(new AptPackageManager()),
+    SystemdHost: ofMachine(new SystemdOffering({ files })),
   };
 }
 
