@@ -5,6 +5,7 @@ export {
   FileScore,
   K8sDeploymentScore,
   KINDS,
+  ShellJobScore,
   SystemdServiceScore,
   SystemdTimerScore,
   SystemdUnitScore,
@@ -28,6 +29,7 @@ export type { Lack } from "./topology/lacks.ts";
 export { InvalidManifest, isManifest, manifest } from "./topology/manifest.ts";
 export type { Manifest, Order } from "./topology/manifest.ts";
 export { PiTopology } from "./topology/pi.ts";
+export { PiWithAuditedShellTopology } from "./topology/pi-with-audited-shell.ts";
 export { topology } from "./topology/topology.ts";
 export type { Topology } from "./topology/topology.ts";
 export { createFleet, STALE_MS, systemClock } from "./fleet/index.ts";

@@ -51,8 +51,8 @@ export interface Interpretation<N extends Needs, Spec, Seen, Step> {
   claims?(step: Step): readonly string[];
   /** Tells when a new look is worth while; returns the way to stop. Default: only the periodic pass finds drift. */
   watch?(spec: Spec, ports: ReadPorts<N>, changed: () => void): () => void;
-  /** Milliseconds for one whole interpretation. Default 30,000. */
-  readonly deadlineMs?: number;
+  /** Milliseconds for one whole interpretation; a function where the spec says how long it may take. Default 30,000. */
+  readonly deadlineMs?: number | ((spec: Spec) => number);
 }
 
 /** A Score's interpretation with its spec filled in: what the engine works on. */
@@ -214,7 +214,8 @@ class Binding<N extends Needs, Spec, Seen, Step> implements Bound<N, Seen, Step>
   }
 
   get deadlineMs(): number {
-    return this.#how.deadlineMs ?? 30_000;
+    const { deadlineMs = 30_000 } = this.#how;
+    return typeof deadlineMs === "number" ? deadlineMs : deadlineMs(this.#spec);
   }
   observe(ports: ReadPorts<N>, context: Context): MaybePromise<Seen> {
     return this.#how.observe(this.#spec, ports, context);
