@@ -62,8 +62,9 @@ export interface ShellRun extends Omit<ShellResult, "ending"> {
  * A place where commands may be run, each of them on record. The device's own configuration decides whether it is one;
  * nothing that is sent can.
  *
- * A command's processes end with it: at its end, at its time limit, and when the signal comes. Every call rejects with a
- * PortError alone: where a command could not be started (no such account or directory, no right), or not be recorded.
+ * All processes that a command started end with it: at its own end, at its time limit, and when the signal comes. Every call rejects with a
+ * PortError alone: where a command could not be started (no such account or directory, no right) or not be recorded, and
+ * where a `run` did not exit with 0.
  */
 export interface AuditedShell {
   /**

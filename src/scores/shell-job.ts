@@ -30,7 +30,11 @@ const Command = z.union([
 const Variable = z
   .string()
   .regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, "a variable is letters, digits and _, not first a digit")
-  .refine((name) => !name.startsWith("HARMONY_"), "variables that begin with HARMONY_ are the agent's own");
+  // The C library obeys these from the first instruction on, when the right to be another user is not yet given up.
+  .refine(
+    (name) => !/^(HARMONY_|LD_|MALLOC_|GCONV_PATH$|GETCONF_DIR$|GLIBC_TUNABLES$|LOCPATH$|NLSPATH$)/.test(name),
+    "HARMONY_*, LD_*, MALLOC_*, GCONV_PATH, GETCONF_DIR, GLIBC_TUNABLES, LOCPATH and NLSPATH cannot be set from outside",
+  );
 
 const spec = z
   .strictObject({
@@ -196,7 +200,7 @@ const toldOf = (wanted: Spec, command: AnyCommand): { name: string; runAs: strin
   return {
     name: wanted.name,
     runAs: wanted.runAs,
-    command: text.length > 200 ? `${[...text].slice(0, 200).join("")}...` : text,
+    command: text.length > 200 ? `${text.slice(0, 200).replace(/[\ud800-\udbff]$/, "")}...` : text,
   };
 };
 

@@ -217,6 +217,7 @@ describe("a spec is refused", () => {
     ["that redacts what is not there", { redact: ["TOKEN"] }, /redact names variables/],
     ["that redacts what comes up by chance", { environment: { A: "12345" }, redact: ["A"] }, /at least 6 characters/],
     ["that sets what is the agent's", { environment: { HARMONY_RUN: "x" } }, /environment.HARMONY_RUN/],
+    ["that reaches the loader of the program", { environment: { LD_PRELOAD: "/tmp/a.so" } }, /environment.LD_PRELOAD/],
     ["that allows itself", { allowed: true }, /allowed/],
   ])("%s", (_, change, says) => {
     expect(() => ShellJobScore.parse({ ...given, ...change })).toThrow(says);
