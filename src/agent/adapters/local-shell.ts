@@ -14,8 +14,6 @@ import { systemClock } from "./system-clock.ts";
 export interface LocalShellOptions {
   /** Whether this device's own configuration allows it; no message can say so. */
   readonly isEnabled: boolean;
-  /** What is "/" to the other Scores. A command would be run outside of it. */
-  readonly root: string;
   /** Where the record is kept: the agent's own directory, which is there. */
   readonly directory: string;
   readonly log: Log;
@@ -55,7 +53,7 @@ export class LocalShell implements Offering<AuditedShell> {
 
   async detect(): Promise<Detection> {
     const reason = this.#lack();
-    if (reason !== null) return { _tag: "Absent", reason };
+    if (reason !== null) return { _tag: "Absent", reason, ...(this.#options.isEnabled ? {} : { isFinal: true }) };
     try {
       await this.#log();
     } catch (error) {
@@ -74,9 +72,7 @@ export class LocalShell implements Offering<AuditedShell> {
   }
 
   #lack(): string | null {
-    const { isEnabled, root } = this.#options;
-    if (!isEnabled) return "not enabled on this device (harmony agent run --allow-audited-shell)";
-    if (root !== "/") return "a command cannot be kept within the directory of --root";
+    if (!this.#options.isEnabled) return "not enabled on this device (harmony agent run --allow-audited-shell)";
     try {
       accessSync(SETPRIV, constants.X_OK);
       return null;
