@@ -3,7 +3,7 @@ import { KINDS } from "../scores/index.ts";
 import type { Clock, Log } from "../scores/context.ts";
 import { PiTopology } from "../topology/pi.ts";
 import { PiWithAuditedShellTopology } from "../topology/pi-with-audited-shell.ts";
-import { topology } from "../topology/topology.ts";
+import { type Topology, topology } from "../topology/topology.ts";
 import type { AgentId } from "../wire/keys.ts";
 import type { TrustedKeys } from "../wire/signature.ts";
 import type { Store } from "../wire/store.ts";
@@ -58,14 +58,16 @@ export function assemble(settings: AgentSettings): { readonly agent: Agent; read
   return { agent: parts.get(AgentToken), host: parts.get(HostToken) };
 }
 
+type HostTopology = Topology<string, (typeof PiWithAuditedShellTopology)["offers"]>;
+
 /** A Pi that does not run commands is an ordinary one, which says how that could be changed. */
-const kindOfHost = (from: Parts) =>
+const kindOfHost = (from: Parts): HostTopology =>
   from.get(Settings).allowAuditedShell
     ? PiWithAuditedShellTopology
     : topology(PiTopology.name, PiWithAuditedShellTopology.offers);
 
 /** One line for each capability of {@link PiWithAuditedShellTopology}. */
-function offerings(from: Parts): Offerings<typeof PiWithAuditedShellTopology> {
+function offerings(from: Parts): Offerings<HostTopology> {
   const { root, statePath, allowAuditedShell, log } = from.get(Settings);
   const files = from.get(FileSystem);
   const ofMachine = <Port>(offering: Offering<Port>): Offering<Port> =>

@@ -43,7 +43,8 @@ export const SETPRIV = "/usr/bin/setpriv";
 
 /**
  * The command, as the account and with nothing of the agent's rights left: user, group, supplementary groups and
- * inheritable capabilities. It is killed when the agent is, so that none goes on that nobody watches.
+ * inheritable capabilities. It is killed when the agent is, so that none goes on that nobody watches; one that the agent's
+ * end came upon before that was arranged is found by its mark at the next start.
  *
  * Node's own `uid` and `gid` would take a user's groups away.
  */

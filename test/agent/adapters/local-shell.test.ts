@@ -72,13 +72,14 @@ const script = (text: string, more: Partial<ShellCommand> = {}): ShellCommand =>
 let naps = 0;
 const nap = (): string => `${10_000 + process.pid}.${++naps}`;
 
-/** Whether a process is there with exactly this as its last argument. */
+/** Whether a process is there that sleeps for so long. */
 const isNapping = (length: string): boolean =>
   readdirSync("/proc")
     .filter((pid) => /^\d+$/.test(pid))
     .some((pid) => {
       try {
-        return readFileSync(`/proc/${pid}/cmdline`, "utf8").endsWith(`sleep\0${length}\0`);
+        // Not while it is still the program that gives up the agent's rights, and will become this one.
+        return /^[\w/]*sleep\0(.*)\0$/.exec(readFileSync(`/proc/${pid}/cmdline`, "utf8"))?.[1] === length;
       } catch {
         return false;
       }
