@@ -13,6 +13,7 @@ const Text = z
   .max(16_384)
   .refine((text) => !/[\0\p{Surrogate}]/u.test(text), "a program cannot be handed NUL or half of a surrogate pair");
 
+/** A program and its arguments, each of them as it is and without a shell; or a script for an interpreter. */
 const Command = z.union([
   z
     .array(Text)
@@ -42,8 +43,7 @@ const spec = z
     name: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, "a name is 1 to 64 of a-z, 0-9, and . _ - within it"),
     /**
      * Tells whether there is anything to do, and changes nothing. Exit code 0: it is as wanted. 1: it is not. Anything else:
-     * it cannot be told, and nothing is run. Like all three commands it is a program and its arguments, without a shell, or
-     * `{ script }` for one.
+     * it cannot be told, and nothing is run.
      */
     check: Command,
     /** Makes it so. Exit code 0: done; `check` is asked whether that is true. Anything else is a FAILURE. */
@@ -76,33 +76,44 @@ const LastRun = z.object({
   purpose: z.enum(["run", "undo"]),
   /** When it began. */
   at: z.string(),
+  /** `interrupted`: the agent ended first, and what became of it is not known. */
   ending: z.enum([...SHELL_ENDINGS, "interrupted"]),
+  /** Null where a signal ended it. */
   exitCode: z.number().nullable(),
   durationMs: z.number().nullable(),
   /** The end of what it wrote, at most 4 KiB, without secrets. */
   output: z.string(),
-  /** How much it wrote, and the hash of all that. */
+  /** How much it wrote. */
   outputBytes: z.number().nullable(),
+  /** Of all that, in lower-case hexadecimal. */
   outputSha256: z.string().nullable(),
   runAs: z.string(),
   approver: z.string(),
 });
 
-const seenBy = { ...told, /** Null where it was never run. */ lastRun: LastRun.nullable() };
+const seenBy = {
+  ...told,
+  /** The newest run, as far back as the device's record goes; null where there is none. */
+  lastRun: LastRun.nullable(),
+};
+const answered = {
+  ...seenBy,
+  /** When the check first answered so, since the agent's start; that it was asked again is no news. */
+  since: z.string(),
+};
 const observed = z.discriminatedUnion("state", [
-  /** `since`: when the check first answered so, since the agent's start. */
-  z.object({ ...seenBy, state: z.literal("so"), since: z.string() }),
-  z.object({ ...seenBy, state: z.literal("not-so"), since: z.string() }),
+  z.object({ ...answered, state: z.literal("so") }),
+  z.object({ ...answered, state: z.literal("not-so") }),
   /** The check did not answer 0 or 1. */
   z.object({
-    ...seenBy,
+    ...answered,
     state: z.literal("unknown"),
-    since: z.string(),
     ending: z.enum(SHELL_ENDINGS),
     exitCode: z.number().nullable(),
+    /** The end of what the check wrote. */
     output: z.string(),
   }),
-  /** Nothing was asked. */
+  /** The approval is over, and nothing was asked. */
   z.object({ ...seenBy, state: z.literal("expired"), expires: z.string() }),
 ]);
 type Seen = z.infer<typeof observed>;
@@ -125,7 +136,7 @@ export class ShellJobScore extends Score(
   "ShellJob",
   { version: 1, requires: [AuditedShell], spec, observed, step },
   {
-    // Check, run, and check again, each with the seconds that it takes to kill it.
+    // Three times timeoutSeconds, for check, run and check again, and the seconds that it takes to kill each.
     deadlineMs: ({ timeoutSeconds }) => 3 * (timeoutSeconds * 1000 + 6000) + 5000,
 
     identity: ({ name }) => `job:${name}`,
