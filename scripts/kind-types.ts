@@ -98,11 +98,8 @@ function rowsWithin(
   types: NamedTypes,
   path: string,
 ): readonly FieldRow[] {
-  const known = new Set<string>();
-  const ofOptions = withComments(optionsOf(schema), comments)
-    .flatMap(({ option, comments: own }) => rowsWithin(option, own, types, path))
-    // Options may have fields in common.
-    .filter((row) => !known.has(JSON.stringify(row)) && known.add(JSON.stringify(row)));
+  const options = withComments(optionsOf(schema), comments);
+  const ofOptions = merged(options.map(({ option, comments: own }) => rowsWithin(option, own, types, path)));
   const { items, additionalProperties: values } = schema;
   return [
     ...ofOptions,
@@ -110,6 +107,19 @@ function rowsWithin(
     ...(isSchema(items) ? rowsWithin(items, comments?.item, types, `${path}[]`) : []),
     ...(isSchema(values) ? rowsWithin(values, comments?.item, types, `${path}.*`) : []),
   ];
+}
+
+/** The fields of several options as one: each once, with all types that it has, and required where each option that has it requires it. */
+function merged(options: readonly (readonly FieldRow[])[]): readonly FieldRow[] {
+  const byPath = new Map<string, FieldRow[]>();
+  for (const row of options.flat()) byPath.set(row.path, [...(byPath.get(row.path) ?? []), row]);
+  return [...byPath].map(([path, rows]) => ({
+    path,
+    type: [...new Set(rows.map(({ type }) => type))].join(", or "),
+    isRequired: rows.every(({ isRequired }) => isRequired),
+    initial: rows.find(({ initial }) => initial !== undefined)?.initial,
+    comment: [...new Set(rows.map(({ comment }) => comment))].filter((each) => each !== "").join(" Or: "),
+  }));
 }
 
 /** A type in words, or the name of one that is told elsewhere. */

@@ -169,7 +169,7 @@ export function kindsPage(): string {
     "# Kinds\n",
     "<!-- Written by scripts/kinds-doc.ts from the sources: npm run schemas. Not to be edited. -->\n",
     "All kinds of Scores that this version knows. `harmony kinds KIND` prints the schemas of the build that you have, " +
-      "[`schemas/kinds`](../schemas) has one of each spec. How to write one of your own: " +
+      "`schemas/kinds` has one of each spec. How to write one of your own: " +
       "[Writing Scores](writing-a-score.md).\n",
     table(
       ["kind", "requires", "is"],
