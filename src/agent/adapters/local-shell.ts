@@ -1,12 +1,12 @@
 import { createHash, randomUUID } from "node:crypto";
-import { accessSync, constants, statSync } from "node:fs";
+import { accessSync, constants } from "node:fs";
 import type { AuditedShell, CheckAnswer, ShellCommand, ShellRun } from "../../capabilities/audited-shell.ts";
 import { PortError } from "../../capabilities/port-error.ts";
 import type { Clock, Log } from "../../scores/context.ts";
 import { longestSpelling, redact } from "../../scores/redaction.ts";
 import { AuditLog, type AuditRecord } from "./audit-log.ts";
-import { errnoOf } from "./file-system-errors.ts";
 import { asAccount, jobAccount, SETPRIV } from "./job-account.ts";
+import { calledOff, cannotStart, demandDirectory, endedBadly } from "./job-errors.ts";
 import { type JobEnd, runJob, signalMarked } from "./job-process.ts";
 import type { Detection, Offering } from "./offering.ts";
 import { systemClock } from "./system-clock.ts";
@@ -182,7 +182,13 @@ export class LocalShell implements Offering<AuditedShell> {
     const argv = asAccount(account, command.argv);
     demandDirectory(workingDirectory, job);
     const { name, home } = account;
-    return runJob({
+    // Not AbortSignal.any: the agent lives for years, and each of those would stay with the signal of its end.
+    const end = new AbortController();
+    const stop = (): void => end.abort();
+    const signals = [signal, this.#closed.signal];
+    if (signals.some(({ aborted }) => aborted)) stop();
+    for (const each of signals) each.addEventListener("abort", stop);
+    const running = runJob({
       argv,
       workingDirectory,
       environment: {
@@ -196,8 +202,11 @@ export class LocalShell implements Offering<AuditedShell> {
       },
       mark,
       timeoutMs,
-      signal: AbortSignal.any([signal, this.#closed.signal]),
+      signal: end.signal,
       keepBytes: OUTPUT_BYTES + BYTES_OF_UNIT * (longestSpelling(secrets) + GUESSED_CHARACTERS),
+    });
+    return running.finally(() => {
+      for (const each of signals) each.removeEventListener("abort", stop);
     });
   }
 }
@@ -220,79 +229,4 @@ function shown({ tail, outputBytes }: Ended, secrets: readonly string[]): string
     .subarray(Math.max(0, text.length - OUTPUT_BYTES))
     .toString("utf8")
     .replace(/^\ufffd+/, "");
-}
-
-function demandDirectory(path: string, job: string): void {
-  let errno: string | undefined;
-  try {
-    if (statSync(path).isDirectory()) return;
-    errno = "ENOTDIR";
-  } catch (error) {
-    errno = errnoOf(error) ?? "EIO";
-  }
-  throw new PortError({
-    code: "NotFound",
-    blame: "author",
-    message: `The directory ${path} that the job "${job}" is to run in cannot be entered (${errno}).`,
-    next: `Make ${path} first (a Directory Score, and after), or name another.`,
-  });
-}
-
-type What = "check" | ShellRun["purpose"];
-
-const cannotStart = ({ job }: ShellCommand, what: What, because: string): PortError =>
-  new PortError({
-    code: "Failed",
-    blame: "device",
-    message: `The ${what} of the job "${job}" could not be started (${because}).`,
-    next: "Look at the device's limits of processes and memory.",
-  });
-
-const calledOff = ({ job }: ShellCommand, what: What): PortError =>
-  new PortError({
-    code: "TimedOut",
-    blame: "platform",
-    message: `The ${what} of the job "${job}" was called off before it began.`,
-    next: "Nothing: it is tried again.",
-  });
-
-function endedBadly({ job, timeoutMs }: ShellCommand, what: What, end: Ended, output: string): PortError {
-  const last = output.trimEnd().split("\n").at(-1) ?? "";
-  const says = last === "" ? "without a word" : `its last words: ${last.slice(-300)}`;
-  const the = `The ${what} of the job "${job}"`;
-  const about = {
-    message: "",
-    code: "Failed",
-    blame: "author",
-    next: "See details.lastRun of the Score's status.",
-  } as const;
-  switch (end.ending) {
-    case "exited":
-      return new PortError({
-        ...about,
-        message: `${the} ended with exit code ${end.exitCode} after ${end.durationMs} ms, ${says}`,
-      });
-    case "killed":
-      return new PortError({
-        ...about,
-        blame: "device",
-        message: `${the} was killed by a signal after ${end.durationMs} ms, ${says}`,
-        next: "Look at the device's memory (journalctl -k): the kernel kills what takes too much.",
-      });
-    case "timed-out":
-      return new PortError({
-        ...about,
-        code: "TimedOut",
-        message: `${the} was ended after ${timeoutMs / 1000} s, ${says}`,
-        next: "Find out what it waits for, or raise timeoutSeconds.",
-      });
-    case "stopped":
-      return new PortError({
-        ...about,
-        code: "TimedOut",
-        blame: "platform",
-        message: `${the} was ended because the agent stops, or gave it up, ${says}`,
-        next: "Nothing: its check decides at the next start whether it is run again.",
-      });
-  }
 }
