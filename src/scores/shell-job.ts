@@ -50,7 +50,7 @@ const spec = z
     run: Command,
     /** Takes back what `run` did, when the Score is retired. Default: nothing is taken back. */
     undo: Command.optional(),
-    /** Seconds that each of the commands may take, 1 to 3600. The agent does nothing else meanwhile. Default 60. */
+    /** Seconds that each of the commands may take, 1 to 3600. No other job is run meanwhile. Default 60. */
     timeoutSeconds: z.number().min(1).max(3600).default(60),
     /** The account that all of it runs as, with its groups; `"root"` has to be said. */
     runAs: Account,
@@ -129,8 +129,9 @@ const step = z.discriminatedUnion("do", [
  *
  * Only devices that were started with `harmony agent run --allow-audited-shell` take it. `check` decides, at each look and
  * after each restart, so nothing is run twice that is done already; a run that fails is tried again after a pause like all
- * that fails. Every run is on the device's record before it begins. When it is retired, `undo` is run if `run` ever was;
- * without `undo`, and once the approval has expired, what it made stays.
+ * that fails. Jobs are run one after the other in the manifest's order, and beside all other Scores: what needs one done
+ * names it under `after`. Every run is on the device's record before it begins. When it is retired, `undo` is run if `run`
+ * ever was; without `undo`, and once the approval has expired, what it made stays.
  */
 export class ShellJobScore extends Score(
   "ShellJob",
@@ -138,6 +139,9 @@ export class ShellJobScore extends Score(
   {
     // Three times timeoutSeconds, for check, run and check again, and the seconds that it takes to kill each.
     deadlineMs: ({ timeoutSeconds }) => 3 * (timeoutSeconds * 1000 + 6000) + 5000,
+
+    // One job at a time, in the manifest's order, and beside all else: it may take an hour.
+    turns: "lane",
 
     identity: ({ name }) => `job:${name}`,
 
