@@ -1,8 +1,9 @@
 import { attenuate, type PortTable } from "../scores/attenuate.ts";
 import type { Clock, Log, MaybePromise } from "../scores/context.ts";
-import { type ApplySurroundings, interpretNow } from "../scores/interpret.ts";
+import { type ApplySurroundings, interpretNow, preview } from "../scores/interpret.ts";
 import type { Outcome } from "../scores/outcome.ts";
 import type { AnyScore } from "../scores/score.ts";
+import { decodeScore } from "../wire/decode.ts";
 import type { ScoreStatus } from "../wire/status.ts";
 import type { Ledger, Notice } from "./ledger.ts";
 import type { Notices } from "./notices.ts";
@@ -154,13 +155,14 @@ class Look implements ApplySurroundings {
   readonly stop: AbortSignal;
   readonly notified: boolean;
   readonly #ledger: Ledger;
+  readonly #gate: ReconcilerParts["gate"];
   readonly #around: InterpretingParts;
   readonly #of: Resource;
   readonly #decoded: Accepted;
   readonly #change: Change;
 
   constructor(
-    { ports, clock, log, stop, ledger }: ReconcilerParts,
+    { ports, clock, log, stop, ledger, gate }: ReconcilerParts,
     around: InterpretingParts,
     of: Resource,
     decoded: Accepted,
@@ -173,6 +175,7 @@ class Look implements ApplySurroundings {
     this.stop = stop;
     this.notified = notified;
     this.#ledger = ledger;
+    this.#gate = gate;
     this.#around = around;
     this.#of = of;
     this.#decoded = decoded;
@@ -186,9 +189,27 @@ class Look implements ApplySurroundings {
     // No step follows. A claim that came after the manifest that drops it would be kept until the next one.
     if (this.superseded()) return;
     const { identity, wire } = this.#decoded;
+    const isOwn = await this.#isAsOlderSpec();
+    if (this.superseded()) return;
     if (why === "change") this.#around.notices.changes(this.#of.id, this.#change);
-    this.#ledger.own(this.#of.id, identity, wire, claims);
+    this.#ledger.own(this.#of.id, identity, wire, isOwn ? [...claims, identity] : claims);
     await this.#ledger.flush();
+  }
+
+  /**
+   * Whether what stands there is as an older spec of it wants, whose work was cut short before it could say so. From here
+   * on only the newer spec is remembered, and by that one alone it would look like somebody else's.
+   */
+  async #isAsOlderSpec(): Promise<boolean> {
+    const { identity, wire } = this.#decoded;
+    const held = this.#ledger.owned.get(identity);
+    if (held === undefined || held.claims.includes(identity) || JSON.stringify(held.wire) === JSON.stringify(wire)) {
+      return false;
+    }
+    const older = decodeScore(held.wire, this.#gate);
+    if (older._tag === "Refused") return false;
+    const looked = await preview(older.score, this);
+    return looked._tag === "Planned" && looked.steps.length === 0;
   }
   gather(): Promise<void> {
     return this.#around.workers.gather(this.#decoded.identity);
