@@ -464,9 +464,9 @@ describe.skipIf(!isRoot)(
   () => {
     test("a command runs as its user, with no right of root left", async () => {
       const { shell, folder } = place();
-    const groups = process.getgroups?.() ?? [];
-    process.setgroups?.([0, 4711]);
-    onTestFinished(() => process.setgroups?.(groups));
+      const groups = process.getgroups?.() ?? [];
+      process.setgroups?.([0, 4711]);
+      onTestFinished(() => process.setgroups?.(groups));
       const tell = script(
         "id -u; id -g; id -G; grep -E 'Cap(Inh|Prm|Eff|Amb)' /proc/self/status | cut -f2 | sort -u; echo $HOME $USER",
         { runAs: "nobody" },
