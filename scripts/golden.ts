@@ -5,6 +5,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { AuditedShell } from "../src/capabilities/audited-shell.ts";
 import { FileSystemHost } from "../src/capabilities/file-system-host.ts";
 import { K8sClient } from "../src/capabilities/k8s-client.ts";
 import { PackageManager } from "../src/capabilities/package-manager.ts";
@@ -17,6 +18,7 @@ import {
   K8sDeploymentScore,
   KINDS,
   PackageScore,
+  ShellJobScore,
   SystemdServiceScore,
   SystemdTimerScore,
   SystemdUnitScore,
@@ -33,7 +35,14 @@ import { DOCUMENTS } from "./golden-documents.ts";
 const folder = fileURLToPath(new URL("../test/wire/golden/", import.meta.url));
 
 /** Offers all that any kind requires. */
-const Everywhere = topology("Everywhere", [FileSystemHost, K8sClient, SystemdHost, PacketFilter, PackageManager]);
+const Everywhere = topology("Everywhere", [
+  AuditedShell,
+  FileSystemHost,
+  K8sClient,
+  SystemdHost,
+  PacketFilter,
+  PackageManager,
+]);
 
 const SAMPLES: Readonly<Record<string, Readonly<Record<string, AnyScore>>>> = {
   "File@1": {
@@ -148,6 +157,29 @@ const SAMPLES: Readonly<Record<string, Readonly<Record<string, AnyScore>>>> = {
       enabled: true,
       active: true,
       settings: { Service: { Environment: ["A=%n", "B=$x"], Nice: "5" } },
+    }),
+  },
+  "ShellJob@1": {
+    defaults: new ShellJobScore({
+      name: "seed",
+      check: ["/usr/bin/test", "-e", "/srv/seeded"],
+      run: ["/usr/bin/touch", "/srv/seeded"],
+      runAs: "root",
+      approver: "Ada",
+      expires: new Date("2027-01-01T00:00:00.000Z"),
+    }),
+    everything: new ShellJobScore({
+      name: "kiosk.v2",
+      check: { script: 'test "$(cat version)" = "$WANTED"' },
+      run: ["/opt/kiosk/install", "--name", 'a "b" \\ $HOME\n\t', "", "h\u00e9llo \u{1f30d}"],
+      undo: { script: "import shutil; shutil.rmtree('app')", interpreter: "/usr/bin/python3" },
+      timeoutSeconds: 1800.5,
+      runAs: "1000",
+      workingDirectory: "/opt/kiosk",
+      environment: { WANTED: "2", TOKEN: "hunter2-hunter2", EMPTY: "" },
+      redact: ["TOKEN"],
+      approver: "Grace Hopper <grace@example.org>, change 4711",
+      expires: new Date("2026-12-24T18:00:00.001Z"),
     }),
   },
 };

@@ -7,6 +7,7 @@ export {
   K8sDeploymentScore,
   KINDS,
   PackageScore,
+  ShellJobScore,
   SystemdServiceScore,
   SystemdTimerScore,
   SystemdUnitScore,
@@ -36,6 +37,7 @@ export type { Order } from "./topology/order.ts";
 export { InvalidManifest } from "./topology/parts.ts";
 export type { Composition } from "./topology/parts.ts";
 export { PiTopology } from "./topology/pi.ts";
+export { PiWithAuditedShellTopology } from "./topology/pi-with-audited-shell.ts";
 export { topology, without } from "./topology/topology.ts";
 export type { Reasons, Topology } from "./topology/topology.ts";
 export { loadBalancer } from "./compositions/load-balancer.ts";

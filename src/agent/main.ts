@@ -70,6 +70,7 @@ async function run(given: AgentArguments): Promise<number> {
     root,
     statePath: state.path,
     driftPassMs: given.driftPassMs,
+    allowAuditedShell: given.allowAuditedShell,
     trustedKeys: trusted,
     store,
     ledger,

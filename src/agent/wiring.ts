@@ -2,12 +2,15 @@ import { randomUUID } from "node:crypto";
 import { KINDS } from "../scores/index.ts";
 import type { Clock, Log } from "../scores/context.ts";
 import { PiTopology } from "../topology/pi.ts";
+import { PiWithAuditedShellTopology } from "../topology/pi-with-audited-shell.ts";
+import { type Topology, topology } from "../topology/topology.ts";
 import type { AgentId } from "../wire/keys.ts";
 import type { TrustedKeys } from "../wire/signature.ts";
 import type { Store } from "../wire/store.ts";
 import { AptPackageManager } from "./adapters/apt-package-manager.ts";
 import { deviceFacts } from "./adapters/device-facts.ts";
 import { NftPacketFilter } from "./adapters/nft-packet-filter.ts";
+import { LocalShell } from "./adapters/local-shell.ts";
 import { NodeFileSystem } from "./adapters/node-file-system.ts";
 import { fileSystemOffering, inDirectory, type Offering } from "./adapters/offering.ts";
 import { breathe, systemClock } from "./adapters/system-clock.ts";
@@ -23,6 +26,8 @@ export interface AgentSettings {
   /** Where the ledger is. */
   readonly statePath: string;
   readonly driftPassMs: number;
+  /** Whether Scores may run commands here; nothing but the command line can say so. */
+  readonly allowAuditedShell: boolean;
   readonly trustedKeys: TrustedKeys;
   readonly store: Store;
   readonly ledger: Ledger;
@@ -50,14 +55,22 @@ export function assemble(settings: AgentSettings): { readonly agent: Agent; read
         onWatchProblem: (problem) => log("drift of some files will be found by the periodic pass alone", { problem }),
       });
     })
-    .provide(HostToken, (from) => new Host({ topology: PiTopology, offerings: offerings(from), ...around(from) }))
+    .provide(HostToken, (from) => new Host({ topology: kindOfHost(from), offerings: offerings(from), ...around(from) }))
     .provide(AgentToken, (from) => new Agent(agentParts(from)));
   return { agent: parts.get(AgentToken), host: parts.get(HostToken) };
 }
 
-/** One line for each capability of {@link PiTopology}. */
-function offerings(from: Parts): Offerings<typeof PiTopology> {
-  const { root } = from.get(Settings);
+type HostTopology = Topology<string, (typeof PiWithAuditedShellTopology)["offers"]>;
+
+/** A Pi that does not run commands is an ordinary one, which says how that could be changed. */
+const kindOfHost = (from: Parts): HostTopology =>
+  from.get(Settings).allowAuditedShell
+    ? PiWithAuditedShellTopology
+    : topology(PiTopology.name, PiWithAuditedShellTopology.offers);
+
+/** One line for each capability of {@link PiWithAuditedShellTopology}. */
+function offerings(from: Parts): Offerings<HostTopology> {
+  const { root, statePath, allowAuditedShell, log } = from.get(Settings);
   const files = from.get(FileSystem);
   const ofMachine = <Port>(offering: Offering<Port>): Offering<Port> =>
     root === "/" ? offering : inDirectory(offering);
@@ -66,6 +79,9 @@ function offerings(from: Parts): Offerings<typeof PiTopology> {
     PacketFilter: ofMachine(new NftPacketFilter()),
     PackageManager: ofMachine(new AptPackageManager()),
     SystemdHost: ofMachine(new SystemdOffering({ files })),
+    AuditedShell: ofMachine(
+      new LocalShell({ isEnabled: allowAuditedShell && root === "/", directory: statePath, log }),
+    ),
   };
 }
 

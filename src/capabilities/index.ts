@@ -1,3 +1,5 @@
+export { AuditedShell, SHELL_ENDINGS } from "./audited-shell.ts";
+export type { CheckAnswer, ShellCommand, ShellResult, ShellRun } from "./audited-shell.ts";
 export { capability } from "./capability.ts";
 export type { AnyCapability, Capability, PortOf, ReadPortOf } from "./capability.ts";
 export { FileSystemHost } from "./file-system-host.ts";

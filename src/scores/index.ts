@@ -3,6 +3,7 @@ import { FileScore } from "./file.ts";
 import { FirewallPortsScore, wanFirewallPorts } from "./firewall-ports.ts";
 import { K8sDeploymentScore } from "./k8s-deployment.ts";
 import { PackageScore } from "./package.ts";
+import { ShellJobScore } from "./shell-job.ts";
 import { SystemdServiceScore } from "./systemd-service.ts";
 import { SystemdTimerScore } from "./systemd-timer.ts";
 import { SystemdUnitScore } from "./systemd-unit.ts";
@@ -17,6 +18,7 @@ export const KINDS = [
   SystemdServiceScore,
   SystemdTimerScore,
   SystemdUnitScore,
+  ShellJobScore,
 ] as const;
 
 export {
@@ -25,6 +27,7 @@ export {
   FirewallPortsScore,
   K8sDeploymentScore,
   PackageScore,
+  ShellJobScore,
   SystemdServiceScore,
   SystemdTimerScore,
   SystemdUnitScore,

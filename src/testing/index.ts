@@ -7,6 +7,8 @@ export type { ApplySurroundings, Surroundings } from "../scores/interpret.ts";
 export { MemoryStore } from "../wire/memory-store.ts";
 export { contractOf } from "./contract.ts";
 export type { Check, ContractOptions } from "./contract.ts";
+export { FakeAuditedShell } from "./fake-audited-shell.ts";
+export type { FakeProgram } from "./fake-audited-shell.ts";
 export { FakeClock, settle } from "./fake-clock.ts";
 export { FakeFileSystem } from "./fake-file-system.ts";
 export type { FakeEntry, FakeFileSystemOptions, FakeTreeEntry } from "./fake-file-system.ts";

@@ -4,6 +4,7 @@ import { fileWorld } from "./file-world.ts";
 import { firewallPortsWorld } from "./firewall-ports-world.ts";
 import { k8sDeploymentWorld } from "./k8s-world.ts";
 import { packageWorld } from "./package-world.ts";
+import { shellJobWorld } from "./shell-job-world.ts";
 import { systemdServiceWorld } from "./systemd-service-world.ts";
 import { systemdTimerWorld } from "./systemd-timer-world.ts";
 import { systemdUnitWorld } from "./systemd-unit-world.ts";
@@ -19,4 +20,5 @@ export const WORLDS = {
   SystemdService: systemdServiceWorld,
   SystemdTimer: systemdTimerWorld,
   SystemdUnit: systemdUnitWorld,
+  ShellJob: shellJobWorld,
 } satisfies { readonly [Kind in (typeof KINDS)[number]["kind"]]: World };

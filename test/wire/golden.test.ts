@@ -2,6 +2,7 @@ import { createPublicKey } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
+import { AuditedShell } from "../../src/capabilities/audited-shell.ts";
 import { FileSystemHost } from "../../src/capabilities/file-system-host.ts";
 import { K8sClient } from "../../src/capabilities/k8s-client.ts";
 import { PackageManager } from "../../src/capabilities/package-manager.ts";
@@ -28,7 +29,14 @@ import { AgentStatus, CapabilitiesDocument, Heartbeat, PlanReply, readDocument }
  */
 const golden = (name: string): Buffer => readFileSync(`test/wire/golden/${name}`);
 
-const Everywhere = topology("Everywhere", [FileSystemHost, K8sClient, SystemdHost, PacketFilter, PackageManager]);
+const Everywhere = topology("Everywhere", [
+  AuditedShell,
+  FileSystemHost,
+  K8sClient,
+  SystemdHost,
+  PacketFilter,
+  PackageManager,
+]);
 const gate: Gate = { agentId: AgentId.parse("pi-7"), kinds: KINDS, topology: Everywhere, trustedKeys: new Map() };
 
 function decode(bytes: Uint8Array, at: Gate = gate): DecodedManifest {
