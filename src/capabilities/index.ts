@@ -4,6 +4,15 @@ export { FileSystemHost } from "./file-system-host.ts";
 export type { Attributes, FileSystemEntry, Ownership } from "./file-system-host.ts";
 export { K8sClient } from "./k8s-client.ts";
 export type { K8sDeployment } from "./k8s-client.ts";
+export { NetworkConfigurator } from "./network-configurator.ts";
+export type {
+  Attempt,
+  InterfaceAddress,
+  InterfaceProfile,
+  InterfaceRoute,
+  InterfaceState,
+  NetworkBackEnd,
+} from "./network-configurator.ts";
 export { PortError } from "./port-error.ts";
 export type { Blame, PortErrorCode, PortProblem } from "./port-error.ts";
 export { SystemdHost } from "./systemd-host.ts";

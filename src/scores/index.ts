@@ -1,6 +1,7 @@
 import { DirectoryScore } from "./directory.ts";
 import { FileScore } from "./file.ts";
 import { K8sDeploymentScore } from "./k8s-deployment.ts";
+import { NetworkInterfaceScore } from "./network-interface.ts";
 import { SystemdServiceScore } from "./systemd-service.ts";
 import { SystemdTimerScore } from "./systemd-timer.ts";
 import { SystemdUnitScore } from "./systemd-unit.ts";
@@ -13,6 +14,15 @@ export const KINDS = [
   SystemdServiceScore,
   SystemdTimerScore,
   SystemdUnitScore,
+  NetworkInterfaceScore,
 ] as const;
 
-export { DirectoryScore, FileScore, K8sDeploymentScore, SystemdServiceScore, SystemdTimerScore, SystemdUnitScore };
+export {
+  DirectoryScore,
+  FileScore,
+  K8sDeploymentScore,
+  NetworkInterfaceScore,
+  SystemdServiceScore,
+  SystemdTimerScore,
+  SystemdUnitScore,
+};
