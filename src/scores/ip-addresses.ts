@@ -8,7 +8,14 @@ import * as z from "zod";
 
 const isIpv4 = (text: string): boolean => ipaddr.IPv4.isValidFourPartDecimal(text);
 // A zone ("fe80::1%eth0") names an interface, and the Score does that.
-const isIpv6 = (text: string): boolean => /^[0-9A-Fa-f:.]{2,45}$/.test(text) && ipaddr.IPv6.isValid(text);
+const isIpv6 = (text: string): boolean => /^[0-9A-Fa-f:.]{2,45}$/.test(text) && ipaddr.IPv6.isValid(undotted(text));
+
+/** The library takes `::192.0.2.1` for `::ffff:192.0.2.1`, so the last four bytes are put into hexadecimal before. */
+const undotted = (text: string): string =>
+  text.replace(/(?<=:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (dotted, ...bytes: readonly unknown[]) => {
+    const [a = 0, b = 0, c = 0, d = 0] = bytes.slice(0, 4).map(Number);
+    return isIpv4(dotted) ? `${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}` : dotted;
+  });
 
 /** `"198.51.100.1"`: four decimal parts without leading zeros. */
 export const Ipv4Address = z
@@ -74,7 +81,7 @@ function isWithPrefix(text: string, isAddress: (part: string) => boolean, most: 
 /** Not loopback, not a group, not the network itself nor its broadcast address. */
 function isForHost(text: string): boolean {
   if (!isNetworkLike(text)) return false;
-  const [address, prefix] = ipaddr.parseCIDR(text);
+  const [address, prefix] = ipaddr.parseCIDR(canonical(text));
   if (["unspecified", "multicast", "loopback", "broadcast"].includes(address.range()) || prefix === 0) return false;
   if (address.kind() === "ipv6" || prefix >= 31) return true;
   const own = address.toString();
@@ -85,9 +92,10 @@ function isForHost(text: string): boolean {
 }
 
 const networkOf = (text: string): string => {
-  const [address, prefix] = ipaddr.parseCIDR(text);
+  const plain = canonical(text);
+  const [address, prefix] = ipaddr.parseCIDR(plain);
   const network =
-    address.kind() === "ipv4" ? ipaddr.IPv4.networkAddressFromCIDR(text) : ipaddr.IPv6.networkAddressFromCIDR(text);
+    address.kind() === "ipv4" ? ipaddr.IPv4.networkAddressFromCIDR(plain) : ipaddr.IPv6.networkAddressFromCIDR(plain);
   return `${spelt(network)}/${prefix}`;
 };
 
@@ -99,7 +107,7 @@ const spelt = (address: ipaddr.IPv4 | ipaddr.IPv6): string =>
  */
 export function canonical(text: string): string {
   const [address = "", ...prefix] = text.split("/");
-  return isIpv4(address) || isIpv6(address) ? [spelt(ipaddr.parse(address)), ...prefix].join("/") : text;
+  return isIpv4(address) || isIpv6(address) ? [spelt(ipaddr.parse(undotted(address))), ...prefix].join("/") : text;
 }
 
 /** From four or sixteen bytes. */
@@ -110,10 +118,10 @@ export const canonicalMac = (text: string): string => text.toLowerCase().replace
 
 /** Whether the address lies in the network that the interface's address is of, and is not that address itself. */
 export function isOnLink(address: string, ofInterface: string): boolean {
-  const [own, prefix] = ipaddr.parseCIDR(ofInterface);
-  const other = ipaddr.parse(address);
+  const [own, prefix] = ipaddr.parseCIDR(canonical(ofInterface));
+  const other = ipaddr.parse(canonical(address));
   return other.kind() === own.kind() && other.match(own, prefix) && spelt(other) !== spelt(own);
 }
 
-export const isLinkLocal = (address: string): boolean => ipaddr.parse(address).range() === "linkLocal";
+export const isLinkLocal = (address: string): boolean => ipaddr.parse(canonical(address)).range() === "linkLocal";
 export const isIpv6Text = (text: string): boolean => text.includes(":");

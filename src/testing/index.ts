@@ -11,6 +11,8 @@ export { FakeClock, settle } from "./fake-clock.ts";
 export { FakeFileSystem } from "./fake-file-system.ts";
 export type { FakeEntry, FakeFileSystemOptions, FakeTreeEntry } from "./fake-file-system.ts";
 export { FakeK8sClient } from "./fake-k8s-client.ts";
+export { FakeNetworkConfigurator } from "./fake-network-configurator.ts";
+export type { FakeInterface, FakeInterfaceFact, FakeLive } from "./fake-network-configurator.ts";
 export { FakeSystemdHost } from "./fake-systemd-host.ts";
 export type { FakeUnit, FakeUnitFact } from "./fake-systemd-host.ts";
 export { FaultyPorts } from "./faulty-ports.ts";

@@ -2,6 +2,7 @@ import type { KINDS } from "../scores/index.ts";
 import { directoryWorld } from "./directory-world.ts";
 import { fileWorld } from "./file-world.ts";
 import { k8sDeploymentWorld } from "./k8s-world.ts";
+import { networkInterfaceWorld } from "./network-interface-world.ts";
 import { systemdServiceWorld } from "./systemd-service-world.ts";
 import { systemdTimerWorld } from "./systemd-timer-world.ts";
 import { systemdUnitWorld } from "./systemd-unit-world.ts";
@@ -15,4 +16,5 @@ export const WORLDS = {
   SystemdService: systemdServiceWorld,
   SystemdTimer: systemdTimerWorld,
   SystemdUnit: systemdUnitWorld,
+  NetworkInterface: networkInterfaceWorld,
 } satisfies { readonly [Kind in (typeof KINDS)[number]["kind"]]: World };

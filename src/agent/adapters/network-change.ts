@@ -74,7 +74,8 @@ export class NetworkChange {
     const { name, backEnd } = from;
     const note = this.#notes.read(name);
     const before = beforeOf(from);
-    const noted: Note = { ...note, original: note.original ?? before };
+    // Without a profile of Harmony's own, what is there now is what its removal will lead back to.
+    const noted: Note = { ...note, original: before.text === null ? before : (note.original ?? before) };
     if (!(await this.#reachable(signal))) {
       if (note.confirmed !== content.id) throw cannotConfirm(name);
       // It was right once, and without it the server may never be reached again.
