@@ -5,6 +5,7 @@ export {
   FileScore,
   K8sDeploymentScore,
   KINDS,
+  NetworkInterfaceScore,
   SystemdServiceScore,
   SystemdTimerScore,
   SystemdUnitScore,

@@ -7,6 +7,8 @@ import type { TrustedKeys } from "../wire/signature.ts";
 import type { Store } from "../wire/store.ts";
 import { DbusSystemdHost } from "./adapters/dbus-systemd-host.ts";
 import { deviceFacts } from "./adapters/device-facts.ts";
+import { HostNetwork } from "./adapters/host-network.ts";
+import { natsAnswers } from "./adapters/nats-answers.ts";
 import { NodeFileSystem } from "./adapters/node-file-system.ts";
 import { fileSystemOffering, inDirectory, type Offering } from "./adapters/offering.ts";
 import { breathe, systemClock } from "./adapters/system-clock.ts";
@@ -18,6 +20,8 @@ import type { Ledger } from "./ledger.ts";
 export interface AgentSettings {
   readonly agentId: AgentId;
   readonly root: string;
+  /** URLs of the NATS servers that the agent may use; a change of the network must leave one of them in reach. */
+  readonly servers: readonly string[];
   /** Where the ledger is. */
   readonly statePath: string;
   readonly driftPassMs: number;
@@ -55,13 +59,14 @@ export function assemble(settings: AgentSettings): { readonly agent: Agent; read
 
 /** One line for each capability of {@link PiTopology}. */
 function offerings(from: Parts): Offerings<typeof PiTopology> {
-  const { root } = from.get(Settings);
+  const { root, servers } = from.get(Settings);
   const files = from.get(FileSystem);
   const ofMachine = <Port>(offering: Offering<Port>): Offering<Port> =>
     root === "/" ? offering : inDirectory(offering);
   return {
     FileSystemHost: fileSystemOffering(files, root),
     SystemdHost: ofMachine(new DbusSystemdHost({ files })),
+    NetworkConfigurator: ofMachine(new HostNetwork({ files, reachable: natsAnswers(() => servers) })),
   };
 }
 

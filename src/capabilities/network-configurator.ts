@@ -118,12 +118,7 @@ export interface NetworkConfigurator {
     signal: AbortSignal,
   ): Promise<void>;
   /** Removes the profile, so that what others configured comes back; under the same terms as `change`. */
-  remove(
-    name: string,
-    attempt: number,
-    how: { readonly confirmWithinMs: number },
-    signal: AbortSignal,
-  ): Promise<void>;
+  remove(name: string, attempt: number, how: { readonly confirmWithinMs: number }, signal: AbortSignal): Promise<void>;
   /** Ends what an earlier run of the agent left in the middle (`trying`): its way back is gone, and is noted. */
   rollBack(name: string, signal: AbortSignal): Promise<void>;
 }

@@ -8,14 +8,7 @@ import { isIpv6Text } from "./ip-addresses.ts";
 export const profileId = ({ ipv4, ipv6, routes, dns, mac, mtu }: InterfaceProfile): string => {
   const family = (of: InterfaceProfile["ipv4"] | InterfaceProfile["ipv6"]): unknown =>
     of.method === "static" ? [of.method, of.addresses, of.gateway] : [of.method];
-  const plain = [
-    family(ipv4),
-    family(ipv6),
-    routes.map(({ to, via, metric }) => [to, via, metric]),
-    dns,
-    mac,
-    mtu,
-  ];
+  const plain = [family(ipv4), family(ipv6), routes.map(({ to, via, metric }) => [to, via, metric]), dns, mac, mtu];
   return bytesToHex(sha256(utf8ToBytes(JSON.stringify(plain))));
 };
 

@@ -66,12 +66,14 @@ export const Cidr = z
 export const MacAddress = z
   .string()
   .regex(/^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$/, 'a MAC address is such as "02:00:5e:00:53:01"')
-  .refine((text) => (Number.parseInt(text.slice(0, 2), 16) & 1) === 0, "this MAC address is of a group, not of a device")
+  .refine(
+    (text) => (Number.parseInt(text.slice(0, 2), 16) & 1) === 0,
+    "this MAC address is of a group, not of a device",
+  )
   .refine((text) => /[^0:-]/.test(text), "a MAC address is not all zero")
   .brand<"MacAddress">();
 
-const isNetworkLike = (text: string): boolean =>
-  isWithPrefix(text, isIpv4, 32) || isWithPrefix(text, isIpv6, 128);
+const isNetworkLike = (text: string): boolean => isWithPrefix(text, isIpv4, 32) || isWithPrefix(text, isIpv6, 128);
 
 function isWithPrefix(text: string, isAddress: (part: string) => boolean, most: number): boolean {
   const [address = "", prefix = "", ...more] = text.split("/");

@@ -90,7 +90,8 @@ const spec = z
     ] as const) {
       if (of.method !== "static") continue;
       const { addresses, gateway } = of;
-      if (new Set(addresses.map(canonical)).size < addresses.length) refuse([family, "addresses"], "an address is there twice");
+      if (new Set(addresses.map(canonical)).size < addresses.length)
+        refuse([family, "addresses"], "an address is there twice");
       if (gateway === undefined || (isIpv6Text(gateway) && isLinkLocal(gateway))) continue;
       if (!addresses.some((address) => isOnLink(gateway, address))) {
         refuse([family, "gateway"], "the gateway is in none of the interface's own networks");
@@ -106,13 +107,17 @@ const spec = z
     for (const [at, server] of dns.entries()) {
       const { method } = isIpv6Text(server) ? ipv6 : ipv4;
       if (method === "off" || method === "link-local") {
-        refuse(["dns", at], "no name server of this family can be reached: the interface has no address of it to speak of");
+        refuse(
+          ["dns", at],
+          "no name server of this family can be reached: the interface has no address of it to speak of",
+        );
       }
     }
     if (mtu !== undefined && mtu < 1280 && ipv6.method !== "off") {
       refuse(["mtu"], 'IPv6 needs an MTU of 1280: raise it, or set ipv6 to { method: "off" }');
     }
-    if (ipv4.method === "off" && ipv6.method === "off") refuse(["ipv4"], "an interface without any addresses is of no use");
+    if (ipv4.method === "off" && ipv6.method === "off")
+      refuse(["ipv4"], "an interface without any addresses is of no use");
   });
 
 const attempt = z.object({ id: z.string(), attempt: z.number() });
@@ -234,7 +239,13 @@ function profileOf(wanted: Spec): InterfaceProfile {
   return profile;
 }
 
-const spelt = ({ addresses, gateway }: { readonly addresses: readonly string[]; readonly gateway?: string | undefined }) => ({
+const spelt = ({
+  addresses,
+  gateway,
+}: {
+  readonly addresses: readonly string[];
+  readonly gateway?: string | undefined;
+}) => ({
   method: "static" as const,
   addresses: addresses.map(canonical),
   gateway: gateway === undefined ? null : canonical(gateway),
@@ -248,7 +259,9 @@ function planFor(wanted: Spec, seen: InterfaceState): Plan<Step> {
   if (seen.state === "absent") return isNotThere(name);
   if (seen.state === "unmanaged") return { obstructed: seen.why, blame: "device", next: seen.next };
   if (seen.trying !== null) {
-    const rest = isSame(seen.trying, content) ? [] : [{ do: "change", name, id, because: ["another was begun"] } as const];
+    const rest = isSame(seen.trying, content)
+      ? []
+      : [{ do: "change", name, id, because: ["another was begun"] } as const];
     return [{ do: "rollBack", name }, ...rest];
   }
   const stored = seen.profile?.id === id && seen.profile.inEffect;
@@ -259,8 +272,7 @@ function planFor(wanted: Spec, seen: InterfaceState): Plan<Step> {
   return [stored ? { do: "repair", name, because } : { do: "change", name, id, because }];
 }
 
-const isSame = (one: Attempt | null, other: Attempt): boolean =>
-  one?.id === other.id && one.attempt === other.attempt;
+const isSame = (one: Attempt | null, other: Attempt): boolean => one?.id === other.id && one.attempt === other.attempt;
 
 const storedSo = (stored: InterfaceState["profile"], id: string): string => {
   if (stored === null) return "there is no profile of it yet";

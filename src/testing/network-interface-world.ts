@@ -45,7 +45,10 @@ const WRITTEN: readonly [Written, ...Written[]] = [
       name: "eth1",
       ipv4: { method: "static", addresses: ["198.51.100.2/24", "198.51.100.3/24"], gateway: "198.51.100.1" },
       ipv6: { method: "static", addresses: ["2001:DB8:0::2/64"] },
-      routes: [{ to: "192.0.2.0/24", via: "198.51.100.7", metric: 50 }, { to: "2001:db8:1::/48", via: "2001:db8::1" }],
+      routes: [
+        { to: "192.0.2.0/24", via: "198.51.100.7", metric: 50 },
+        { to: "2001:db8:1::/48", via: "2001:db8::1" },
+      ],
       dns: ["198.51.100.1", "2001:DB8::0053"],
       mac: "02-00-5E-00-53-FF",
       mtu: 1400,

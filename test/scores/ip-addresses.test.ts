@@ -68,7 +68,11 @@ test("IPv4 addresses of four decimal parts are accepted and keep their spelling"
 });
 
 test("no text at all makes any of the checks throw", () => {
-  const text = fc.oneof(fc.string(), fc.ipV4Extended(), fc.string({ unit: fc.constantFrom(..."0123456789abcdef.:/%-") }));
+  const text = fc.oneof(
+    fc.string(),
+    fc.ipV4Extended(),
+    fc.string({ unit: fc.constantFrom(..."0123456789abcdef.:/%-") }),
+  );
   fc.assert(
     fc.property(text, (each) => {
       for (const schema of [Ipv4Address, Ipv6Address, IpAddress, Ipv4Interface, Cidr, MacAddress]) {
@@ -79,8 +83,9 @@ test("no text at all makes any of the checks throw", () => {
   );
 });
 
-test.each(["1", "1.2.3", "0x7f.1.1.1", "01.2.3.4", "1.2.3.256", "1.2.3.4 ", "1.2.3.4\n"])("%j is no IPv4 address", (text) =>
-  expect(takes(Ipv4Address, text)).toBe(false),
+test.each(["1", "1.2.3", "0x7f.1.1.1", "01.2.3.4", "1.2.3.256", "1.2.3.4 ", "1.2.3.4\n"])(
+  "%j is no IPv4 address",
+  (text) => expect(takes(Ipv4Address, text)).toBe(false),
 );
 
 test.each(["fe80::1%eth0", ":::", "1::2::3", "::1\n", "[::1]", "12345::"])("%j is no IPv6 address", (text) =>

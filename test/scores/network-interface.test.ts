@@ -25,7 +25,9 @@ const theirs: InterfaceProfile = {
 
 /** A network from which 192.0.2.0/24 leads nowhere. */
 function deviceWithDeadEnd(): { readonly device: Device; readonly network: FakeNetworkConfigurator } {
-  const network = new FakeNetworkConfigurator({ cutsOff: (_, profile) => JSON.stringify(profile).includes("192.0.2.") });
+  const network = new FakeNetworkConfigurator({
+    cutsOff: (_, profile) => JSON.stringify(profile).includes("192.0.2."),
+  });
   network.put("eth0", { theirs });
   return { device: new Device({ NetworkConfigurator: network }), network };
 }
@@ -97,16 +99,19 @@ test.each([
   ["flushed", { addresses: [] }, "198.51.100.2/24 is missing"],
   ["switched off", { up: false }, "the link is down"],
   ["given another MTU", { mtu: 1300 }, "the MTU is 1300"],
-] as const)("an interface that was %s is repaired without a new profile, and the step says why", async (_, live, why) => {
-  const { device, network } = deviceWithDeadEnd();
-  const score = wanted(["198.51.100.2/24"], { mtu: 1500 });
-  await device.interpret(score);
-  network.put("eth0", { live });
-  expect(await device.interpret(score)).toMatchObject({
-    outcome: "SUCCESS",
-    did: [{ do: "repair", because: expect.arrayContaining([why]) }],
-  });
-});
+] as const)(
+  "an interface that was %s is repaired without a new profile, and the step says why",
+  async (_, live, why) => {
+    const { device, network } = deviceWithDeadEnd();
+    const score = wanted(["198.51.100.2/24"], { mtu: 1500 });
+    await device.interpret(score);
+    network.put("eth0", { live });
+    expect(await device.interpret(score)).toMatchObject({
+      outcome: "SUCCESS",
+      did: [{ do: "repair", because: expect.arrayContaining([why]) }],
+    });
+  },
+);
 
 test("an address that others added stays", async () => {
   const { device, network } = deviceWithDeadEnd();

@@ -55,7 +55,10 @@ export class HostNetwork implements NetworkConfigurator, Offering<NetworkConfigu
   async detect(signal: AbortSignal): Promise<Detection> {
     try {
       const [networkManager, networkd] = await Promise.all(this.#backEnds.map((each) => each.version(signal)));
-      const backEnds = [...(networkManager == null ? [] : ["NetworkManager"]), ...(networkd == null ? [] : ["systemd-networkd"])];
+      const backEnds = [
+        ...(networkManager == null ? [] : ["NetworkManager"]),
+        ...(networkd == null ? [] : ["systemd-networkd"]),
+      ];
       if (backEnds.length === 0) return NOT_FOUND;
       const interfaces = readdirSync("/sys/class/net").filter((name) => name !== "lo");
       return { _tag: "Found", facts: { backEnds, networkManager, networkd, interfaces } };
@@ -72,7 +75,8 @@ export class HostNetwork implements NetworkConfigurator, Offering<NetworkConfigu
   async interface(name: string, signal: AbortSignal): Promise<InterfaceState> {
     const looked = await this.#look(name, signal);
     const { stored, trying, rolledBack } = this.#notes.read(name);
-    const backEnd = looked._tag === "Managed" ? looked.backEnd : this.#backEnds.find((each) => textOf(each.file(name)) !== null);
+    const backEnd =
+      looked._tag === "Managed" ? looked.backEnd : this.#backEnds.find((each) => textOf(each.file(name)) !== null);
     const text = backEnd === undefined ? null : textOf(backEnd.file(name));
     const own = {
       name,
@@ -124,7 +128,12 @@ export class HostNetwork implements NetworkConfigurator, Offering<NetworkConfigu
     await this.#inTurn(async () => {
       const { backEnd } = await this.#managed(name, signal);
       await backEnd.repair(name, signal);
-      const lacks = await this.#change.wait(name, (now) => differences(profile, now.live), Math.min(withinMs, GENTLY_MS), signal);
+      const lacks = await this.#change.wait(
+        name,
+        (now) => differences(profile, now.live),
+        Math.min(withinMs, GENTLY_MS),
+        signal,
+      );
       if (lacks.length === 0) return;
       // Not by a word of reminder; so it is made to begin anew.
       await backEnd.use(name, signal);

@@ -21,7 +21,10 @@ export class NetworkBus {
   async runs(signal: AbortSignal): Promise<boolean> {
     const call = { path: "/org/freedesktop/DBus", interface: "org.freedesktop.DBus", member: "NameHasOwner" };
     try {
-      return z.parse(z.boolean(), await this.#registry.call({ ...call, signature: "s", body: [this.#service] }, signal));
+      return z.parse(
+        z.boolean(),
+        await this.#registry.call({ ...call, signature: "s", body: [this.#service] }, signal),
+      );
     } catch (error) {
       // Without a bus none of its services runs.
       if (error instanceof DBusError && !signal.aborted) return false;
@@ -60,7 +63,13 @@ function asPortError(error: unknown, doing: string): unknown {
   const isDenied = /AccessDenied|InteractiveAuthorizationRequired|PermissionDenied/.test(name);
   return new PortError(
     {
-      code: isDenied ? "NotPermitted" : isLate ? "TimedOut" : /ServiceUnknown|Disconnected/.test(name) ? "Unavailable" : "Failed",
+      code: isDenied
+        ? "NotPermitted"
+        : isLate
+          ? "TimedOut"
+          : /ServiceUnknown|Disconnected/.test(name)
+            ? "Unavailable"
+            : "Failed",
       blame: "device",
       message: `${doing} failed: ${error.message.replace(/\.$/, "")}.`,
       next: isDenied

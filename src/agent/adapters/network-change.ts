@@ -160,7 +160,7 @@ export class NetworkChange {
     const endsAt = performance.now() + ms;
     const lacks = await this.wait(name, work.lacks, ms, signal);
     if (lacks.length > 0) return lacks.join("; ");
-    for (let answers = 0; ; ) {
+    for (let answers = 0; ;) {
       answers = (await this.#reachable(signal)) ? answers + 1 : 0;
       if (answers >= ANSWERS) return null;
       if (performance.now() >= endsAt) return "the server does not answer";

@@ -13,7 +13,13 @@ export function networkManagerUuid(name: string): string {
 /** The profile as a keyfile of NetworkManager. Pure. Values are addresses and numbers, in which nothing needs quoting. */
 export const networkManagerText = (name: string, profile: InterfaceProfile): string =>
   [
-    ["[connection]", `id=harmony-${name}`, `uuid=${networkManagerUuid(name)}`, "type=ethernet", `interface-name=${name}`],
+    [
+      "[connection]",
+      `id=harmony-${name}`,
+      `uuid=${networkManagerUuid(name)}`,
+      "type=ethernet",
+      `interface-name=${name}`,
+    ],
     // Before all others, when NetworkManager chooses at boot; others have 0 unless somebody said more.
     ["autoconnect-priority=900"],
     ethernet(profile),
@@ -47,9 +53,7 @@ function family(profile: InterfaceProfile, which: "ipv4" | "ipv6"): readonly str
     `method=${method}`,
     ...addresses.map((address, at) => `address${at + 1}=${address}`),
     ...gateway,
-    ...profile.routes
-      .filter(({ to }) => isOurs(to))
-      .map((each, at) => `route${at + 1}=${routeText(each)}`),
+    ...profile.routes.filter(({ to }) => isOurs(to)).map((each, at) => `route${at + 1}=${routeText(each)}`),
     // An interface that is off, or knows only its own link, has no name servers of that family.
     ...(dns.length === 0 || method === "disabled" ? [] : [`dns=${dns.map((server) => `${server};`).join("")}`]),
     // Name servers of one's own are in the place of those that the network announces, also of the other family.

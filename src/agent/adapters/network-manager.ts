@@ -57,7 +57,11 @@ export class NetworkManager implements BackEnd {
     ]);
     if (!managed) return refusal(name, "leaves alone", `Let it: nmcli device set ${name} managed yes.`);
     if (!ETHERNET.includes(type)) {
-      return refusal(name, "holds to be no wired one", "Name a wired interface: others need secrets or parts of their own.");
+      return refusal(
+        name,
+        "holds to be no wired one",
+        "Name a wired interface: others need secrets or parts of their own.",
+      );
     }
     const [uuid, dns4, dns6] = await Promise.all([
       active === NONE ? null : this.#bus.get(active, `${NM}.Connection.Active`, "Uuid", z.string(), signal),
@@ -84,7 +88,10 @@ export class NetworkManager implements BackEnd {
   async arm(name: string, _before: Before, seconds: number, signal: AbortSignal): Promise<string> {
     const device = await this.#device(name, signal);
     const body = [[device], seconds, DELETE_NEW_CONNECTIONS];
-    return z.parse(z.string(), await this.#call("CheckpointCreate", "aouu", body, `Arming the way back of ${name}`, signal));
+    return z.parse(
+      z.string(),
+      await this.#call("CheckpointCreate", "aouu", body, `Arming the way back of ${name}`, signal),
+    );
   }
 
   async disarm(name: string, checkpoint: string, signal: AbortSignal): Promise<boolean> {
@@ -125,7 +132,13 @@ export class NetworkManager implements BackEnd {
     // It neither notices nor repairs that somebody switched the link off.
     await setLink(name, ["up"], signal);
     const device = await this.#device(name, signal);
-    const call = { path: device, interface: `${NM}.Device`, member: "Reapply", signature: "a{sa{sv}}tu", body: [[], 0, 0] };
+    const call = {
+      path: device,
+      interface: `${NM}.Device`,
+      member: "Reapply",
+      signature: "a{sa{sv}}tu",
+      body: [[], 0, 0],
+    };
     await this.#bus.call(call, `Having NetworkManager set ${name} again`, signal);
   }
 
@@ -136,7 +149,13 @@ export class NetworkManager implements BackEnd {
   async #activate(connection: string, name: string, signal: AbortSignal): Promise<void> {
     await setLink(name, ["up"], signal);
     const device = await this.#device(name, signal);
-    await this.#call("ActivateConnection", "ooo", [connection, device, NONE], `Activating a profile on ${name}`, signal);
+    await this.#call(
+      "ActivateConnection",
+      "ooo",
+      [connection, device, NONE],
+      `Activating a profile on ${name}`,
+      signal,
+    );
   }
 
   async #device(name: string, signal: AbortSignal): Promise<string> {
@@ -146,7 +165,13 @@ export class NetworkManager implements BackEnd {
 
   /** The path of a stored profile; null where there is none. */
   async #connection(uuid: string, signal: AbortSignal): Promise<string | null> {
-    const call = { path: SETTINGS, interface: `${NM}.Settings`, member: "GetConnectionByUuid", signature: "s", body: [uuid] };
+    const call = {
+      path: SETTINGS,
+      interface: `${NM}.Settings`,
+      member: "GetConnectionByUuid",
+      signature: "s",
+      body: [uuid],
+    };
     try {
       return z.parse(z.string(), await this.#bus.call(call, "Asking NetworkManager for a profile", signal));
     } catch (error) {

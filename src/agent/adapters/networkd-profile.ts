@@ -16,16 +16,14 @@ export const networkdText = (name: string, profile: InterfaceProfile): string =>
       ],
     ],
     ["Network", network(profile)],
-    ...profile.routes.map(
-      ({ to, via, metric }): Section => [
-        "Route",
-        [
-          ["Destination", to],
-          ...(via === null ? [] : [["Gateway", via] as const]),
-          ...(metric === null ? [] : [["Metric", String(metric)] as const]),
-        ],
+    ...profile.routes.map(({ to, via, metric }): Section => [
+      "Route",
+      [
+        ["Destination", to],
+        ...(via === null ? [] : [["Gateway", via] as const]),
+        ...(metric === null ? [] : [["Metric", String(metric)] as const]),
       ],
-    ),
+    ]),
     // Name servers of one's own are in the place of those that the network announces.
     ...(profile.dns.length === 0
       ? []

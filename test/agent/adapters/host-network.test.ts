@@ -70,7 +70,14 @@ test("a note is read back as it was written, and one that is broken counts as no
   const files = new NodeFileSystem();
   onTestFinished(() => files.close());
   const notes = new NetworkNotes(join(root, "n"), files);
-  const before = { text: null, active: "x", mac: "02:00:00:00:00:01", mtu: 1500, up: true, addresses: ["192.0.2.1/24"] };
+  const before = {
+    text: null,
+    active: "x",
+    mac: "02:00:00:00:00:01",
+    mtu: 1500,
+    up: true,
+    addresses: ["192.0.2.1/24"],
+  };
   const trying = { id: "a", attempt: 1, backEnd: "NetworkManager" as const, token: "/1", sha256: null, before };
   const note = { stored: null, confirmed: "c", rolledBack: { id: "b", attempt: 2 }, trying, original: before };
   await notes.write("eth0", note);

@@ -47,6 +47,9 @@ test("a connection that nobody answers is given up when the signal fires", async
   expect(await natsAnswers(() => [url])(giveUp.signal)).toBe(false);
 });
 
-test.each(["nats://127.0.0.1:1", "not a url at all", "nats://no-such-host.invalid:4222"])("nobody at %s is no answer", async (url) => {
-  expect(await natsAnswers(() => [url])(never)).toBe(false);
-});
+test.each(["nats://127.0.0.1:1", "not a url at all", "nats://no-such-host.invalid:4222"])(
+  "nobody at %s is no answer",
+  async (url) => {
+    expect(await natsAnswers(() => [url])(never)).toBe(false);
+  },
+);

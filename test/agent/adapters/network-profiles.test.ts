@@ -41,7 +41,9 @@ const profiles: fc.Arbitrary<InterfaceProfile> = fc.record({
 });
 
 /** Reads a file of sections as systemd and NetworkManager do: the values of each key of each section, in order. */
-function sectionsOf(text: string): readonly (readonly [name: string, values: ReadonlyMap<string, readonly string[]>])[] {
+function sectionsOf(
+  text: string,
+): readonly (readonly [name: string, values: ReadonlyMap<string, readonly string[]>])[] {
   const sections: [string, Map<string, string[]>][] = [];
   for (const line of text.split("\n").filter((each) => each !== "" && !each.startsWith("#"))) {
     const header = /^\[([A-Za-z0-9]+)\]$/.exec(line)?.[1];
@@ -75,11 +77,13 @@ describe("the file for systemd-networkd", () => {
         );
         expect(one("Network").get("DNS") ?? []).toEqual(profile.dns);
         expect(one("Network").get("DHCP")).toEqual([profile.ipv4.method === "dhcp" ? "ipv4" : "no"]);
-        const routes = sections.filter(([each]) => each === "Route").map(([, values]) => ({
-          to: values.get("Destination")?.[0],
-          via: values.get("Gateway")?.[0] ?? null,
-          metric: values.has("Metric") ? Number(values.get("Metric")?.[0]) : null,
-        }));
+        const routes = sections
+          .filter(([each]) => each === "Route")
+          .map(([, values]) => ({
+            to: values.get("Destination")?.[0],
+            via: values.get("Gateway")?.[0] ?? null,
+            metric: values.has("Metric") ? Number(values.get("Metric")?.[0]) : null,
+          }));
         expect(routes).toEqual(profile.routes);
       }),
     );
