@@ -59,14 +59,16 @@ export function assemble(settings: AgentSettings): { readonly agent: Agent; read
 
 /** One line for each capability of {@link PiTopology}. */
 function offerings(from: Parts): Offerings<typeof PiTopology> {
-  const { root, servers } = from.get(Settings);
+  const { root, servers, statePath } = from.get(Settings);
   const files = from.get(FileSystem);
   const ofMachine = <Port>(offering: Offering<Port>): Offering<Port> =>
     root === "/" ? offering : inDirectory(offering);
   return {
     FileSystemHost: fileSystemOffering(files, root),
     SystemdHost: ofMachine(new DbusSystemdHost({ files })),
-    NetworkConfigurator: ofMachine(new HostNetwork({ files, reachable: natsAnswers(() => servers) })),
+    NetworkConfigurator: ofMachine(
+      new HostNetwork({ files, reachable: natsAnswers(() => servers), notesPath: `${statePath}/network` }),
+    ),
   };
 }
 

@@ -81,7 +81,7 @@ describe.each(["NetworkManager", "networkd"] as const)("NetworkInterface with %s
         .map(({ ifname, mtu, address }) => ({ ifname, mtu, address })),
       addresses: await machine.run(["sh", "-c", "ip -4 -o address | sed 's/ *valid_lft.*//'"]),
       routes: await machine.run(["ip", "route"]),
-      notes: await machine.run(["sh", "-c", "ls /var/lib/harmony-edge/network 2>/dev/null || true"]),
+      notes: await machine.run(["sh", "-c", "ls /var/lib/harmony-edge/agent/network 2>/dev/null || true"]),
       units: await machine.run(["sh", "-c", "systemctl list-units --all --plain --no-legend 'harmony-network*'"]),
     });
     /** What tells of a flap: the link's number, and how often its carrier came and went. */
@@ -199,8 +199,8 @@ describe.each(["NetworkManager", "networkd"] as const)("NetworkInterface with %s
     });
 
     test("is carried through by the agent, and taken back when the cable to its server is cut", tags, async () => {
-      const { fleet, agentId, capabilities } = await managed(machine);
-      expect((await vi.waitFor(capabilities, patience)).capabilities).toMatchObject({
+      const { fleet, agentId, ...control } = await managed(machine);
+      expect((await vi.waitFor(async () => control.capabilities(), patience)).capabilities).toMatchObject({
         NetworkConfigurator: { backEnds: [network === "networkd" ? "systemd-networkd" : network] },
       });
       const before = await footprint();
@@ -233,7 +233,9 @@ describe.each(["NetworkManager", "networkd"] as const)("NetworkInterface with %s
       await machine.outside(["ip", "link", "set", "up0", "down"]);
       await vi.waitFor(
         async () =>
-          expect(await machine.run(["cat", "/var/lib/harmony-edge/network/eth0.json"])).toMatch(/"rolledBack":\{/),
+          expect(await machine.run(["cat", "/var/lib/harmony-edge/agent/network/eth0.json"])).toMatch(
+            /"rolledBack":\{/,
+          ),
         patience,
       );
       await machine.outside(["ip", "link", "set", "up0", "up"]);

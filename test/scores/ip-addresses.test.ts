@@ -68,11 +68,7 @@ test("IPv4 addresses of four decimal parts are accepted and keep their spelling"
 });
 
 test("no text at all makes any of the checks throw", () => {
-  const text = fc.oneof(
-    fc.string(),
-    fc.ipV4Extended(),
-    fc.string({ unit: fc.constantFrom(..."0123456789abcdef.:/%-") }),
-  );
+  const text = fc.oneof(fc.string(), fc.ipV4Extended(), fc.stringMatching(/^[0-9a-f.:/%-]{0,50}$/));
   fc.assert(
     fc.property(text, (each) => {
       for (const schema of [Ipv4Address, Ipv6Address, IpAddress, Ipv4Interface, Cidr, MacAddress]) {

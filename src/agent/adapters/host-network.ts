@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import type { FileSystemHost } from "../../capabilities/file-system-host.ts";
 import type {
   Attempt,
@@ -22,8 +22,8 @@ export interface HostNetworkOptions {
   readonly files: FileSystemHost;
   /** Whether the server in use answers now, on a connection that is made for the question. */
   readonly reachable: (signal: AbortSignal) => Promise<boolean>;
-  /** Where the notes on each interface are; default `/var/lib/harmony-edge/network`. */
-  readonly notesPath?: string | undefined;
+  /** Where the notes on each interface are: a folder of its own, made if missing. */
+  readonly notesPath: string;
   /** Of the system bus; default its well-known socket. */
   readonly address?: string | undefined;
 }
@@ -40,9 +40,9 @@ export class HostNetwork implements NetworkConfigurator, Offering<NetworkConfigu
   /** The end of the last write: two ways back at once would undo each other. */
   #turn: Promise<void> = Promise.resolve();
 
-  constructor({ files, reachable, notesPath = "/var/lib/harmony-edge/network", address }: HostNetworkOptions) {
+  constructor({ files, reachable, notesPath, address }: HostNetworkOptions) {
     this.#files = files;
-    this.#notes = new NetworkNotes(notesPath, files);
+    this.#notes = new NetworkNotes(notesPath);
     this.#backEnds = [new NetworkManager({ address }), new Networkd({ address, savedIn: notesPath })];
     this.#change = new NetworkChange({
       files,
@@ -54,14 +54,20 @@ export class HostNetwork implements NetworkConfigurator, Offering<NetworkConfigu
 
   async detect(signal: AbortSignal): Promise<Detection> {
     try {
-      const [networkManager, networkd] = await Promise.all(this.#backEnds.map((each) => each.version(signal)));
+      const [networkManager, networkd] = this.#backEnds;
+      const versions = {
+        networkManager: await networkManager.version(signal),
+        networkd: await networkd.version(signal),
+      };
       const backEnds = [
-        ...(networkManager == null ? [] : ["NetworkManager"]),
-        ...(networkd == null ? [] : ["systemd-networkd"]),
+        ...(versions.networkManager === null ? [] : [networkManager.name]),
+        ...(versions.networkd === null ? [] : [networkd.name]),
       ];
       if (backEnds.length === 0) return NOT_FOUND;
-      const interfaces = readdirSync("/sys/class/net").filter((name) => name !== "lo");
-      return { _tag: "Found", facts: { backEnds, networkManager, networkd, interfaces } };
+      // Those of containers come and go, and would be news each time.
+      const isHardware = (name: string): boolean => existsSync(`/sys/class/net/${name}/device`);
+      const interfaces = readdirSync("/sys/class/net").filter(isHardware).toSorted();
+      return { _tag: "Found", facts: { backEnds, ...versions, interfaces } };
     } catch {
       return NOT_FOUND;
     }

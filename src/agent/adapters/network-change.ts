@@ -163,7 +163,7 @@ export class NetworkChange {
     for (let answers = 0; ;) {
       answers = (await this.#reachable(signal)) ? answers + 1 : 0;
       if (answers >= ANSWERS) return null;
-      if (performance.now() >= endsAt) return "the server does not answer";
+      if (answers === 0 && performance.now() >= endsAt) return "the server does not answer";
       await sleep(ASK_MS, undefined, { signal });
     }
   }

@@ -15,9 +15,9 @@ const SETTINGS = `${ROOT}/Settings`;
 const NONE = "/";
 
 /** Kinds of devices that an Ethernet profile fits: Ethernet and veth. Wi-Fi needs secrets, the others masters or modes. */
-const ETHERNET: readonly number[] = [1, 20];
+const ETHERNET: ReadonlySet<number> = new Set([1, 20]);
 /** Of a device: nothing more is to come by itself. */
-const SETTLED: readonly number[] = [10, 20, 30, 100, 120];
+const SETTLED: ReadonlySet<number> = new Set([10, 20, 30, 100, 120]);
 /** With a rollback, profiles that were made meanwhile are removed. */
 const DELETE_NEW_CONNECTIONS = 2;
 
@@ -56,7 +56,7 @@ export class NetworkManager implements BackEnd {
       get("Ip6Config", z.string()),
     ]);
     if (!managed) return refusal(name, "leaves alone", `Let it: nmcli device set ${name} managed yes.`);
-    if (!ETHERNET.includes(type)) {
+    if (!ETHERNET.has(type)) {
       return refusal(
         name,
         "holds to be no wired one",
@@ -73,7 +73,7 @@ export class NetworkManager implements BackEnd {
       inEffect: uuid === networkManagerUuid(name),
       active: uuid,
       dns: [...dns4.map(({ address }) => canonical(address)), ...dns6.map(addressOfBytes)],
-      settled: SETTLED.includes(state),
+      settled: SETTLED.has(state),
     };
   }
 
@@ -99,6 +99,11 @@ export class NetworkManager implements BackEnd {
   }
 
   async fire(name: string, checkpoint: string, signal: AbortSignal): Promise<boolean> {
+    // After a restart of NetworkManager the same path may be another one's checkpoint, of another interface.
+    const devices = await this.#bus
+      .get(checkpoint, `${NM}.Checkpoint`, "Devices", z.array(z.string()), signal)
+      .catch((): readonly string[] => []);
+    if (!devices.includes(await this.#device(name, signal))) return false;
     return this.#checkpoint("CheckpointRollback", checkpoint, `Taking back the change of ${name}`, signal);
   }
 

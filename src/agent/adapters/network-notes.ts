@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
+import { mkdir, open, rename } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
-import type { FileSystemHost } from "../../capabilities/file-system-host.ts";
+import { PortError } from "../../capabilities/port-error.ts";
 
 const Attempt = z.object({ id: z.string(), attempt: z.number() });
 const Before = z.object({
@@ -41,12 +42,10 @@ const NOTHING: Note = { stored: null, confirmed: null, rolledBack: null, trying:
 
 /** What has to be known of each interface across restarts of the agent: one small file each. */
 export class NetworkNotes {
-  readonly folder: string;
-  readonly #files: FileSystemHost;
+  readonly #folder: string;
 
-  constructor(folder: string, files: FileSystemHost) {
-    this.folder = folder;
-    this.#files = files;
+  constructor(folder: string) {
+    this.#folder = folder;
   }
 
   /** A note that cannot be read is none: then a profile counts as somebody's change, and is confirmed anew. */
@@ -59,9 +58,32 @@ export class NetworkNotes {
     }
   }
 
+  /** Resolves when it is on disk. */
   async write(name: string, note: Note): Promise<void> {
-    mkdirSync(this.folder, { recursive: true, mode: 0o755 });
-    await this.#files.writeFile(this.#path(name), new TextEncoder().encode(JSON.stringify(note)), { mode: "0600" });
+    const path = this.#path(name);
+    try {
+      await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+      const file = await open(`${path}.new`, "w", 0o600);
+      try {
+        await file.writeFile(JSON.stringify(note));
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(`${path}.new`, path);
+      const folder = await open(this.#folder, "r");
+      await folder.sync().finally(() => folder.close());
+    } catch (error) {
+      throw new PortError(
+        {
+          code: "Failed",
+          blame: "device",
+          message: `The agent cannot keep its note at ${path}: ${error instanceof Error ? error.message : String(error)}.`,
+          next: "See to it that the agent may write its state directory, and that there is space.",
+        },
+        { cause: error },
+      );
+    }
   }
 
   forget(name: string): void {
@@ -69,7 +91,7 @@ export class NetworkNotes {
   }
 
   #path(name: string): string {
-    return join(this.folder, `${name}.json`);
+    return join(this.#folder, `${name}.json`);
   }
 }
 

@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
 import type { InterfaceProfile } from "../../capabilities/network-configurator.ts";
@@ -80,7 +80,10 @@ export class Networkd implements BackEnd {
     const unit = `harmony-network-${name}`;
     await this.#run(["systemctl", "stop", `${unit}.timer`], signal, { mayFail: true });
     const saved = join(this.#savedIn, `${name}.network`);
-    if (text !== null) writeFileSync(saved, text, { mode: 0o644 });
+    if (text !== null) {
+      mkdirSync(this.#savedIn, { recursive: true, mode: 0o700 });
+      writeFileSync(saved, text, { mode: 0o644 });
+    }
     const back = text === null ? `rm -f ${this.file(name)}` : `cp ${saved} ${this.file(name)}`;
     await this.#run(
       [

@@ -67,9 +67,7 @@ test("a watch can be stopped, and all are ended with the adapter", () => {
 
 test("a note is read back as it was written, and one that is broken counts as none", async () => {
   const { root } = hostWithoutBus();
-  const files = new NodeFileSystem();
-  onTestFinished(() => files.close());
-  const notes = new NetworkNotes(join(root, "n"), files);
+  const notes = new NetworkNotes(join(root, "n"));
   const before = {
     text: null,
     active: "x",

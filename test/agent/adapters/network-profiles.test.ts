@@ -48,9 +48,9 @@ function sectionsOf(
   for (const line of text.split("\n").filter((each) => each !== "" && !each.startsWith("#"))) {
     const header = /^\[([A-Za-z0-9]+)\]$/.exec(line)?.[1];
     const [, key = "", value = ""] = /^([A-Za-z0-9-]+)=(\S+)$/.exec(line) ?? [];
-    if (header !== undefined) sections.push([header, new Map()]);
+    if (header !== undefined) sections.push([header, new Map<string, string[]>()]);
     else {
-      expect(key, line).not.toBe("");
+      expect({ key, line }).not.toMatchObject({ key: "" });
       const values = sections.at(-1)?.[1];
       values?.set(key, [...(values.get(key) ?? []), value]);
     }

@@ -8,8 +8,9 @@ import { NetworkInterfaceScore } from "../../../src/scores/network-interface.ts"
 /** Interprets one NetworkInterface once on the machine that it runs on, as the agent would, and prints what came of it. */
 
 const [, , work = "", server = "", spec = "{}"] = process.argv;
+const notesPath = "/var/lib/harmony-edge/agent/network";
 const files = new NodeFileSystem();
-const network = new HostNetwork({ files, reachable: natsAnswers(() => [server]) });
+const network = new HostNetwork({ files, reachable: natsAnswers(() => [server]), notesPath });
 const stop = new AbortController();
 const around = {
   ports: { NetworkConfigurator: network },
