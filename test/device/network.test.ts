@@ -67,7 +67,7 @@ describe.each(["NetworkManager", "networkd"] as const)("NetworkInterface with %s
     };
 
     /** All that a retired Score may leave no trace in. Addresses that a link makes for itself come and go. */
-    const footprint = async (): Promise<unknown> => ({
+    const footprint = async () => ({
       profiles: await machine.run([
         ...[
           "sh",
@@ -144,7 +144,7 @@ describe.each(["NetworkManager", "networkd"] as const)("NetworkInterface with %s
       await run("retire", SPARE);
       const before = await footprint();
       expect(await interpret(deadEnd(7))).toMatchObject(isRolledBack);
-      expect({ ...Object(await footprint()), notes: "" }).toEqual(before);
+      expect({ ...(await footprint()), notes: "" }).toEqual(before);
       expect(await interpret(deadEnd(7))).toMatchObject(isKnownBad);
       expect(await interpret(UPLINK)).toMatchObject({ outcome: "SUCCESS" });
       expect(await interpret(deadEnd(8))).toMatchObject(isRolledBack);
@@ -167,6 +167,62 @@ describe.each(["NetworkManager", "networkd"] as const)("NetworkInterface with %s
       expect(await interpret(deadEnd(9))).toMatchObject({ ...isKnownBad, did: [] });
       expect(await run("retire", deadEnd(9))).toMatchObject({ outcome: "SUCCESS" });
       expect(await footprint()).toEqual(before);
+    });
+
+    test("takes a change back after the power failed in the middle of it", tags, async () => {
+      await serve();
+      const before = await footprint();
+      // It waits for an address that nobody gives.
+      const slow: Spec = { name: "eth1", ipv4: { method: "dhcp" }, confirmWithinSeconds: 120, attempt: 7 };
+      await machine.run(["systemd-run", "--quiet", "--collect", "--unit=try", ...argv("interpret", slow)]);
+      await vi.waitFor(async () => machine.readFile(ownProfile), patience);
+      await machine.reboot("power loss");
+      expect(await machine.readFile(ownProfile)).toContain("eth1");
+      expect(await interpret(slow)).toMatchObject({ ...isKnownBad, did: [{ do: "rollBack" }] });
+      expect(await run("retire", slow)).toMatchObject({ outcome: "SUCCESS" });
+      // The cables are new at each boot, with other MAC addresses.
+      expect({ ...(await footprint()), links: [] }).toEqual({ ...before, links: [] });
+    });
+
+    const addressing: readonly (readonly [string, Partial<Spec>, readonly string[]])[] = [
+      [
+        "static IPv6 with a gateway on the link, a route and a name server",
+        {
+          ipv6: { method: "static", addresses: ["2001:DB8:0::2/64"], gateway: "fe80::1" },
+          routes: [{ to: "2001:db8:1::/48", via: "2001:db8::7", metric: 77 }, { to: "192.0.2.0/24" }],
+          dns: ["203.0.113.1", "2001:db8::53"],
+        },
+        ["203.0.113.2/24", "2001:db8::2/64"],
+      ],
+      ["no IPv6 and a small MTU", { ipv6: { method: "off" }, mtu: 600 }, ["203.0.113.2/24"]],
+      ["IPv6 on the link alone", { ipv6: { method: "link-local" }, dns: ["203.0.113.1"] }, ["203.0.113.2/24"]],
+      [
+        "no IPv4",
+        { ipv4: { method: "off" }, ipv6: { method: "static", addresses: ["2001:db8::3/64"] } },
+        ["2001:db8::3/64"],
+      ],
+    ];
+    test.each(addressing)("makes it so: %s", tags, async (_, how, addresses) => {
+      await serve();
+      const { name, ipv4 } = SPARE;
+      const spec: Spec = { name, ipv4, ...how };
+      expect(await interpret(spec)).toMatchObject({ outcome: "SUCCESS" });
+      const seen = await interpret(spec);
+      expect(seen).toMatchObject({ outcome: "NOOP" });
+      const isOwn = ({ origin }: { readonly origin: string }): boolean => origin === "static";
+      const all = z.array(z.object({ address: z.string(), origin: z.string() })).parse(seen.observed?.["addresses"]);
+      expect(all.filter(isOwn).map(({ address }) => address)).toEqual(addresses);
+      expect(await run("retire", spec)).toMatchObject({ outcome: "SUCCESS" });
+    });
+
+    test("takes it back when no DHCP server gives an address, and says so", tags, async () => {
+      await serve();
+      const spec: Spec = { name: "eth1", ipv4: { method: "dhcp" }, confirmWithinSeconds: 5 };
+      expect(await interpret(spec)).toMatchObject({
+        ...isRolledBack,
+        failure: { problem: { message: expect.stringContaining("no address by DHCP") } },
+      });
+      expect(await run("retire", spec)).toMatchObject({ outcome: "SUCCESS" });
     });
 
     test("changes nothing that it could not confirm", tags, async () => {

@@ -11,15 +11,16 @@ const ENOUGH = 4096;
  *
  * @param servers URLs (`nats://host:4222`) or `host:port`, asked for at each call. Of one with `ws` or `wss` it is
  * enough that the connection is taken.
+ * @param options `answerMs`: how long each may be silent. Default 3000
  */
 export const natsAnswers =
-  (servers: () => readonly string[]) =>
+  (servers: () => readonly string[], { answerMs = ANSWER_MS } = {}) =>
   async (signal: AbortSignal): Promise<boolean> => {
-    const answers = await Promise.all(servers().map(async (server) => greets(server, signal)));
+    const answers = await Promise.all(servers().map(async (server) => greets(server, answerMs, signal)));
     return answers.includes(true);
   };
 
-function greets(server: string, signal: AbortSignal): Promise<boolean> {
+function greets(server: string, answerMs: number, signal: AbortSignal): Promise<boolean> {
   const url = parse(server);
   if (url === null || signal.aborted) return Promise.resolve(false);
   const isWebSocket = url.protocol.startsWith("ws");
@@ -34,7 +35,7 @@ function greets(server: string, signal: AbortSignal): Promise<boolean> {
     };
     const giveUp = (): void => end(false);
     signal.addEventListener("abort", giveUp, { once: true });
-    socket.setTimeout(ANSWER_MS, giveUp);
+    socket.setTimeout(answerMs, giveUp);
     socket.on("error", giveUp);
     socket.on("close", giveUp);
     if (isWebSocket) socket.on("connect", () => end(true));

@@ -103,7 +103,8 @@ export class NetworkManager implements BackEnd {
     const devices = await this.#bus
       .get(checkpoint, `${NM}.Checkpoint`, "Devices", z.array(z.string()), signal)
       .catch((): readonly string[] => []);
-    if (!devices.includes(await this.#device(name, signal))) return false;
+    const own = await this.#device(name, signal).catch(() => NONE);
+    if (!devices.includes(own)) return false;
     return this.#checkpoint("CheckpointRollback", checkpoint, `Taking back the change of ${name}`, signal);
   }
 

@@ -72,7 +72,11 @@ export class NetworkNotes {
       }
       await rename(`${path}.new`, path);
       const folder = await open(this.#folder, "r");
-      await folder.sync().finally(() => folder.close());
+      try {
+        await folder.sync();
+      } finally {
+        await folder.close();
+      }
     } catch (error) {
       throw new PortError(
         {

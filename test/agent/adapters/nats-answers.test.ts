@@ -44,7 +44,12 @@ test("a connection that nobody answers is given up when the signal fires", async
   const url = await listening(() => undefined);
   const giveUp = new AbortController();
   setTimeout(() => giveUp.abort(), 50);
-  expect(await natsAnswers(() => [url])(giveUp.signal)).toBe(false);
+  expect(await natsAnswers(() => [url], { answerMs: 3_600_000 })(giveUp.signal)).toBe(false);
+});
+
+test("a connection that nobody answers is given up after a time", async () => {
+  const url = await listening(() => undefined);
+  expect(await natsAnswers(() => [url], { answerMs: 20 })(never)).toBe(false);
 });
 
 test.each(["nats://127.0.0.1:1", "not a url at all", "nats://no-such-host.invalid:4222"])(
