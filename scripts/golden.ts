@@ -10,6 +10,7 @@ import { FileSystemHost } from "../src/capabilities/file-system-host.ts";
 import { K8sClient } from "../src/capabilities/k8s-client.ts";
 import { PackageManager } from "../src/capabilities/package-manager.ts";
 import { PacketFilter } from "../src/capabilities/packet-filter.ts";
+import { NetworkConfigurator } from "../src/capabilities/network-configurator.ts";
 import { SystemdHost } from "../src/capabilities/systemd-host.ts";
 import {
   DirectoryScore,
@@ -19,6 +20,7 @@ import {
   KINDS,
   PackageScore,
   ShellJobScore,
+  NetworkInterfaceScore,
   SystemdServiceScore,
   SystemdTimerScore,
   SystemdUnitScore,
@@ -42,6 +44,7 @@ const Everywhere = topology("Everywhere", [
   SystemdHost,
   PacketFilter,
   PackageManager,
+  NetworkConfigurator,
 ]);
 
 const SAMPLES: Readonly<Record<string, Readonly<Record<string, AnyScore>>>> = {
@@ -180,6 +183,31 @@ const SAMPLES: Readonly<Record<string, Readonly<Record<string, AnyScore>>>> = {
       redact: ["TOKEN"],
       approver: "Grace Hopper <grace@example.org>, change 4711",
       expires: new Date("2026-12-24T18:00:00.001Z"),
+    }),
+  },
+  "NetworkInterface@1": {
+    dhcp: new NetworkInterfaceScore({ name: "eth0", ipv4: { method: "dhcp" } }),
+    everything: new NetworkInterfaceScore({
+      name: "enp1s0.100",
+      ipv4: { method: "static", addresses: ["198.51.100.2/24", "203.0.113.6/29"], gateway: "198.51.100.1" },
+      ipv6: { method: "static", addresses: ["2001:DB8::2/64"], gateway: "fe80::1" },
+      routes: [{ to: "192.0.2.0/24", via: "198.51.100.7", metric: 50 }, { to: "2001:db8:1::/48" }],
+      dns: ["198.51.100.1", "2001:db8::53"],
+      mac: "02-00-5E-00-53-01",
+      mtu: 1400,
+      confirmWithinSeconds: 90,
+      attempt: 3,
+    }),
+    "no-ipv6": new NetworkInterfaceScore({
+      name: "eth1",
+      ipv4: { method: "static", addresses: ["198.51.100.2/24"] },
+      ipv6: { method: "off" },
+      mtu: 576,
+    }),
+    "no-ipv4": new NetworkInterfaceScore({
+      name: "eth2",
+      ipv4: { method: "off" },
+      ipv6: { method: "link-local" },
     }),
   },
 };

@@ -8,6 +8,7 @@ export {
   KINDS,
   PackageScore,
   ShellJobScore,
+  NetworkInterfaceScore,
   SystemdServiceScore,
   SystemdTimerScore,
   SystemdUnitScore,

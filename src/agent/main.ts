@@ -68,6 +68,7 @@ async function run(given: AgentArguments): Promise<number> {
   const { agent, host } = assemble({
     agentId: given.agentId,
     root,
+    servers: serverList(given.server),
     statePath: state.path,
     driftPassMs: given.driftPassMs,
     allowAuditedShell: given.allowAuditedShell,

@@ -11,6 +11,8 @@ import { AptPackageManager } from "./adapters/apt-package-manager.ts";
 import { deviceFacts } from "./adapters/device-facts.ts";
 import { NftPacketFilter } from "./adapters/nft-packet-filter.ts";
 import { LocalShell } from "./adapters/local-shell.ts";
+import { HostNetwork } from "./adapters/host-network.ts";
+import { natsAnswers } from "./adapters/nats-answers.ts";
 import { NodeFileSystem } from "./adapters/node-file-system.ts";
 import { fileSystemOffering, inDirectory, type Offering } from "./adapters/offering.ts";
 import { breathe, systemClock } from "./adapters/system-clock.ts";
@@ -23,6 +25,8 @@ import type { Ledger } from "./ledger.ts";
 export interface AgentSettings {
   readonly agentId: AgentId;
   readonly root: string;
+  /** URLs of the NATS servers that the agent may use; a change of the network must leave one of them in reach. */
+  readonly servers: readonly string[];
   /** Where the ledger is. */
   readonly statePath: string;
   readonly driftPassMs: number;
@@ -70,15 +74,18 @@ const kindOfHost = (from: Parts): HostTopology =>
 
 /** One line for each capability of {@link PiWithAuditedShellTopology}. */
 function offerings(from: Parts): Offerings<HostTopology> {
-  const { root, statePath, allowAuditedShell, log } = from.get(Settings);
+  const { root, servers, statePath, allowAuditedShell, log } = from.get(Settings);
   const files = from.get(FileSystem);
   const ofMachine = <Port>(offering: Offering<Port>): Offering<Port> =>
     root === "/" ? offering : inDirectory(offering);
   return {
     FileSystemHost: fileSystemOffering(files, root),
+    SystemdHost: ofMachine(new SystemdOffering({ files })),
+    NetworkConfigurator: ofMachine(
+      new HostNetwork({ files, reachable: natsAnswers(() => servers), notesPath: `${statePath}/network` }),
+    ),
     PacketFilter: ofMachine(new NftPacketFilter()),
     PackageManager: ofMachine(new AptPackageManager()),
-    SystemdHost: ofMachine(new SystemdOffering({ files })),
     AuditedShell: ofMachine(
       new LocalShell({ isEnabled: allowAuditedShell && root === "/", directory: statePath, log }),
     ),

@@ -10,6 +10,15 @@ export { PackageManager } from "./package-manager.ts";
 export type { PackageChange, PackageState, VersionCondition, VersionRelation } from "./package-manager.ts";
 export { PacketFilter } from "./packet-filter.ts";
 export type { InboundRules, InboundState, Opening, PortRange } from "./packet-filter.ts";
+export { NetworkConfigurator } from "./network-configurator.ts";
+export type {
+  Attempt,
+  InterfaceAddress,
+  InterfaceProfile,
+  InterfaceRoute,
+  InterfaceState,
+  NetworkBackEnd,
+} from "./network-configurator.ts";
 export { PortError } from "./port-error.ts";
 export type { Blame, PortErrorCode, PortProblem } from "./port-error.ts";
 export { SystemdHost } from "./systemd-host.ts";

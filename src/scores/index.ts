@@ -4,6 +4,7 @@ import { FirewallPortsScore, wanFirewallPorts } from "./firewall-ports.ts";
 import { K8sDeploymentScore } from "./k8s-deployment.ts";
 import { PackageScore } from "./package.ts";
 import { ShellJobScore } from "./shell-job.ts";
+import { NetworkInterfaceScore } from "./network-interface.ts";
 import { SystemdServiceScore } from "./systemd-service.ts";
 import { SystemdTimerScore } from "./systemd-timer.ts";
 import { SystemdUnitScore } from "./systemd-unit.ts";
@@ -19,6 +20,7 @@ export const KINDS = [
   SystemdTimerScore,
   SystemdUnitScore,
   ShellJobScore,
+  NetworkInterfaceScore,
 ] as const;
 
 export {
@@ -26,6 +28,7 @@ export {
   FileScore,
   FirewallPortsScore,
   K8sDeploymentScore,
+  NetworkInterfaceScore,
   PackageScore,
   ShellJobScore,
   SystemdServiceScore,

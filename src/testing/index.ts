@@ -17,6 +17,8 @@ export { FakePackageManager } from "./fake-package-manager.ts";
 export type { FakePackage, FakeSource } from "./fake-package-manager.ts";
 export { FakePacketFilter } from "./fake-packet-filter.ts";
 export type { FakeFilterTables } from "./fake-packet-filter.ts";
+export { FakeNetworkConfigurator } from "./fake-network-configurator.ts";
+export type { FakeInterface, FakeInterfaceFact, FakeLive } from "./fake-network-configurator.ts";
 export { FakeSystemdHost } from "./fake-systemd-host.ts";
 export type { FakeUnit, FakeUnitFact } from "./fake-systemd-host.ts";
 export { FaultyPorts } from "./faulty-ports.ts";

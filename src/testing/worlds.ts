@@ -5,6 +5,7 @@ import { firewallPortsWorld } from "./firewall-ports-world.ts";
 import { k8sDeploymentWorld } from "./k8s-world.ts";
 import { packageWorld } from "./package-world.ts";
 import { shellJobWorld } from "./shell-job-world.ts";
+import { networkInterfaceWorld } from "./network-interface-world.ts";
 import { systemdServiceWorld } from "./systemd-service-world.ts";
 import { systemdTimerWorld } from "./systemd-timer-world.ts";
 import { systemdUnitWorld } from "./systemd-unit-world.ts";
@@ -21,4 +22,5 @@ export const WORLDS = {
   SystemdTimer: systemdTimerWorld,
   SystemdUnit: systemdUnitWorld,
   ShellJob: shellJobWorld,
+  NetworkInterface: networkInterfaceWorld,
 } satisfies { readonly [Kind in (typeof KINDS)[number]["kind"]]: World };

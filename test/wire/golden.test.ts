@@ -7,6 +7,7 @@ import { FileSystemHost } from "../../src/capabilities/file-system-host.ts";
 import { K8sClient } from "../../src/capabilities/k8s-client.ts";
 import { PackageManager } from "../../src/capabilities/package-manager.ts";
 import { PacketFilter } from "../../src/capabilities/packet-filter.ts";
+import { NetworkConfigurator } from "../../src/capabilities/network-configurator.ts";
 import { SystemdHost } from "../../src/capabilities/systemd-host.ts";
 import { KINDS } from "../../src/scores/index.ts";
 import { PiTopology } from "../../src/topology/pi.ts";
@@ -36,6 +37,7 @@ const Everywhere = topology("Everywhere", [
   SystemdHost,
   PacketFilter,
   PackageManager,
+  NetworkConfigurator,
 ]);
 const gate: Gate = { agentId: AgentId.parse("pi-7"), kinds: KINDS, topology: Everywhere, trustedKeys: new Map() };
 
