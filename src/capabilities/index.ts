@@ -1,5 +1,15 @@
 export { capability } from "./capability.ts";
 export type { AnyCapability, Capability, PortOf, ReadPortOf } from "./capability.ts";
+export { ContainerRuntime } from "./container-runtime.ts";
+export type {
+  ContainerSeen,
+  LocalContainer,
+  LocalImage,
+  Probe,
+  Probed,
+  QuadletFile,
+  StartOptions,
+} from "./container-runtime.ts";
 export { FileSystemHost } from "./file-system-host.ts";
 export type { Attributes, FileSystemEntry, Ownership } from "./file-system-host.ts";
 export { K8sClient } from "./k8s-client.ts";

@@ -1,3 +1,4 @@
+import { ContainerScore } from "./container.ts";
 import { DirectoryScore } from "./directory.ts";
 import { FileScore } from "./file.ts";
 import { K8sDeploymentScore } from "./k8s-deployment.ts";
@@ -13,6 +14,15 @@ export const KINDS = [
   SystemdServiceScore,
   SystemdTimerScore,
   SystemdUnitScore,
+  ContainerScore,
 ] as const;
 
-export { DirectoryScore, FileScore, K8sDeploymentScore, SystemdServiceScore, SystemdTimerScore, SystemdUnitScore };
+export {
+  ContainerScore,
+  DirectoryScore,
+  FileScore,
+  K8sDeploymentScore,
+  SystemdServiceScore,
+  SystemdTimerScore,
+  SystemdUnitScore,
+};

@@ -1,4 +1,5 @@
 import type { KINDS } from "../scores/index.ts";
+import { containerWorld } from "./container-world.ts";
 import { directoryWorld } from "./directory-world.ts";
 import { fileWorld } from "./file-world.ts";
 import { k8sDeploymentWorld } from "./k8s-world.ts";
@@ -15,4 +16,5 @@ export const WORLDS = {
   SystemdService: systemdServiceWorld,
   SystemdTimer: systemdTimerWorld,
   SystemdUnit: systemdUnitWorld,
+  Container: containerWorld,
 } satisfies { readonly [Kind in (typeof KINDS)[number]["kind"]]: World };
