@@ -125,7 +125,10 @@ const imagesFor = (name: string): fc.Arbitrary<Readonly<Record<string, FakeImage
   });
 };
 
-const REGISTRY = Object.fromEntries([...DIGESTS.map((by) => [`${REPOSITORY}@${by}`, by]), [TAG, D1]]);
+const REGISTRY: Readonly<Record<string, string>> = {
+  [TAG]: D1,
+  ...Object.fromEntries(DIGESTS.map((by) => [`${REPOSITORY}@${by}`, by] as const)),
+};
 
 const isForeign = (now: Snapshot<Fact>, name: string): boolean => {
   const file = now[`file:${name}`];

@@ -105,8 +105,9 @@ export class FakeContainerRuntime implements ContainerRuntime {
   /** It is removed by force, and what runs by it with it. */
   takeImage(digest: string): void {
     this.images.take(digest);
-    for (const [name, { runs }] of this.#containers)
+    for (const [name, { runs }] of this.#containers) {
       if (runs?.digest === digest) this.put(name, { active: "inactive" });
+    }
   }
 
   /** All that is to be told, by `<what>:<name>`. */
