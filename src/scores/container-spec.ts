@@ -31,10 +31,14 @@ const MountPath = z
   .regex(/^(\/[\w.+@=-]+)+$/, "a path is absolute, of letters, digits and / . _ + @ = -")
   .refine((path) => !path.split("/").some((part) => part === "." || part === ".."), 'a path has no "." or ".." in it');
 
+/** What is no character by Unicode's own word, the supervisor takes for broken text, and drops the whole line. */
 const Text = z
   .string()
   .max(4096)
-  .refine(isWritable, "a unit file cannot hold a line feed, NUL or half of a surrogate pair");
+  .refine(
+    (text) => isWritable(text) && !/\p{Noncharacter_Code_Point}/u.test(text),
+    "a unit file cannot hold a line feed, NUL, half of a surrogate pair or what Unicode calls no character",
+  );
 const Words = z.array(Text).min(1).max(256);
 const Variable = z
   .string()
@@ -155,10 +159,13 @@ export const ContainerSpec = z
     /** Units that are started before it, where they are started at all. Default none. */
     after: z.array(UnitName).max(64).default([]),
   })
-  .refine(({ command, entrypoint }) => entrypoint !== undefined || command?.includes("") !== true, {
-    error: "an empty argument needs an entrypoint: the runtime drops it, and all that follow",
-    path: ["command"],
-  })
+  .refine(
+    ({ command = [], entrypoint }) => entrypoint !== undefined || !command.some((word) => word === "" || word === ";"),
+    {
+      error: 'an empty argument, or ";" alone, needs an entrypoint: without one the supervisor takes them for an end',
+      path: ["command"],
+    },
+  )
   .refine(({ networks }) => networks.length < 2 || !networks.some(isNoNetwork), {
     error: '"host" and "none" stand alone',
     path: ["networks"],

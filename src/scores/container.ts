@@ -134,13 +134,15 @@ function told(
   const pinned = pinnedDigest === null ? null : { from: reference, digest: pinnedDigest };
   const digest = digestFor(wanted, { pinned });
   const isUp = service.active !== "inactive" && service.active !== "failed";
+  const spec = digest === null ? null : containerText(wanted, digest).spec;
   const facts = {
     container: name,
     service: `${name}.service`,
     sha256: looked.sha256,
     leftover: looked.leftover,
     needsReload: seen.needsReload,
-    outdated: isUp && (digest === null || container?.spec !== containerText(wanted, digest).spec),
+    // Between two attempts to start it there is no container; the next one is by the newest file.
+    outdated: container === null ? service.active === "active" : isUp && container.spec !== spec,
     lacksControllers: looked.lacksControllers,
     lacksSecrets: seen.missingSecrets,
     image: { reference, digest: image?.digest ?? null, kept: image === null ? null : keptBy(name, image.keptFor) },
