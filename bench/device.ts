@@ -22,8 +22,7 @@ export async function deviceAt(root: string, place: Place): Promise<Device> {
   const ledger = await Ledger.open(await StateDirectory.open(root, join(root, "state")), log);
   const reconciler = new Reconciler({
     ports: { FileSystemHost: fileSystem },
-    kinds: KINDS,
-    topology: PiTopology,
+    gate: { kinds: KINDS, topology: PiTopology },
     clock: systemClock,
     ledger,
     log,

@@ -25,12 +25,12 @@ export type { Failure, Obstruction, Outcome, Plan } from "./scores/outcome.ts";
 export { AbsolutePath, Account, Mode } from "./scores/paths.ts";
 export type { Fits, FitsAll } from "./topology/fits.ts";
 export { lackSentence, lacks } from "./topology/lacks.ts";
-export type { Lack } from "./topology/lacks.ts";
+export type { Lack, Place } from "./topology/lacks.ts";
 export { InvalidManifest, isManifest, manifest } from "./topology/manifest.ts";
 export type { Manifest, Order } from "./topology/manifest.ts";
 export { PiTopology } from "./topology/pi.ts";
-export { topology } from "./topology/topology.ts";
-export type { Topology } from "./topology/topology.ts";
+export { topology, without } from "./topology/topology.ts";
+export type { Reasons, Topology } from "./topology/topology.ts";
 export { createFleet, STALE_MS, systemClock } from "./fleet/index.ts";
 export type {
   AgentView,

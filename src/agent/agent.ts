@@ -1,10 +1,11 @@
-import type { PortTable } from "../scores/attenuate.ts";
 import type { Clock, Log } from "../scores/context.ts";
 import { type DecodedManifest, decodePayload, type Gate, type InForce } from "../wire/decode.ts";
-import type { AgentStatus, CapabilitiesDocument, Condition } from "../wire/status.ts";
+import type { AgentId } from "../wire/keys.ts";
+import { type AgentStatus, CapabilitiesDocument, type Condition } from "../wire/status.ts";
 import type { Store } from "../wire/store.ts";
 import { VERSION } from "../wire/version.ts";
 import { DesiredState } from "./desired-state.ts";
+import type { Host } from "./host.ts";
 import type { Ledger } from "./ledger.ts";
 import { servePlans } from "./planner.ts";
 import { Presence } from "./presence.ts";
@@ -18,17 +19,19 @@ const TAKE_MIN_MS = 500;
 const TAKE_MAX_MS = 5_000;
 
 export interface AgentParts {
-  readonly gate: Gate;
+  readonly agentId: AgentId;
+  readonly kinds: Gate["kinds"];
+  readonly trustedKeys: Gate["trustedKeys"];
+  /** Has been looked at once. */
+  readonly host: Host;
+  readonly device: CapabilitiesDocument["device"];
   readonly store: Store;
-  readonly ports: PortTable;
   readonly ledger: Ledger;
   readonly clock: Clock;
   readonly log: Log;
   readonly random: () => number;
   readonly breathe: () => Promise<void>;
   readonly bootId: string;
-  /** Facts about each capability, as published. */
-  readonly facts: CapabilitiesDocument["capabilities"];
   readonly driftPassMs: number;
 }
 
@@ -38,6 +41,8 @@ export interface AgentParts {
  */
 export class Agent {
   readonly #parts: AgentParts;
+  /** Its topology is what the host offers at the moment that it is read. */
+  readonly #gate: Gate;
   readonly #stop = new AbortController();
   readonly #reconciler: Reconciler;
   readonly #reporter: Reporter;
@@ -58,18 +63,27 @@ export class Agent {
 
   constructor(parts: AgentParts) {
     this.#parts = parts;
-    const { gate, store, clock, log, random, bootId } = parts;
+    const { agentId, kinds, trustedKeys, host, store, clock, log, random, bootId } = parts;
+    const gate: Gate = {
+      agentId,
+      kinds,
+      trustedKeys,
+      get topology() {
+        return host.topology;
+      },
+    };
+    this.#gate = gate;
     const onFenced = (epoch: number): void => this.#fence(epoch);
     this.#reconciler = new Reconciler({
       ...parts,
-      kinds: gate.kinds,
-      topology: gate.topology,
+      gate,
+      ports: host.ports,
       stop: this.#stop.signal,
       onChange: (how) => this.#changed(how),
     });
     this.#reporter = new Reporter({
       store,
-      agentId: gate.agentId,
+      agentId,
       clock,
       log,
       status: () => this.#status(),
@@ -77,11 +91,11 @@ export class Agent {
     });
     this.#presence = new Presence({
       store,
-      agentId: gate.agentId,
+      agentId,
       bootId,
       clock,
       log,
-      capabilities: this.#capabilities(),
+      capabilities: () => this.#capabilities(),
       observedGeneration: () => this.#reconciler.observedGeneration,
       onFenced,
       onForgotten: () => this.#tellAgain(),
@@ -104,13 +118,16 @@ export class Agent {
   }
 
   start(): void {
-    const { store, log } = this.#parts;
+    const { store, log, host } = this.#parts;
     this.#resume();
+    host.onChange(() => this.#hostChanged());
     this.#scheduleDriftPass();
     let wasConnected = false;
     this.#endings.push(
       servePlans({
         ...this.#parts,
+        gate: this.#gate,
+        ports: host.ports,
         stop: this.#stop.signal,
         generation: () => this.#reconciler.generation,
       }),
@@ -145,27 +162,40 @@ export class Agent {
     this.#desired.stop();
     this.#presence.stop();
     this.#reporter.stop();
+    this.#parts.host.stop();
     for (const end of this.#endings.splice(0)) end();
   }
 
   /** Goes on from the ledger, before anything is heard from anybody. */
   #resume(): void {
-    const { ledger, gate, log } = this.#parts;
-    if (ledger.accepted === null) return;
-    const { payload, revision } = ledger.accepted;
-    // Its signature was checked when it was accepted, and the ledger is the agent's own.
-    const decoded = decodePayload(payload, [], { ...gate, trustedKeys: new Map() }, null);
-    if (decoded._tag === "Refused") {
-      log("the manifest in the ledger cannot be decoded any more", {
-        reason: decoded.refusal.reason,
-        message: decoded.refusal.message,
-      });
-      return;
-    }
-    log("going on from the ledger", { generation: decoded.manifest.generation, scores: decoded.manifest.scores.size });
-    this.#revision = revision;
-    this.#reading = { _tag: "Accepted", generation: decoded.manifest.generation };
-    this.#reconciler.accept(decoded.manifest, "corrective");
+    const { accepted } = this.#parts.ledger;
+    if (accepted === null) return;
+    const manifest = this.#decodeAgain(accepted.payload);
+    if (manifest === null) return;
+    const { generation, scores } = manifest;
+    this.#parts.log("going on from the ledger", { generation, scores: scores.size });
+    this.#revision = accepted.revision;
+    this.#reading = { _tag: "Accepted", generation };
+    this.#reconciler.accept(manifest, "corrective");
+  }
+
+  /** What was accepted before. Its signature was checked then, and the ledger is the agent's own. */
+  #decodeAgain(payload: string): DecodedManifest | null {
+    const decoded = decodePayload(payload, [], { ...this.#gate, trustedKeys: new Map() }, null);
+    if (decoded._tag === "Decoded") return decoded.manifest;
+    const { reason, message } = decoded.refusal;
+    this.#parts.log("the manifest in the ledger cannot be decoded any more", { reason, message });
+    return null;
+  }
+
+  /** The host offers more than before, or less: what is in force is held against the gate again. */
+  #hostChanged(): void {
+    if (this.#stop.signal.aborted) return;
+    this.#presence.capabilitiesChanged();
+    const { accepted } = this.#parts.ledger;
+    if (accepted === null || accepted.generation !== this.#reconciler.generation) return;
+    const manifest = this.#decodeAgain(accepted.payload);
+    if (manifest !== null) this.#reconciler.accept(manifest, "corrective");
   }
 
   /** Until it has an epoch, the agent interprets what the ledger holds and says nothing. */
@@ -220,10 +250,10 @@ export class Agent {
   }
 
   async #reconnected(): Promise<void> {
-    const { store, gate } = this.#parts;
+    const { store, agentId } = this.#parts;
     this.#reporter.retryNow();
     this.#presence.reconnected();
-    const own = await store.get("actual-state", gate.agentId);
+    const own = await store.get("actual-state", agentId);
     if (own._tag === "Absent" || own._tag === "Deleted") this.#tellAgain();
   }
 
@@ -236,6 +266,7 @@ export class Agent {
   #scheduleDriftPass(): void {
     const { clock, random, driftPassMs } = this.#parts;
     this.#cancelDriftPass = clock.after(driftPassMs * (0.8 + 0.4 * random()), () => {
+      void this.#parts.host.look();
       this.#reconciler.lookAtAll();
       this.#scheduleDriftPass();
     });
@@ -251,6 +282,8 @@ export class Agent {
     // A pass that found all well is no news.
     const news = this.#reconciler.changes !== this.#toldChanges || (how === "settled" && this.#toldWorking);
     if (!news) return;
+    // What was installed or removed may be what a capability rests on.
+    if (how === "settled") this.#parts.host.lookSoon();
     this.#toldChanges = this.#reconciler.changes;
     this.#reporter.report(how === "settled");
   }
@@ -261,7 +294,7 @@ export class Agent {
     this.#parts.log(
       "Fenced: another agent with this id has started; this one stops interpreting and stays silent until it is restarted",
       {
-        agentId: this.#parts.gate.agentId,
+        agentId: this.#parts.agentId,
         epoch: this.#presence.epoch,
         by: epoch,
       },
@@ -271,29 +304,30 @@ export class Agent {
   }
 
   #capabilities(): CapabilitiesDocument {
-    const { gate, facts } = this.#parts;
+    const { agentId, host, device } = this.#parts;
+    const { name, absent } = host.topology;
     const kinds: Record<string, number[]> = {};
-    for (const { kind, version } of gate.kinds) (kinds[kind] ??= []).push(version);
-    const capabilities = Object.fromEntries(gate.topology.offers.map(({ name }) => [name, facts[name] ?? {}]));
-    return { agentId: gate.agentId, topology: gate.topology.name, capabilities, kinds, agentVersion: VERSION };
+    for (const { kind, version } of this.#parts.kinds) (kinds[kind] ??= []).push(version);
+    const capabilities = CapabilitiesDocument.shape.capabilities.parse(host.facts);
+    return { agentId, topology: name, capabilities, absent, ...(device && { device }), kinds, agentVersion: VERSION };
   }
 
   #status(): AgentStatus {
-    const { gate, clock, bootId } = this.#parts;
+    const { agentId, host, clock, bootId } = this.#parts;
     const { generation, observedGeneration, isWorking } = this.#reconciler;
     const scores = this.#reconciler.statuses();
     const told = conditionsOf({ generation, observedGeneration, isWorking, scores, reading: this.#reading });
     this.#conditions = dated(told, this.#conditions, clock.now());
     this.#toldWorking = isWorking;
     return {
-      agentId: gate.agentId,
+      agentId,
       generation,
       observedGeneration,
       observedRevision: this.#revision,
       epoch: this.#presence.epoch,
       conditions: this.#conditions,
       scores,
-      agent: { version: VERSION, bootId, topology: gate.topology.name },
+      agent: { version: VERSION, bootId, topology: host.topology.name },
     };
   }
 }

@@ -1,7 +1,5 @@
 import "reflect-metadata/lite";
 import { container, type DependencyContainer, instanceCachingFactory } from "tsyringe";
-import type { PortOf } from "../capabilities/capability.ts";
-import type { Topology } from "../topology/topology.ts";
 
 declare const held: unique symbol;
 /** A key that knows what it stands for. No decorators and no emitted metadata: a bundler loses those, tests do not notice. */
@@ -22,6 +20,3 @@ export class Parts {
     return this.#container.resolve<T>(key);
   }
 }
-
-/** One adapter for each capability that a topology offers. To forget one is a compile error. */
-export type Providers<T extends Topology> = { readonly [C in T["offers"][number] as C["name"]]: PortOf<C> };

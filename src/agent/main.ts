@@ -6,6 +6,7 @@ import { connectStore } from "../wire/nats/connect.ts";
 import { serverList } from "../wire/nats/server-list.ts";
 import { VERSION } from "../wire/version.ts";
 import { StateDirectory } from "./adapters/state-directory.ts";
+import { lockState } from "./adapters/state-lock.ts";
 import { type AgentArguments, parseArguments, trustedKeys, USAGE } from "./arguments.ts";
 import { Ledger } from "./ledger.ts";
 import { assemble } from "./wiring.ts";
@@ -43,6 +44,12 @@ async function run(given: AgentArguments): Promise<number> {
   // Whoever read the log may be gone; that is no reason to stop.
   process.stderr.on("error", () => {});
   const state = await StateDirectory.open(root, given.stateDir === null ? null : resolve(given.stateDir));
+  const locked = await lockState(state.path);
+  if (locked._tag === "Taken") {
+    throw new Error(
+      `another agent, process ${locked.pid}, works with ${state.path}; stop it, or name another directory with --state-dir`,
+    );
+  }
   const keys = await Promise.all(
     given.trust.map(async ({ name, file }) => ({ name, file, pem: await readFile(file) })),
   );
@@ -58,7 +65,7 @@ async function run(given: AgentArguments): Promise<number> {
   });
   if (connected._tag === "Unreachable") throw new Error(connected.message);
   const { store } = connected;
-  const { agent, close } = assemble({
+  const { agent, host } = assemble({
     agentId: given.agentId,
     root,
     statePath: state.path,
@@ -77,6 +84,7 @@ async function run(given: AgentArguments): Promise<number> {
     state: state.path,
     server: withoutSecret(given.server),
   });
+  await host.look();
   agent.start();
   log("stopping", { signal: await asked });
   const inTime = await Promise.race([
@@ -86,7 +94,8 @@ async function run(given: AgentArguments): Promise<number> {
       .then(() => true),
     new Promise<false>((late) => setTimeout(() => late(false), STOP_MS).unref()),
   ]);
-  close();
+  host.close();
+  await locked.unlock();
   log(inTime ? "stopped" : "stopped late: something did not end in time; the next start goes on from the ledger", {});
   return 0;
 }

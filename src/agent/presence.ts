@@ -14,7 +14,7 @@ export interface PresenceParts {
   readonly bootId: string;
   readonly clock: Clock;
   readonly log: Log;
-  readonly capabilities: CapabilitiesDocument;
+  readonly capabilities: () => CapabilitiesDocument;
   readonly observedGeneration: () => number;
   readonly onFenced: (epoch: number) => void;
   /** The heartbeat that this agent wrote is not there any more, and so perhaps nothing else either. */
@@ -95,6 +95,12 @@ export class Presence {
     if (this.#epoch > 0) void this.#next();
   }
 
+  /** What this agent offers has changed. */
+  capabilitiesChanged(): void {
+    this.#isPublished = false;
+    if (this.#epoch > 0 && !this.#stopped) void this.#publishCapabilities();
+  }
+
   stop(): void {
     this.#stopped = true;
     this.#cancel?.();
@@ -162,7 +168,7 @@ export class Presence {
   /** Sees to it that the key in `capabilities` says what this agent offers; tried again with each heartbeat until it does. */
   async #publishCapabilities(): Promise<void> {
     const { store, agentId, capabilities, log } = this.#parts;
-    const bytes = writeDocument(capabilities);
+    const bytes = writeDocument(capabilities());
     const found = await store.get("capabilities", agentId);
     this.#isPublished = found._tag === "Value" && Buffer.compare(found.value, bytes) === 0;
     if (this.#isPublished || found._tag === "Unreachable") return;

@@ -1,14 +1,13 @@
 import type { PortTable } from "../scores/attenuate.ts";
 import type { Clock, Log } from "../scores/context.ts";
-import type { AnyScoreClass } from "../scores/score.ts";
-import type { Topology } from "../topology/topology.ts";
+import type { Gate } from "../wire/decode.ts";
 import type { Ledger } from "./ledger.ts";
 
 /** What the reconciler and its retirements work with. */
 export interface ReconcilerParts {
   readonly ports: PortTable;
-  readonly kinds: readonly AnyScoreClass[];
-  readonly topology: Topology;
+  /** Read anew each time, since a host may come to offer more, or less. */
+  readonly gate: Pick<Gate, "kinds" | "topology">;
   readonly clock: Clock;
   readonly ledger: Ledger;
   readonly log: Log;

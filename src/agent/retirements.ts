@@ -54,7 +54,7 @@ export class Retirements {
 
   /** What the agent owns and the manifest does not want. What a refused Score is about stays as it is. */
   plan(manifest: DecodedManifest, now: Date): void {
-    const { ledger, kinds, topology, log } = this.#parts;
+    const { ledger, gate, log } = this.#parts;
     const wanted = new Map<string, string>();
     for (const decoded of manifest.scores.values()) {
       if (decoded._tag === "Score") wanted.set(decoded.score.bind().identity, decoded.score.kind);
@@ -65,7 +65,7 @@ export class Retirements {
       const { id, identity, wire } = owned;
       if (wanted.get(identity) === wire.kind) continue;
       if (!wanted.has(identity) && manifest.scores.get(id)?._tag === "Refused") continue;
-      const decoded = decodeScore(wire, { kinds, topology });
+      const decoded = decodeScore(wire, gate);
       const told = manifest.scores.has(id) ? undefined : ledger.statuses.get(id);
       const known = before.get(identity)?.status ?? told ?? begin(decoded, manifest.generation, undefined, now);
       const status = retiring(known, manifest.generation, now);

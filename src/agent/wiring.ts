@@ -5,10 +5,14 @@ import { PiTopology } from "../topology/pi.ts";
 import type { AgentId } from "../wire/keys.ts";
 import type { TrustedKeys } from "../wire/signature.ts";
 import type { Store } from "../wire/store.ts";
+import { DbusSystemdHost } from "./adapters/dbus-systemd-host.ts";
+import { deviceFacts } from "./adapters/device-facts.ts";
 import { NodeFileSystem } from "./adapters/node-file-system.ts";
+import { fileSystemOffering, inDirectory, type Offering } from "./adapters/offering.ts";
 import { breathe, systemClock } from "./adapters/system-clock.ts";
 import { Agent, type AgentParts } from "./agent.ts";
-import { Parts, type Providers, token } from "./container.ts";
+import { Parts, token } from "./container.ts";
+import { Host, type Offerings } from "./host.ts";
 import type { Ledger } from "./ledger.ts";
 
 export interface AgentSettings {
@@ -25,12 +29,12 @@ export interface AgentSettings {
 
 const Settings = token<AgentSettings>("AgentSettings");
 const Time = token<Clock>("Clock");
-const FileSystem = token<NodeFileSystem>("FileSystemHost");
-const Ports = token<Providers<typeof PiTopology>>("Ports");
+const FileSystem = token<NodeFileSystem>("NodeFileSystem");
+const HostToken = token<Host>("Host");
 const AgentToken = token<Agent>("Agent");
 
-/** The real agent of a Pi, put together. `close` lets go of what its adapters hold. */
-export function assemble(settings: AgentSettings): { readonly agent: Agent; readonly close: () => void } {
+/** The real agent of a Pi, put together. Look at the host once before the agent is started. */
+export function assemble(settings: AgentSettings): { readonly agent: Agent; readonly host: Host } {
   const parts = new Parts()
     .provide(Settings, () => settings)
     .provide(Time, () => systemClock)
@@ -44,24 +48,42 @@ export function assemble(settings: AgentSettings): { readonly agent: Agent; read
         onWatchProblem: (problem) => log("drift of some files will be found by the periodic pass alone", { problem }),
       });
     })
-    .provide(Ports, (from) => ({ FileSystemHost: from.get(FileSystem) }))
+    .provide(HostToken, (from) => new Host({ topology: PiTopology, offerings: offerings(from), ...around(from) }))
     .provide(AgentToken, (from) => new Agent(agentParts(from)));
-  return { agent: parts.get(AgentToken), close: () => parts.get(FileSystem).close() };
+  return { agent: parts.get(AgentToken), host: parts.get(HostToken) };
 }
 
-function agentParts(from: Parts): AgentParts {
-  const { agentId, trustedKeys, store, ledger, log, driftPassMs, root } = from.get(Settings);
+/** One line for each capability of {@link PiTopology}. */
+function offerings(from: Parts): Offerings<typeof PiTopology> {
+  const { root } = from.get(Settings);
+  const files = from.get(FileSystem);
+  const ofMachine = <Port>(offering: Offering<Port>): Offering<Port> =>
+    root === "/" ? offering : inDirectory(offering);
   return {
-    gate: { agentId, kinds: KINDS, topology: PiTopology, trustedKeys },
+    FileSystemHost: fileSystemOffering(files, root),
+    SystemdHost: ofMachine(new DbusSystemdHost({ files })),
+  };
+}
+
+const around = (from: Parts): { readonly clock: Clock; readonly log: Log } => ({
+  clock: from.get(Time),
+  log: from.get(Settings).log,
+});
+
+function agentParts(from: Parts): AgentParts {
+  const { agentId, trustedKeys, store, ledger, driftPassMs } = from.get(Settings);
+  return {
+    agentId,
+    kinds: KINDS,
+    trustedKeys,
+    host: from.get(HostToken),
+    device: deviceFacts(),
     store,
     ledger,
-    log,
     driftPassMs,
-    ports: from.get(Ports),
-    clock: from.get(Time),
+    ...around(from),
     random: Math.random,
     breathe,
     bootId: randomUUID(),
-    facts: { FileSystemHost: { root } },
   };
 }

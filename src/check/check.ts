@@ -51,6 +51,7 @@ const placeOf = (target: Target): Parameters<typeof lacks>[1] =>
     : {
         name: target.document.topology,
         offers: Object.keys(target.document.capabilities).map((name) => ({ name })),
+        ...(target.document.absent && { absent: target.document.absent }),
       };
 
 const listed = (names: readonly string[]): string => (names.length === 0 ? "none" : names.join(", "));

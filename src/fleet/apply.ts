@@ -1,5 +1,6 @@
 import { objections, type Target } from "../check/check.ts";
 import type { Manifest } from "../topology/manifest.ts";
+import { topology } from "../topology/topology.ts";
 import { digestOf } from "../wire/digest.ts";
 import { encodeScore } from "../wire/encode.ts";
 import type { AgentId } from "../wire/keys.ts";
@@ -71,7 +72,7 @@ export async function apply(
 
 /** Ships the empty set: whatever the agent made, it removes. The rest is as with {@link apply}. */
 export const remove = (parts: FleetParts, agentId: AgentId, options: ApplyOptions = {}): Promise<ApplyResult> =>
-  apply(parts, { topology: { name: "none", offers: [] }, scores: {}, after: {}, restartOn: {} }, agentId, options);
+  apply(parts, { topology: topology("none", []), scores: {}, after: {}, restartOn: {} }, agentId, options);
 
 /** Makes the buckets, and holds the manifest against what is known of its target. Null: nothing speaks against shipping. */
 async function prepare(

@@ -1,5 +1,5 @@
 import type { AnyScore } from "../scores/score.ts";
-import type { Topology } from "./topology.ts";
+import type { Reasons, Topology } from "./topology.ts";
 
 /** The names of the capabilities that a Score requires. */
 export type Requires<S extends AnyScore> = S["requires"][number]["name"];
@@ -28,8 +28,18 @@ export type Fits<S, T extends Topology> = 0 extends 1 & S
 
 /** `lackSentence` for each capability that each of the topologies lacks; never where none does. */
 type LackSentence<S extends AnyScore, T extends Topology> = T extends Topology
-  ? `${S["kind"]}Score requires ${Exclude<Requires<S>, Offered<T>>}, which ${T["name"]} lacks`
+  ? SentenceFor<S["kind"], Exclude<Requires<S>, Offered<T>>, T>
   : never;
+
+/** Capability by capability, since each has its own reason. */
+type SentenceFor<Kind extends string, C extends string, T extends Topology> = C extends string
+  ? `${Kind}Score requires ${C}, which ${T["name"]} lacks${ReasonFor<C, T["absent"]>}`
+  : never;
+type ReasonFor<C extends string, Absent extends Reasons> = C extends keyof Absent
+  ? string extends Absent[C]
+    ? ""
+    : `: ${Absent[C]}`
+  : "";
 
 /** {@link Fits} for each Score of a record. */
 export type FitsAll<S, T extends Topology> = { readonly [Id in keyof S]: Fits<S[Id], T> };

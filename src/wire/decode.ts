@@ -129,14 +129,18 @@ export function decodePayload(
   if (bad !== undefined) return refuse("Malformed", `"${bad.slice(0, 64)}" is no Score id`, generation);
   const decoded = new Map(
     Object.entries(scores).map(
-      ([id, score]) => [id, asBefore(score, known.get(id)) ?? decodeScore(score, gate)] as const,
+      ([id, score]) => [id, asBefore(score, known.get(id), gate) ?? decodeScore(score, gate)] as const,
     ),
   );
   return { _tag: "Decoded", manifest: { generation, issuedAt, scores: refuseContradictions(decoded) } };
 }
 
-const asBefore = (value: unknown, known: DecodedScore | undefined): DecodedScore | undefined =>
-  known?._tag === "Score" && JSON.stringify(value) === JSON.stringify(known.wire) ? known : undefined;
+const asBefore = (value: unknown, known: DecodedScore | undefined, { topology }: Gate): DecodedScore | undefined =>
+  known?._tag === "Score" &&
+  lacks(known.score, topology).length === 0 &&
+  JSON.stringify(value) === JSON.stringify(known.wire)
+    ? known
+    : undefined;
 
 /** One Score, by the agent's own class. */
 export function decodeScore(value: unknown, { kinds, topology }: Pick<Gate, "kinds" | "topology">): DecodedScore {

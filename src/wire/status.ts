@@ -131,6 +131,24 @@ export const CapabilitiesDocument = z.object({
   topology: z.string(),
   /** By name, with facts about each. */
   capabilities: z.record(z.string(), z.record(z.string(), Json)),
+  /** What its topology has and this device does not, by name, and why: `podman >= 4.4 not found`. */
+  absent: z.record(z.string(), z.string()).optional(),
+  /** The device itself. What could not be found out is null. */
+  device: z
+    .object({
+      /** As the kernel calls it: `arm64`, `arm`, `x64`. */
+      architecture: z.string(),
+      /** Bytes of memory that the kernel manages. */
+      memoryBytes: z.int(),
+      processors: z.int(),
+      /** `Raspberry Pi Zero 2 W Rev 1.0`. */
+      model: z.string().nullable(),
+      /** `Debian GNU/Linux 13 (trixie)`. */
+      operatingSystem: z.string().nullable(),
+      /** The release of the kernel. */
+      kernel: z.string(),
+    })
+    .optional(),
   /** The kinds the agent knows, with their versions. */
   kinds: z.record(z.string(), z.array(z.int())),
   agentVersion: z.string(),

@@ -31,7 +31,7 @@ function start(server = new MemoryServer(), bootId = "boot-1", clock = new FakeC
     bootId,
     clock,
     log: (message) => void it.logged.push(message),
-    capabilities,
+    capabilities: () => capabilities,
     observedGeneration: () => it.generation,
     onFenced: (epoch) => void it.fenced.push(epoch),
     onForgotten: () => void (it.forgotten += 1),

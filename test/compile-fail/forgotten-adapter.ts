@@ -1,9 +1,9 @@
 // An agent has an adapter for each capability of its topology.
-// expect 9:14 TS2741 Property 'K8sClient' is missing in type '{ FileSystemHost: FileSystemHost; }' but required in type 'Providers<Topology<"Cluster", 
+// expect 9:14 TS2741 Property 'K8sClient' is missing in type '{ FileSystemHost: Offering<FileSystemHost>; }' but required in type 'Offerings<Topology<"Cluster", 
 import { FileSystemHost, K8sClient, topology } from "harmony-edge";
-import type { Providers } from "../../src/agent/container.ts";
-
+import type { Offering } from "../../src/agent/adapters/offering.ts";
+import type { Offerings } from "../../src/agent/host.ts";
 const Cluster = topology("Cluster", [FileSystemHost, K8sClient]);
-declare const files: FileSystemHost;
+declare const files: Offering<FileSystemHost>;
 
-export const adapters: Providers<typeof Cluster> = { FileSystemHost: files };
+export const adapters: Offerings<typeof Cluster> = { FileSystemHost: files };

@@ -5,7 +5,7 @@ import { K8sClient } from "../../src/capabilities/k8s-client.ts";
 import { FileScore, K8sDeploymentScore } from "../../src/scores/index.ts";
 import { lacks, lackSentence } from "../../src/topology/lacks.ts";
 import { PiTopology } from "../../src/topology/pi.ts";
-import { topology } from "../../src/topology/topology.ts";
+import { topology, without } from "../../src/topology/topology.ts";
 
 const capabilities = (names: readonly string[]): { name: string; reads: [] }[] =>
   names.map((name) => ({ name, reads: [] }));
@@ -16,7 +16,7 @@ test("a Score lacks what it requires and the topology does not offer, in the ord
     fc.property(fc.uniqueArray(name), fc.array(name), (requires, offers) => {
       const found = lacks({ kind: "K", requires: capabilities(requires) }, { name: "T", offers: capabilities(offers) });
       const wanted = requires.filter((each) => !offers.includes(each));
-      expect(found).toEqual(wanted.map((capability) => ({ kind: "K", capability, topology: "T" })));
+      expect(found).toEqual(wanted.map((capability) => ({ kind: "K", capability, topology: "T", reason: null })));
     }),
   );
 });
@@ -32,5 +32,19 @@ test("what an agent says of itself can be judged by, too", () => {
   const document = { name: "PiTopology", offers: [{ name: "K8sClient" }] };
   expect(lacks(FileScore, document).map(lackSentence)).toEqual([
     "FileScore requires FileSystemHost, which PiTopology lacks",
+  ]);
+});
+
+test("where the place says why it lacks something, the sentence says it too", () => {
+  const Zero = without(PiTopology, { FileSystemHost: "its disk is gone" });
+  expect(Zero.offers.map(({ name }) => name)).toEqual(
+    PiTopology.offers.map(({ name }) => name).filter((name) => name !== "FileSystemHost"),
+  );
+  expect(lacks(FileScore, Zero).map(lackSentence)).toEqual([
+    "FileScore requires FileSystemHost, which PiTopology lacks: its disk is gone",
+  ]);
+  const odd = { name: "T", offers: [], absent: { toString: "never" } };
+  expect(lacks({ kind: "K", requires: capabilities(["constructor"]) }, odd).map(lackSentence)).toEqual([
+    "KScore requires constructor, which T lacks",
   ]);
 });

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
 import type { FileSystemHost } from "../../capabilities/file-system-host.ts";
@@ -10,6 +10,7 @@ import type {
   UnitFileRole,
   UnitState,
 } from "../../capabilities/systemd-host.ts";
+import type { Detection, Offering } from "./offering.ts";
 import { jobFailed } from "./systemd-errors.ts";
 import { type Reported, SystemdManager } from "./systemd-manager.ts";
 import { ChangeTimes, signatureOf } from "./unit-memory.ts";
@@ -24,7 +25,8 @@ const fileOf = (unit: string, role: UnitFileRole): string =>
   role === "unit" ? `${ETC}/${unit}` : `${ETC}/${unit}.d/50-harmony.conf`;
 
 /** The systemd of this machine, over the system bus. Connects at the first call; a machine without one is `Unavailable`. */
-export class DbusSystemdHost implements SystemdHost {
+export class DbusSystemdHost implements SystemdHost, Offering<SystemdHost> {
+  readonly port = this;
   readonly #manager: SystemdManager;
   readonly #files: FileSystemHost;
   readonly #changes: ChangeTimes;
@@ -43,6 +45,17 @@ export class DbusSystemdHost implements SystemdHost {
     this.#files = options.files;
     this.#manager = new SystemdManager(options.address);
     this.#changes = options.changes ?? new ChangeTimes();
+  }
+
+  async detect(signal: AbortSignal): Promise<Detection> {
+    // https://www.freedesktop.org/software/systemd/man/latest/sd_booted.html
+    if (!existsSync("/run/systemd/system")) return { _tag: "Absent", reason: "not booted with systemd" };
+    try {
+      await this.#manager.units([], signal);
+      return { _tag: "Found", facts: { controllers: this.controllers() } };
+    } catch (error) {
+      return { _tag: "Absent", reason: error instanceof PortError ? error.problem.message : String(error) };
+    }
   }
 
   close(): void {

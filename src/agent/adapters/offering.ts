@@ -1,3 +1,5 @@
+import type { NodeFileSystem } from "./node-file-system.ts";
+
 /** What a look for one capability found on this host. */
 export type Detection =
   | {
@@ -22,3 +24,17 @@ export interface Offering<Port> {
   /** Lets go of connections, watches and timers. */
   close(): void;
 }
+
+/** The file system below a directory is always there. */
+export const fileSystemOffering = (files: NodeFileSystem, root: string): Offering<NodeFileSystem> => ({
+  port: files,
+  detect: async () => ({ _tag: "Found", facts: { root } }),
+  close: () => files.close(),
+});
+
+/** An agent whose root is a directory must not change the machine around it. */
+export const inDirectory = <Port>(offering: Offering<Port>): Offering<Port> => ({
+  port: offering.port,
+  detect: async () => ({ _tag: "Absent", reason: "this agent works in a directory (--root), not on a machine" }),
+  close: () => offering.close(),
+});

@@ -87,6 +87,19 @@ describe("the agent as it is shipped, against a real server", () => {
     expect([...ledger.statuses.values()].map(({ state }) => state)).toEqual(["Ready", "Ready", "Ready"]);
   });
 
+  test("refuses to start where another agent works with the same state directory, which goes on unharmed", async () => {
+    const { root, operator, start } = await world();
+    const first = start();
+    await operator.send({ generation: 1, scores });
+    await operator.converged(1, () => first.tail);
+    const second = new AgentProcess({ harmony, url: "nats://127.0.0.1:1", root });
+    expect(await second.exited).toEqual({ code: 1, signal: null });
+    expect(second.tail).toContain(`another agent, process ${first.pid}, works with ${join(root, STATE, "agent")}`);
+    expect(await first.kill("SIGKILL")).toMatchObject({ signal: "SIGKILL" });
+    const third = start();
+    await third.logged("going on from the ledger");
+  });
+
   test("ends as asked also with a Score that fails, which it would try again for ever, and with no server", async () => {
     const { root, operator, start } = await world();
     const agent = start();

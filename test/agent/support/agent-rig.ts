@@ -1,4 +1,6 @@
+import type { Detection } from "../../../src/agent/adapters/offering.ts";
 import { Agent } from "../../../src/agent/agent.ts";
+import { Host } from "../../../src/agent/host.ts";
 import { Ledger } from "../../../src/agent/ledger.ts";
 import { FakeClock, settle } from "../../../src/testing/fake-clock.ts";
 import { FakeFileSystem } from "../../../src/testing/fake-file-system.ts";
@@ -15,7 +17,7 @@ import {
 import { planSubject } from "../../../src/wire/keys.ts";
 import { AGENT, envelopeOf, gate, type Wanted } from "./manifests.ts";
 import { MemoryDisk } from "./memory-disk.ts";
-import { FakeProbe } from "./probe.ts";
+import { FakeProbe, TestTopology } from "./probe.ts";
 
 /** One device: what stays when the agent on it is started anew. */
 export interface Device {
@@ -32,6 +34,14 @@ export interface AgentRigOptions {
   /** Default: connected. */
   readonly offline?: boolean;
   readonly bootId?: string;
+  /** What the first look finds of the probe. Default: that it is there. */
+  readonly probe?: Detection;
+}
+
+/** What a look finds on the device; a test may change it. */
+export interface Found {
+  files: Detection;
+  probe: Detection;
 }
 
 /** A whole agent in memory, with the server that it talks to and somebody who looks at both from outside. */
@@ -42,7 +52,12 @@ export class AgentRig {
   readonly clock: FakeClock;
   readonly device: Device;
   readonly ledger: Ledger;
+  readonly host: Host;
   readonly agent: Agent;
+  readonly found: Found = {
+    files: { _tag: "Found", facts: { root: "/" } },
+    probe: { _tag: "Found", facts: {} },
+  };
   readonly logged: string[] = [];
   /** Writes to `actual-state` that this agent tried. */
   statusWrites = 0;
@@ -60,24 +75,39 @@ export class AgentRig {
       if (given[0] === "actual-state") this.statusWrites += 1;
       return put(...given);
     };
+    const log = (message: string): void => void this.logged.push(message);
+    this.host = new Host({
+      topology: TestTopology,
+      offerings: {
+        FileSystemHost: { port: on.files, detect: async () => this.found.files, close: () => {} },
+        ProbeHost: { port: on.probe, detect: async () => this.found.probe, close: () => {} },
+      },
+      clock: this.clock,
+      log,
+    });
     this.agent = new Agent({
-      gate,
+      agentId: AGENT,
+      kinds: gate.kinds,
+      trustedKeys: gate.trustedKeys,
+      host: this.host,
+      device: undefined,
       store: this.store,
-      ports: { FileSystemHost: on.files, ProbeHost: on.probe },
       ledger,
       clock: this.clock,
-      log: (message) => void this.logged.push(message),
+      log,
       random: () => 0.5,
       breathe: () => new Promise((resume) => setImmediate(resume)),
       bootId: options.bootId ?? "boot-1",
-      facts: { FileSystemHost: { root: "/" } },
       driftPassMs: 300_000,
     });
   }
 
   static async open(options: AgentRigOptions = {}): Promise<AgentRig> {
     const on = options.on ?? device();
-    return new AgentRig(options, await Ledger.open(on.disk, () => {}), on);
+    const rig = new AgentRig(options, await Ledger.open(on.disk, () => {}), on);
+    if (options.probe !== undefined) rig.found.probe = options.probe;
+    await rig.host.look();
+    return rig;
   }
 
   static async start(options: AgentRigOptions = {}): Promise<AgentRig> {

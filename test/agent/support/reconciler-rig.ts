@@ -40,8 +40,7 @@ export class ReconcilerRig {
     const ports = { FileSystemHost: this.files, ProbeHost: this.probe };
     this.reconciler = new Reconciler({
       ports: options.ports?.(ports) ?? ports,
-      kinds: options.kinds ?? TEST_KINDS,
-      topology: TestTopology,
+      gate: { kinds: options.kinds ?? TEST_KINDS, topology: TestTopology },
       clock: options.clock?.(this.clock) ?? this.clock,
       ledger,
       log: (message, fields = {}) => void this.logged.push({ message, fields }),
