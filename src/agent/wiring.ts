@@ -9,6 +9,7 @@ import { DbusSystemdHost } from "./adapters/dbus-systemd-host.ts";
 import { deviceFacts } from "./adapters/device-facts.ts";
 import { NodeFileSystem } from "./adapters/node-file-system.ts";
 import { fileSystemOffering, inDirectory, type Offering } from "./adapters/offering.ts";
+import { PodmanOffering } from "./adapters/podman-offering.ts";
 import { breathe, systemClock } from "./adapters/system-clock.ts";
 import { Agent, type AgentParts } from "./agent.ts";
 import { Parts, token } from "./container.ts";
@@ -59,9 +60,11 @@ function offerings(from: Parts): Offerings<typeof PiTopology> {
   const files = from.get(FileSystem);
   const ofMachine = <Port>(offering: Offering<Port>): Offering<Port> =>
     root === "/" ? offering : inDirectory(offering);
+  const systemd = new DbusSystemdHost({ files });
   return {
     FileSystemHost: fileSystemOffering(files, root),
-    SystemdHost: ofMachine(new DbusSystemdHost({ files })),
+    SystemdHost: ofMachine(systemd),
+    ContainerRuntime: ofMachine(new PodmanOffering({ files, supervisor: systemd })),
   };
 }
 

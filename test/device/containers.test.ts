@@ -206,7 +206,7 @@ onMachines("containers, on a real podman", () => {
 
   test("what is asked for is what podman is told, whatever the strings", { tags: ["podman"] }, async () => {
     const hostile = [
-      ..."\\\"'$%`& \t\r\u0001\u001b\u007fé€😀",
+      ...Array.from("\\\"'$%`& \t\r\u0001\u001b\u007fé€😀"),
       "$HOME",
       "${X}",
       "%n",
