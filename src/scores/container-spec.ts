@@ -95,16 +95,24 @@ const Limits = z.strictObject({
 
 const Volume = z.strictObject({
   /** A named volume, or an absolute path of the host, which has to be there. */
-  from: z.union([MountPath, Name]),
+  from: z.union([MountPath, Name], {
+    error:
+      "a volume is from an absolute path of letters, digits and / . _ + @ = -, or has a name, which ends in no type",
+  }),
   /** Where it is in the container. */
   to: MountPath,
   /** Default false. */
   readOnly: z.boolean().default(false),
 });
 
+const Address = z
+  .string()
+  .regex(/^[0-9a-fA-F.:]{2,45}$/, "an address is numbers, such as 127.0.0.1 or ::1")
+  .refine((text) => z.safeParse(z.union([z.ipv4(), z.ipv6()]), text).success, "that is no address");
+
 const PublishedPort = z.strictObject({
   /** An address of the device. Default: all of them. */
-  address: z.union([z.ipv4(), z.ipv6()]).optional(),
+  address: Address.optional(),
   hostPort: Port,
   containerPort: Port,
   /** Default `tcp`. */

@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import * as z from "zod";
 import { FileSystemHost } from "../../src/capabilities/file-system-host.ts";
 import { K8sClient } from "../../src/capabilities/k8s-client.ts";
+import { ContainerRuntime } from "../../src/capabilities/container-runtime.ts";
 import { SystemdHost } from "../../src/capabilities/systemd-host.ts";
 import { KINDS } from "../../src/scores/index.ts";
 import { PiTopology } from "../../src/topology/pi.ts";
@@ -26,7 +27,7 @@ import { AgentStatus, CapabilitiesDocument, Heartbeat, PlanReply, readDocument }
  */
 const golden = (name: string): Buffer => readFileSync(`test/wire/golden/${name}`);
 
-const Everywhere = topology("Everywhere", [FileSystemHost, K8sClient, SystemdHost]);
+const Everywhere = topology("Everywhere", [ContainerRuntime, FileSystemHost, K8sClient, SystemdHost]);
 const gate: Gate = { agentId: AgentId.parse("pi-7"), kinds: KINDS, topology: Everywhere, trustedKeys: new Map() };
 
 function decode(bytes: Uint8Array, at: Gate = gate): DecodedManifest {

@@ -64,6 +64,12 @@ export class PodmanContainerRuntime implements ContainerRuntime {
     this.#images = new PodmanImages(this.#podman);
   }
 
+  /** What podman says of itself and the host. Its API runs outside of whatever the agent's own service is kept from. */
+  async info(signal: AbortSignal): Promise<unknown> {
+    const { body } = await this.#podman.call("GET", "/info", "Asking podman about this host", signal);
+    return body;
+  }
+
   quadletFile(name: string): QuadletFile {
     return this.#quadlets.read(name);
   }

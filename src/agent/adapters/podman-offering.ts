@@ -12,7 +12,6 @@ const PROGRAMS = ["/usr/bin/podman", "/usr/local/bin/podman", QUADLET];
 const ASK_MS = 20_000;
 
 const Info = z.object({
-  version: z.object({ Version: z.string() }),
   host: z.object({
     cgroupVersion: z.string(),
     networkBackend: z.string().optional(),
@@ -25,6 +24,7 @@ type Run = (command: Command) => ReturnType<typeof runCommand>;
 /** Podman with Quadlet, as root. */
 export class PodmanOffering implements Offering<ContainerRuntime> {
   readonly port: ContainerRuntime;
+  readonly #runtime: PodmanContainerRuntime;
   readonly #supervisor: SystemdHost;
   readonly #run: Run;
   readonly #isRoot: () => boolean;
@@ -34,6 +34,8 @@ export class PodmanOffering implements Offering<ContainerRuntime> {
     readonly files: FileSystemHost;
     readonly supervisor: SystemdHost;
     readonly busAddress?: string | undefined;
+    /** Of podman's API; default the system's own. */
+    readonly socket?: string | undefined;
     /** Default: real programs. */
     readonly run?: Run | undefined;
     /** Default: of this process. */
@@ -42,7 +44,8 @@ export class PodmanOffering implements Offering<ContainerRuntime> {
     this.#supervisor = options.supervisor;
     this.#run = options.run ?? runCommand;
     this.#isRoot = options.isRoot ?? (() => process.getuid?.() === 0);
-    this.port = new PodmanContainerRuntime(options);
+    this.#runtime = new PodmanContainerRuntime(options);
+    this.port = this.#runtime;
   }
 
   /** Podman is a process of 45 MiB each time, so it is asked again when its programs have changed. */
@@ -60,15 +63,18 @@ export class PodmanOffering implements Offering<ContainerRuntime> {
 
   async #look(signal: AbortSignal): Promise<Detection> {
     if (!this.#isRoot()) return absent("the right to run podman as root not found");
-    const argv = ["podman", "info", "--format", "json"] as const;
-    const ran = await this.#run({ argv, signal, timeoutMs: ASK_MS });
-    if (ran._tag !== "Ended" || ran.code !== 0) return absent("podman >= 4.4 not found");
-    const info = z.safeParse(Info, parsed(ran.stdout)).data;
-    if (info === undefined || !isNewEnough(info.version.Version)) return absent("podman >= 4.4 not found");
+    const ran = await this.#run({ argv: ["podman", "--version"], signal, timeoutMs: ASK_MS });
+    const version = ran._tag === "Ended" ? /^podman version (\S+)/.exec(ran.stdout)?.[1] : undefined;
+    if (version === undefined || !isNewEnough(version)) return absent("podman >= 4.4 not found");
+    const info = await this.#runtime.info(signal).then(
+      (body) => z.safeParse(Info, body).data,
+      () => undefined,
+    );
+    if (info === undefined) return absent("an answer of podman at its socket not found");
     return {
       _tag: "Found",
       facts: {
-        version: info.version.Version,
+        version,
         runtime: info.host.ociRuntime?.name ?? "unknown",
         cgroupVersion: info.host.cgroupVersion,
         controllers: this.#supervisor.controllers(),
@@ -85,11 +91,3 @@ function isNewEnough(version: string): boolean {
 }
 
 const absent = (reason: string): Detection => ({ _tag: "Absent", reason });
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
