@@ -102,7 +102,7 @@ test("a limit that the kernel cannot keep and a secret that is not there are ref
 const command = ["/bin/true"];
 test.each([
   [{ ...web, image: "busybox:1" }, "with the registry's host"],
-  [{ ...web, image: `${APP}` }, "an image is"],
+  [{ ...web, image: APP }, "an image is"],
   [{ ...web, image: `${APP}:1@${D1}` }, "an image is"],
   [{ ...web, name: "web.service" }, "leave the type of unit out"],
   [{ ...web, name: "../web" }, "a name is"],
