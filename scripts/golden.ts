@@ -181,7 +181,8 @@ const inARow = (scores: Readonly<Record<string, AnyScore>>): Manifest => {
   const after = Object.fromEntries(ids.slice(1).map((id, at) => [id, [ids[at] ?? id]]));
   const unjudged: Record<string, never> = {};
   // The encoder judges whether they fit; there is no one type for Scores of all kinds.
-  return manifest(Everywhere, Object.assign(unjudged, scores), { after, restartOn: after });
+  // Past `manifest()`, which takes no restart of what does not run: the bytes of old control planes have it.
+  return { ...manifest(Everywhere, Object.assign(unjudged, scores), { after }), restartOn: after };
 };
 
 function encoded(of: Manifest, how: EncodeOptions = options): Extract<ReturnType<typeof encode>, { _tag: "Encoded" }> {

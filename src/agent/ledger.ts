@@ -9,6 +9,10 @@ import type { Disk } from "./disk.ts";
 export const Owned = z.object({ id: z.string(), identity: z.string(), wire: WireScore, claims: z.array(z.string()) });
 export type Owned = z.infer<typeof Owned>;
 
+/** `by` may have changed something on the device, and `to` has not been restarted since. Both are Score ids. */
+export const Notice = z.object({ to: z.string(), by: z.string(), change: z.enum(["intentional", "corrective"]) });
+export type Notice = z.infer<typeof Notice>;
+
 /** The manifest in force: the exact text that was accepted, and the revision of the key that held it. */
 const Accepted = z.object({ sha256: z.string(), revision: z.int(), generation: z.int(), payload: z.string() });
 export type Accepted = Omit<z.infer<typeof Accepted>, "sha256">;
@@ -18,6 +22,8 @@ const Line = z.union([
   z.object({ disown: z.string() }),
   z.object({ score: z.string(), status: ScoreStatus }),
   z.object({ forget: z.string() }),
+  z.object({ notice: Notice }),
+  z.object({ noticed: z.object({ to: z.string(), by: z.string() }) }),
 ]);
 type Line = z.infer<typeof Line>;
 
@@ -41,6 +47,7 @@ export class Ledger {
   #acceptedIsSaved = true;
   readonly #owned = new Map<string, Owned>();
   readonly #statuses = new Map<string, ScoreStatus>();
+  readonly #notices = new Map<string, Notice>();
   #unsaved: Unsaved = new Map();
   #journalBytes = 0;
   #journalLimit = JOURNAL_MIN_BYTES;
@@ -98,6 +105,25 @@ export class Ledger {
 
   forget(id: string): void {
     if (this.#statuses.delete(id)) pile(this.#unsaved, { forget: id });
+  }
+
+  /** Those that nobody has acted upon yet. */
+  get notices(): Iterable<Notice> {
+    return this.#notices.values();
+  }
+
+  notice(to: string, by: string): Notice | undefined {
+    return this.#notices.get(noticeKey({ to, by }));
+  }
+
+  notify(notice: Notice): void {
+    const before = this.#notices.get(noticeKey(notice));
+    this.#notices.set(noticeKey(notice), notice);
+    if (before?.change !== notice.change) pile(this.#unsaved, { notice });
+  }
+
+  noticed({ to, by }: Notice): void {
+    if (this.#notices.delete(noticeKey({ to, by }))) pile(this.#unsaved, { noticed: { to, by } });
   }
 
   /** Resolves when all that was told before is on disk. Writes nothing when it is already. Rejects with a PortError. */
@@ -178,13 +204,16 @@ export class Ledger {
     if ("own" in line) this.#owned.set(line.own.identity, line.own);
     else if ("disown" in line) this.#owned.delete(line.disown);
     else if ("score" in line) this.#statuses.set(line.score, line.status);
-    else this.#statuses.delete(line.forget);
+    else if ("forget" in line) this.#statuses.delete(line.forget);
+    else if ("notice" in line) this.#notices.set(noticeKey(line.notice), line.notice);
+    else this.#notices.delete(noticeKey(line.noticed));
   }
 
   #lines(): readonly Line[] {
     return [
       ...[...this.#owned.values()].map((own) => ({ own })),
       ...[...this.#statuses].map(([score, status]) => ({ score, status })),
+      ...[...this.#notices.values()].map((notice) => ({ notice })),
     ];
   }
 }
@@ -194,18 +223,27 @@ type Unsaved = Map<string, Line>;
 
 /** On a disk that stays full for days, or can only be read, lines must not pile up without end. */
 function pile(unsaved: Unsaved, line: Line): void {
-  if ("own" in line) unsaved.set(`own ${line.own.identity}`, line);
-  else if ("score" in line) unsaved.set(`score ${line.score}`, line);
-  else {
-    const [now, before] =
-      "disown" in line
-        ? [`disown ${line.disown}`, `own ${line.disown}`]
-        : [`forget ${line.forget}`, `score ${line.forget}`];
+  const [now, before] = keysOf(line);
+  // Later in the journal is newer.
+  if (before !== null) {
     unsaved.delete(before);
     unsaved.delete(now);
-    unsaved.set(now, line);
   }
+  unsaved.set(now, line);
 }
+
+/** What a line is about, and what an earlier line was about that it makes pointless; null where it does not end anything. */
+function keysOf(line: Line): readonly [now: string, before: string | null] {
+  if ("own" in line) return [`own ${line.own.identity}`, null];
+  if ("score" in line) return [`score ${line.score}`, null];
+  if ("notice" in line) return [`notice ${noticeKey(line.notice)}`, null];
+  if ("disown" in line) return [`disown ${line.disown}`, `own ${line.disown}`];
+  if ("forget" in line) return [`forget ${line.forget}`, `score ${line.forget}`];
+  return [`noticed ${noticeKey(line.noticed)}`, `notice ${noticeKey(line.noticed)}`];
+}
+
+/** An id holds no space. */
+const noticeKey = ({ to, by }: Pick<Notice, "to" | "by">): string => `${to} ${by}`;
 
 const asLines = (lines: readonly Line[]): Uint8Array =>
   Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));

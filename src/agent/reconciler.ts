@@ -1,25 +1,15 @@
-import { attenuate } from "../scores/attenuate.ts";
 import type { MaybePromise } from "../scores/context.ts";
-import { type ApplySurroundings, interpretNow } from "../scores/interpret.ts";
-import type { Outcome } from "../scores/outcome.ts";
-import type { AnyScore } from "../scores/score.ts";
 import { inOrder } from "../topology/manifest.ts";
 import type { DecodedManifest } from "../wire/decode.ts";
 import type { ScoreStatus } from "../wire/status.ts";
+import { Interpreting } from "./interpreting.ts";
+import { Notices } from "./notices.ts";
 import type { ReconcilerParts } from "./reconciler-parts.ts";
-import {
-  type Accepted,
-  type Change,
-  digestOf,
-  isNoNews,
-  looks,
-  newResource,
-  type Resource,
-  restMs,
-  unasked,
-} from "./resource.ts";
+import { type Accepted, type Change, digestOf, newResource, type Resource, unasked } from "./resource.ts";
 import { type Retirement, Retirements } from "./retirements.ts";
-import { begin, blocked, retryDelayMs, settled, started } from "./score-status.ts";
+import { begin, blocked } from "./score-status.ts";
+import { Turns } from "./turns.ts";
+import { Workers } from "./workers.ts";
 
 /** How long a pass may hold the event loop before it lets heartbeats and messages through. */
 const SLICE_MS = 5;
@@ -27,15 +17,19 @@ const SLICE_MS = 5;
 const AFTER_BUG_MS = 1000;
 
 /**
- * Makes the device what the manifest in force says, one Score at a time, in order, for ever. Level-based: what is queued
- * is a Score's id and never an event, and each turn looks at the device anew.
+ * Makes the device what the manifest in force says, in order, for ever; what need not wait goes on side by side. Level-based:
+ * what is queued is a Score's id and never an event, and each turn looks at the device anew.
  */
 export class Reconciler {
   readonly #parts: ReconcilerParts;
   readonly #resources = new Map<string, Resource>();
+  readonly #workers: Workers;
+  readonly #turns: Turns;
+  readonly #notices: Notices;
+  readonly #interpreting: Interpreting;
   readonly #retirements: Retirements;
-  #order: readonly string[] = [];
-  #round: Iterator<string> = [].values();
+  /** How many of those at work remove something. */
+  #removing = 0;
   #generation = 0;
   #observedGeneration = 0;
   #working: Promise<void> | null = null;
@@ -44,7 +38,20 @@ export class Reconciler {
 
   constructor(parts: ReconcilerParts) {
     this.#parts = parts;
+    this.#workers = new Workers(parts.clock);
+    this.#turns = new Turns(this.#workers, this.#resources);
+    this.#notices = new Notices(parts.ledger, parts.log);
+    this.#interpreting = new Interpreting(parts, {
+      workers: this.#workers,
+      notices: this.#notices,
+      current: (id) => this.#resources.get(id),
+      generation: () => this.#generation,
+      onChange: () => (this.#changes += 1),
+      onDue: (resource, change) => this.#becomesDue(resource, change),
+      onReady: (id) => this.#wake(({ decoded }) => decoded._tag === "Score" && decoded.after.includes(id)),
+    });
     this.#retirements = new Retirements(parts, {
+      workers: this.#workers,
       isWanted: (id) => this.#resources.has(id),
       generation: () => this.#generation,
       onChange: () => (this.#changes += 1),
@@ -102,9 +109,10 @@ export class Reconciler {
       this.#resources.delete(id);
       this.#resources.set(id, resource);
     }
-    this.#order = inOrder([...manifest.scores.keys()], after);
-    this.#round = [].values();
+    this.#turns.follow(inOrder([...manifest.scores.keys()], after));
+    this.#notices.plan(manifest);
     this.#retirements.plan(manifest, now);
+    this.#workers.releaseStale();
     // After a restart it is no news that this generation was carried through before.
     const all = [...this.#resources.values()];
     const wasDone = all.every(({ status }) => status.generation === manifest.generation && status.state !== "Pending");
@@ -130,6 +138,7 @@ export class Reconciler {
     this.#paused = true;
     for (const resource of this.#resources.values()) this.#drop(resource);
     this.#retirements.cancel();
+    this.#workers.releaseStale();
   }
 
   /** Resolves when nothing is under way. */
@@ -138,6 +147,7 @@ export class Reconciler {
   }
 
   #kick(): void {
+    this.#workers.poke();
     if (this.#working !== null || this.#paused) return;
     this.#working = this.#work()
       .catch(async (bug: unknown) => {
@@ -147,7 +157,8 @@ export class Reconciler {
       .finally(() => {
         this.#working = null;
         // Something may have become due between the last look and now.
-        const more = this.#nextDue() !== undefined || this.#retirements.next() !== undefined;
+        const more =
+          this.#workers.size > 0 || this.#turns.next() !== undefined || this.#retirements.next() !== undefined;
         if (more && !this.#parts.stop.aborted) this.#kick();
         else this.#parts.onChange("settled");
       });
@@ -157,40 +168,47 @@ export class Reconciler {
     const { clock, breathe, stop, onChange } = this.#parts;
     let sliceBegan = clock.monotonicMs();
     while (!stop.aborted && !this.#paused) {
-      const resource = this.#nextDue();
-      if (resource === undefined) {
-        const retirement = this.#retirements.next();
-        if (retirement === undefined) break;
-        await this.#retirements.retire(retirement);
-      } else {
+      this.#workers.rethrow();
+      const resource = this.#turns.next();
+      if (resource !== undefined) {
         const looking = this.#reconcile(resource);
-        if (looking instanceof Promise) await looking;
-      }
+        if (looking instanceof Promise) await this.#turns.begun(resource, looking);
+      } else if (this.#workers.size === this.#removing && this.#retirements.next() !== undefined) {
+        await this.#remove();
+      } else if (this.#workers.size > 0) {
+        this.#workers.releaseGathered();
+        await this.#workers.next();
+        onChange("working");
+      } else break;
       if (clock.monotonicMs() - sliceBegan >= SLICE_MS) {
         onChange("working");
         await breathe();
         sliceBegan = clock.monotonicMs();
       }
     }
+    while (this.#workers.size > 0) await this.#workers.next();
     if (stop.aborted || this.#paused || this.#observedGeneration === this.#generation) return;
     this.#observedGeneration = this.#generation;
     // Also where no Score had anything to do: whoever shipped it waits for this.
     this.#changes += 1;
   }
 
-  /** The next Score that is due, in order: a round goes through the whole order, and begins anew while any is due. */
-  #nextDue(): Resource | undefined {
-    for (let rounds = 0; rounds < 2; rounds += 1) {
-      for (let step = this.#round.next(); step.done !== true; step = this.#round.next()) {
-        const resource = this.#resources.get(step.value);
-        if (resource !== undefined && resource.due !== null) return resource;
-      }
-      this.#round = this.#order.values();
-    }
-    return undefined;
+  /** One after the other, but what waits to be gathered does not hold up the next. */
+  #remove(): Promise<void> | undefined {
+    const retirement = this.#retirements.next();
+    if (retirement === undefined) return undefined;
+    const { identity } = retirement.owned;
+    this.#removing += 1;
+    const gone = this.#retirements
+      .retire(retirement)
+      .then(() => {})
+      .finally(() => (this.#removing -= 1));
+    const isStale = (): boolean => this.#retirements.of(identity) !== retirement;
+    const mayGather = retirement.score?.bind().everPauses === true;
+    return this.#workers.begin({ keys: [identity], lane: null, mayGather, isStale }, gone);
   }
 
-  /** Gives a promise only where something has to be waited for: a pass over a thousand converged Scores makes none. */
+  /** Gives a promise only where something has to be waited for. */
   #reconcile(resource: Resource): MaybePromise<void> {
     const { decoded } = resource;
     const change = resource.due ?? "corrective";
@@ -203,86 +221,15 @@ export class Reconciler {
     }
     const inTheWay = this.#retirements.of(decoded.identity);
     return inTheWay === undefined
-      ? this.#interpret(resource, decoded, change)
+      ? this.#interpreting.interpret(resource, decoded, change)
       : this.#replace(inTheWay, resource, decoded, change);
   }
 
   /** What another kind made in the same place goes first. */
   async #replace(inTheWay: Retirement, resource: Resource, decoded: Accepted, change: Change): Promise<void> {
     if (inTheWay.stage !== "failed" && (await this.#retirements.retire(inTheWay))) {
-      await this.#interpret(resource, decoded, change);
+      await this.#interpreting.interpret(resource, decoded, change);
     } else if (this.#resources.get(resource.id) === resource) this.#block(resource, [this.#nameOf(inTheWay)], change);
-  }
-
-  #interpret(resource: Resource, decoded: Accepted, change: Change): MaybePromise<void> {
-    const { clock, ledger } = this.#parts;
-    const { id } = resource;
-    const { score, wire, identity } = decoded;
-    const before = resource.status;
-    resource.status = started(before, clock.now());
-    looks(resource, clock.monotonicMs());
-    if (resource.status !== before) {
-      // Told now, because it may take long.
-      this.#changes += 1;
-      this.#parts.onChange("working");
-    }
-    const outcome = interpretNow(
-      score,
-      this.#surroundings(resource, async (claims) => {
-        ledger.own(id, identity, wire, claims);
-        await ledger.flush();
-      }),
-    );
-    return outcome instanceof Promise
-      ? outcome.then((made) => this.#settle(resource, decoded, change, before, made))
-      : this.#settle(resource, decoded, change, before, outcome);
-  }
-
-  #settle(resource: Resource, decoded: Accepted, change: Change, before: ScoreStatus, outcome: Outcome): void {
-    const { clock, ledger } = this.#parts;
-    const { id } = resource;
-    const { score, wire, identity } = decoded;
-    if (this.#resources.get(id) !== resource || isNoNews(resource, this.#generation, change, outcome)) return;
-    // From now on the thing itself is the Score's. What it could not change yet may still be somebody else's.
-    if (outcome.outcome !== "FAILURE") ledger.own(id, identity, wire, [identity]);
-    if (outcome.outcome === "FAILURE" && outcome.failure._tag === "Interrupted") {
-      resource.status = before;
-      resource.due ??= change;
-      return;
-    }
-    const failing = outcome.outcome === "FAILURE";
-    if (failing || (outcome.outcome === "SUCCESS" && change === "corrective")) resource.troubles += 1;
-    const delay = retryDelayMs(outcome, resource.status.attempts, this.#parts.random);
-    const now = clock.now();
-    const settling = { change, generation: this.#generation, now, retryAfter: new Date(now.getTime() + delay) };
-    const status = settled(resource.status, outcome, settling);
-    // A Score that was not Ready before this look has been worked on, so its dependents have waited.
-    if (status.state === "Ready" && before.state !== "Ready") {
-      this.#wake(({ decoded: other }) => other._tag === "Score" && other.after.includes(id));
-    }
-    resource.status = status;
-    if (status !== before) {
-      this.#changes += 1;
-      ledger.remember(id, status);
-    }
-    resource.cancelRetry();
-    if (failing) {
-      resource.cancelRetry = clock.after(delay, () => this.#becomesDue(resource, change));
-      this.#parts.log("a Score failed", {
-        id,
-        kind: status.kind,
-        error: status.error,
-        attempts: status.attempts,
-        retryAfter: status.retryAfter,
-      });
-    } else if (outcome.outcome === "SUCCESS") {
-      this.#parts.log(change === "corrective" ? "drift was repaired" : "a Score was applied", {
-        id,
-        kind: status.kind,
-        did: outcome.did,
-      });
-    }
-    resource.unwatch ??= this.#watch(resource, score);
   }
 
   #block(resource: Resource, on: readonly string[], change: Change): void {
@@ -293,47 +240,6 @@ export class Reconciler {
     resource.status = status;
     this.#changes += 1;
     this.#parts.ledger.remember(resource.id, status);
-  }
-
-  #watch(resource: Resource, score: AnyScore): () => void {
-    try {
-      return score.bind().watch(attenuate(score.requires, this.#parts.ports).reads, () => this.#hinted(resource));
-    } catch (error) {
-      this.#parts.log("drift of a Score will be found by the periodic pass alone", {
-        id: resource.id,
-        error: String(error),
-      });
-      return () => {};
-    }
-  }
-
-  #surroundings(of: Resource, claim: ApplySurroundings["claim"]): ApplySurroundings {
-    const { ports, clock, log, stop } = this.#parts;
-    const resources = this.#resources;
-    return {
-      ports,
-      clock,
-      log,
-      stop,
-      // A method, because to keep the name of an arrow function costs the bundle a call each time that one is made.
-      superseded() {
-        return stop.aborted || resources.get(of.id) !== of;
-      },
-      claim,
-    };
-  }
-
-  #hinted(resource: Resource): void {
-    if (resource.due !== null || resource.cancelHint !== null) return;
-    // The hint may be about what the agent did itself, or the first of many: one later look serves them all.
-    const rest = resource.lookedAt + restMs(resource) - this.#parts.clock.monotonicMs();
-    if (rest <= 0) this.#becomesDue(resource, unasked(resource.status));
-    else {
-      resource.cancelHint = this.#parts.clock.after(rest, () => {
-        resource.cancelHint = null;
-        this.#becomesDue(resource, unasked(resource.status));
-      });
-    }
   }
 
   #becomesDue(resource: Resource, change: Change): void {

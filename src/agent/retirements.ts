@@ -7,6 +7,7 @@ import type { ScoreStatus } from "../wire/status.ts";
 import type { Owned } from "./ledger.ts";
 import type { ReconcilerParts } from "./reconciler-parts.ts";
 import { begin, retiring, retryDelayMs, settled } from "./score-status.ts";
+import type { Workers } from "./workers.ts";
 
 /** Something that the agent owns and no Score of the manifest wants any more. */
 export interface Retirement {
@@ -18,11 +19,12 @@ export interface Retirement {
    * `empty`: a look found nothing that may go. It is kept while others are being removed, because a directory cannot go
    * before what was in it.
    */
-  stage: "due" | "empty" | "failed";
+  stage: "due" | "working" | "empty" | "failed";
   cancelRetry: () => void;
 }
 
 export interface RetirementsParts {
+  readonly workers: Workers;
   /** Whether the manifest has a Score with this id. */
   readonly isWanted: (id: string) => boolean;
   readonly generation: () => number;
@@ -84,27 +86,29 @@ export class Retirements {
 
   next(): Retirement | undefined {
     let empty: Retirement | undefined;
-    let failed = false;
+    let othersGo = false;
     for (const each of this.#byIdentity.values()) {
       if (each.stage === "due") return each;
-      if (each.stage === "failed") failed ||= each.score !== null;
-      else empty ??= each;
+      if (each.stage === "empty") empty ??= each;
+      else othersGo ||= each.score !== null;
     }
     // When nothing else goes any more, what is left of the empty ones is not the agent's, and they are done.
-    return failed ? undefined : empty;
+    return othersGo ? undefined : empty;
   }
 
   /** Whether it is gone. */
   async retire(retirement: Retirement): Promise<boolean> {
-    const { ledger, log, ports, clock, stop } = this.#parts;
+    const { ledger, log, stop } = this.#parts;
     const { owned, score } = retirement;
-    const { id, identity, claims } = owned;
+    const { id, identity } = owned;
     if (score === null) return false;
     const wasEmpty = retirement.stage === "empty";
     const isDropped = (): boolean => this.#byIdentity.get(identity) !== retirement;
-    const superseded = (): boolean => stop.aborted || isDropped();
-    const claim = (): Promise<void> => ledger.flush();
-    const outcome = await retire(score, new Set(claims), { ports, clock, log, stop, superseded, claim });
+    retirement.stage = "working";
+    const outcome = await this.#retire(owned, score, isDropped).catch((bug: unknown) => {
+      retirement.stage = "due";
+      throw bug;
+    });
     if (isDropped() || stop.aborted) return false;
     if (outcome.outcome === "FAILURE") {
       this.#retireLater(retirement, outcome);
@@ -125,6 +129,21 @@ export class Retirements {
       for (const other of this.#byIdentity.values()) if (other.stage === "empty") other.stage = "due";
     }
     return true;
+  }
+
+  #retire({ identity, claims }: Owned, score: AnyScore, isDropped: () => boolean): Promise<Outcome> {
+    const { ledger, log, ports, clock, stop } = this.#parts;
+    const { workers } = this.#around;
+    return retire(score, new Set(claims), {
+      ports,
+      clock,
+      log,
+      stop,
+      superseded: () => stop.aborted || isDropped(),
+      claim: () => ledger.flush(),
+      gather: () => workers.gather(identity),
+      aside: () => workers.aside(identity),
+    });
   }
 
   /** Forgets them all, for now: what is owned stays in the ledger. */

@@ -66,7 +66,10 @@ export interface SystemdHost {
   writeUnitFile(unit: string, role: UnitFileRole, text: string, signal: AbortSignal): Promise<void>;
   /** Succeeds where there is none. `NAME.d` goes with the drop-in when it is empty. */
   removeUnitFile(unit: string, role: UnitFileRole, signal: AbortSignal): Promise<void>;
-  /** Lets the supervisor read all unit files again, where it holds this unit by older ones. Else does nothing: it is dear. */
+  /**
+   * Lets the supervisor read all unit files again, where it holds this unit by older ones, or where enablement or a mask has
+   * been changed since it last did. Else does nothing: it is dear.
+   */
   reload(unit: string, signal: AbortSignal): Promise<void>;
   /** Has it started at boot, as its `[Install]` section says. */
   enable(unit: string, signal: AbortSignal): Promise<void>;

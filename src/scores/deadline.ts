@@ -18,10 +18,8 @@ export class Deadline implements Context {
   readonly clock: Clock;
   readonly log: Log;
   readonly #stop: AbortSignal;
-  readonly #endsAt: number;
-  #armed:
-    | { readonly controller: AbortController; readonly expired: Promise<never>; readonly disarm: () => void }
-    | undefined;
+  #endsAt: number;
+  #armed: Armed | undefined;
 
   constructor(clock: Clock, log: Log, stop: AbortSignal, ms: number) {
     this.clock = clock;
@@ -46,31 +44,63 @@ export class Deadline implements Context {
     return result instanceof Promise ? Promise.race([result, this.#arm().expired]) : result;
   }
 
+  /** As {@link within}, but the time that it takes does not count. Only the agent's stop ends it. */
+  async without<T>(run: () => Promise<T>): Promise<T> {
+    const armed = this.#arm();
+    const beganAt = this.clock.monotonicMs();
+    armed.cancel();
+    try {
+      return await this.within(run);
+    } finally {
+      this.#endsAt += this.clock.monotonicMs() - beganAt;
+      armed.cancel = this.#timer(armed);
+    }
+  }
+
   /** Lets go of timer and listener. */
   end(): void {
     this.#armed?.disarm();
   }
 
-  #arm(): { readonly controller: AbortController; readonly expired: Promise<never>; readonly disarm: () => void } {
+  #arm(): Armed {
     if (this.#armed !== undefined) return this.#armed;
     const controller = new AbortController();
-    let disarm = (): void => {};
+    let expire: Armed["expire"] = () => {};
     const expired = new Promise<never>((_, reject) => {
-      const expire = (why: "TimedOut" | "Stopped"): void => {
+      expire = (why) => {
         reject(new Expired(why));
         controller.abort(new Expired(why));
       };
-      const stopped = (): void => expire("Stopped");
-      const cancel = this.clock.after(Math.max(0, this.#endsAt - this.clock.monotonicMs()), () => expire("TimedOut"));
-      this.#stop.addEventListener("abort", stopped);
-      disarm = () => {
-        cancel();
-        this.#stop.removeEventListener("abort", stopped);
-      };
-      if (this.#stop.aborted) stopped();
     });
     expired.catch(() => {});
-    this.#armed = { controller, expired, disarm };
-    return this.#armed;
+    const stopped = (): void => expire("Stopped");
+    this.#stop.addEventListener("abort", stopped);
+    const armed: Armed = {
+      controller,
+      expired,
+      expire,
+      cancel: () => {},
+      disarm: () => {
+        armed.cancel();
+        this.#stop.removeEventListener("abort", stopped);
+      },
+    };
+    armed.cancel = this.#timer(armed);
+    if (this.#stop.aborted) stopped();
+    this.#armed = armed;
+    return armed;
   }
+
+  #timer({ expire }: Armed): () => void {
+    return this.clock.after(Math.max(0, this.#endsAt - this.clock.monotonicMs()), () => expire("TimedOut"));
+  }
+}
+
+interface Armed {
+  readonly controller: AbortController;
+  readonly expired: Promise<never>;
+  readonly expire: (why: Expired["why"]) => void;
+  /** Calls off the timer. */
+  cancel: () => void;
+  readonly disarm: () => void;
 }

@@ -21,9 +21,16 @@ export interface ApplySurroundings extends Surroundings {
   superseded(): boolean;
   /**
    * Called once before the first step with what the steps may bring into being. Resolves when that is on disk: from
-   * then on a crash loses no ownership. Rejecting (with a PortError) keeps the steps from being taken.
+   * then on a crash loses no ownership. Rejecting (with a PortError) keeps the steps from being taken. `why`: `restart`
+   * where all is as declared, and the steps only start anew what runs.
    */
-  claim(claims: readonly string[]): Promise<void>;
+  claim(claims: readonly string[], why: "change" | "restart"): Promise<void>;
+  /** Whether what runs is to be started anew, because of a Score that this one restarts on. Default false. */
+  readonly notified?: boolean;
+  /** Awaited before a step that the kind calls one for `gather`. The time is not the Score's. Default: goes on at once. */
+  gather?(): Promise<void>;
+  /** Called before a step that the kind calls one to take `aside`. */
+  aside?(): void;
 }
 
 /** Looks, and says what an interpretation would do now. Changes nothing: the ports it works with cannot. */
@@ -117,15 +124,35 @@ function converge(
   acting: Phase,
 ): MaybePromise<Outcome> {
   const { reads, full } = attenuate(score.requires, around.ports);
-  return andThen(look(bound, reads, deadline, decide, deciding), (first) => {
+  // Only the first look: by the second one it has been started anew.
+  const restarts = around.notified === true && acting === "apply";
+  const decideFirst: Decide = restarts ? (seen) => bound.restart(seen) : decide;
+  return andThen(look(bound, reads, deadline, decideFirst, deciding), (first) => {
     if (first._tag === "Failed") return fail(first.failure, first.observed, []);
     if (first.steps.length === 0) return { outcome: "NOOP", observed: first.observed };
-    return take(first, bound, full, around, deadline, () => look(bound, reads, deadline, decide, deciding), acting);
+    const why = restarts && isSo(first.observed, bound) ? "restart" : "change";
+    return take(
+      first,
+      why,
+      bound,
+      full,
+      around,
+      deadline,
+      () => look(bound, reads, deadline, decide, deciding),
+      acting,
+    );
   });
+}
+
+/** Whether there is nothing to change, but what runs may be started anew. */
+function isSo(observed: unknown, bound: AnyBound): boolean {
+  const planned = attemptNow(() => bound.plan(observed), "plan", null, bound);
+  return planned._tag === "Done" && (isObstruction(planned.value) || planned.value.length === 0);
 }
 
 async function take(
   first: Seen,
+  why: "change" | "restart",
   bound: AnyBound,
   full: PortTable,
   around: ApplySurroundings,
@@ -134,11 +161,21 @@ async function take(
   acting: Phase,
 ): Promise<Outcome> {
   const did: unknown[] = [];
-  const claim = (): Promise<void> => around.claim(first.steps.flatMap((step) => bound.claims(step)));
+  const claim = (): Promise<void> =>
+    around.claim(
+      first.steps.flatMap((step) => bound.claims(step)),
+      why,
+    );
   const claimed = await attempt(() => deadline.within(claim), acting, null, bound);
   if (claimed._tag === "Failed") return fail(interruptedAt(claimed.failure, first.steps), first.observed, did);
   for (const step of first.steps) {
     const remaining = first.steps.slice(did.length);
+    const pause = bound.pauses(step);
+    if (pause === "aside") around.aside?.();
+    if (pause === "gather") {
+      const gathered = await attempt(() => deadline.without(async () => around.gather?.()), acting, step, bound);
+      if (gathered._tag === "Failed") return fail(interruptedAt(gathered.failure, remaining), first.observed, did);
+    }
     if (around.superseded()) return fail({ _tag: "Interrupted", remaining }, first.observed, did);
     const applied = await attempt(() => deadline.within(() => bound.apply(step, full, deadline)), acting, step, bound);
     if (applied._tag === "Failed") return fail(interruptedAt(applied.failure, remaining), first.observed, did);

@@ -4,6 +4,7 @@ import { match } from "ts-pattern";
 import * as z from "zod";
 import type { ResourceController, SystemdHost, UnitFile, UnitState } from "../capabilities/systemd-host.ts";
 import type { Obstruction, Plan } from "./outcome.ts";
+import type { Pause } from "./score.ts";
 
 /** What SystemdService and SystemdTimer share: a unit whose file is wholly Harmony's, and whether it runs. */
 
@@ -141,8 +142,9 @@ export function planOwnUnit({ unit, text, runs }: OwnUnit, seen: SeenOwnUnit): P
   if (seen.state === "crash-looping" && runs && !isOld) return crashLoops(seen);
   const steps: OwnUnitStep[] = [];
   if (writes) steps.push({ do: "write", unit, sha256: sha256Wanted, replaces: seen.sha256 });
-  if (writes || seen.needsReload) steps.push({ do: "reload", unit });
   if (seen.enabled !== runs) steps.push({ do: runs ? "enable" : "disable", unit });
+  // After all that makes what the supervisor has read old, so that once is enough.
+  if (steps.length > 0 || seen.needsReload) steps.push({ do: "reload", unit });
   if (runs) steps.push(...jobsFor(unit, seen, isOld));
   return steps;
 }
@@ -176,7 +178,7 @@ export function retireOwnUnit({ unit }: OwnUnit, seen: SeenOwnUnit): Plan<OwnUni
   if (seen.state !== "absent" && seen.state !== "stopped" && seen.state !== "failed") steps.push({ do: "stop", unit });
   if (seen.enabled) steps.push({ do: "disable", unit });
   if (isThere) steps.push({ do: "remove", unit });
-  if (isThere || seen.needsReload) steps.push({ do: "reload", unit });
+  if (isThere || seen.enabled || seen.needsReload) steps.push({ do: "reload", unit });
   // A unit that ended badly is kept by the supervisor, without a file, until it is told to forget it.
   if (seen.state !== "absent" && seen.state !== "stopped") steps.push({ do: "resetFailed", unit });
   return steps;
@@ -199,6 +201,14 @@ export const applyOwnUnit = async (
     .with({ do: "resetFailed" }, ({ unit }) => host.resetFailed(unit, signal))
     .with({ do: "remove" }, ({ unit }) => host.removeUnitFile(unit, "unit", signal))
     .exhaustive();
+
+/** As the plan, and what it keeps running is started anew: as if it ran by an older text. */
+export const restartOwnUnit = (wanted: OwnUnit, seen: SeenOwnUnit): Plan<OwnUnitStep> =>
+  planOwnUnit(wanted, seen.state === "foreign" ? seen : { ...seen, outdated: true });
+
+/** To read all unit files again takes long and serves all units; a job takes as long as the unit does. */
+export const unitPauses = ({ do: taken }: { readonly do: string }): Pause =>
+  taken === "reload" ? "gather" : taken === "start" || taken === "restart" ? "aside" : null;
 
 export const hashOf = (text: string): string => bytesToHex(sha256(utf8ToBytes(text)));
 

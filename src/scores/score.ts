@@ -24,6 +24,15 @@ export interface ScoreShape<Version extends number, N extends Needs, Out, In, Se
   readonly step: z.core.$ZodType<Step>;
 }
 
+export type Turns = "in-order" | "lane" | "free";
+
+/**
+ * `gather`: the step serves many Scores at once (to read all unit files again, say), so it waits until all others that
+ * come to such a step have come there too, or a few seconds. `aside`: the step may take long, and others need not wait for
+ * it. After either, what waited for its turn behind this Score begins.
+ */
+export type Pause = "gather" | "aside" | null;
+
 /** How a kind is interpreted. The engine alone decides what comes of it. */
 export interface Interpretation<N extends Needs, Spec, Seen, Step> {
   /**
@@ -51,6 +60,19 @@ export interface Interpretation<N extends Needs, Spec, Seen, Step> {
   claims?(step: Step): readonly string[];
   /** Tells when a new look is worth while; returns the way to stop. Default: only the periodic pass finds drift. */
   watch?(spec: Spec, ports: ReadPorts<N>, changed: () => void): () => void;
+  /**
+   * Pure. As `plan`, and what runs is started anew as well, once: asked where a Score that this one restarts on has changed
+   * something. A kind without it cannot be named on the left of `restartOn`.
+   */
+  restart?(spec: Spec, observed: Seen): Plan<Step>;
+  /**
+   * What may go on while a Score of this kind is worked on. `in-order` (default): nothing that comes later in the manifest
+   * begins before this has ended, so that what is quick needs no `after`. `lane`: all but Scores with the same first
+   * required capability. `free`: everything.
+   */
+  readonly turns?: Turns;
+  /** Pure. What comes before a step; see {@link Pause}. Default: nothing, ever. */
+  pauses?(step: Step): Pause;
   /** Milliseconds for one whole interpretation. Default 30,000. */
   readonly deadlineMs?: number;
 }
@@ -64,6 +86,14 @@ export interface Bound<N extends Needs, Seen, Step> {
   apply(step: Step, ports: Ports<N>, context: Context): MaybePromise<void>;
   claims(step: Step): readonly string[];
   watch(ports: ReadPorts<N>, changed: () => void): () => void;
+  /** As `plan` where the kind has nothing to restart. */
+  restart(observed: Seen): Plan<Step>;
+  /** Whether the kind has something to restart. */
+  readonly restarts: boolean;
+  readonly turns: Turns;
+  pauses(step: Step): Pause;
+  /** Whether any step of this kind can have others wait for it, or wait for others. */
+  readonly everPauses: boolean;
   readonly deadlineMs: number;
 }
 
@@ -233,5 +263,20 @@ class Binding<N extends Needs, Spec, Seen, Step> implements Bound<N, Seen, Step>
   }
   watch(ports: ReadPorts<N>, changed: () => void): () => void {
     return this.#how.watch?.(this.#spec, ports, changed) ?? (() => {});
+  }
+  restart(observed: Seen): Plan<Step> {
+    return this.#how.restart === undefined ? this.plan(observed) : this.#how.restart(this.#spec, observed);
+  }
+  get restarts(): boolean {
+    return this.#how.restart !== undefined;
+  }
+  get turns(): Turns {
+    return this.#how.turns ?? "in-order";
+  }
+  pauses(step: Step): Pause {
+    return this.#how.pauses?.(step) ?? null;
+  }
+  get everPauses(): boolean {
+    return this.#how.pauses !== undefined;
   }
 }

@@ -6,8 +6,10 @@ import {
   type OwnUnit,
   OwnUnitStep,
   planOwnUnit,
+  restartOwnUnit,
   retireOwnUnit,
   SeenOwnUnit,
+  unitPauses,
 } from "./own-unit.ts";
 import { AbsolutePath, Account } from "./paths.ts";
 import type { Frozen } from "./spec.ts";
@@ -96,6 +98,9 @@ export class SystemdServiceScore extends Score(
     plan: (wanted, seen) => planOwnUnit(unitOf(wanted), seen),
     retire: (wanted, seen) => retireOwnUnit(unitOf(wanted), seen),
     apply: (step, wanted, { SystemdHost: host }, { signal }) => applyOwnUnit(step, unitOf(wanted), host, signal),
+    restart: (wanted, seen) => restartOwnUnit(unitOf(wanted), seen),
+    turns: "lane",
+    pauses: unitPauses,
     watch: ({ name }, { SystemdHost: host }, changed) => host.watch(`${name}.service`, changed),
   },
 ) {}

@@ -8,6 +8,7 @@ import {
   planOwnUnit,
   retireOwnUnit,
   SeenOwnUnit,
+  unitPauses,
 } from "./own-unit.ts";
 import type { Frozen } from "./spec.ts";
 import { Score } from "./score.ts";
@@ -63,6 +64,8 @@ export class SystemdTimerScore extends Score(
     plan: (wanted, seen) => planOwnUnit(unitOf(wanted), seen),
     retire: (wanted, seen) => retireOwnUnit(unitOf(wanted), seen),
     apply: (step, wanted, { SystemdHost: host }, { signal }) => applyOwnUnit(step, unitOf(wanted), host, signal),
+    turns: "lane",
+    pauses: unitPauses,
     watch: ({ name }, { SystemdHost: host }, changed) => host.watch(`${name}.timer`, changed),
   },
 ) {}

@@ -1,9 +1,10 @@
 import { match } from "ts-pattern";
 import * as z from "zod";
 import { SystemdHost } from "../capabilities/systemd-host.ts";
-import type { Obstruction } from "./outcome.ts";
-import { hashOf, isLooping } from "./own-unit.ts";
+import type { Obstruction, Plan } from "./outcome.ts";
+import { hashOf, isLooping, unitPauses } from "./own-unit.ts";
 import { Score } from "./score.ts";
+import type { Frozen } from "./spec.ts";
 import { Line, UnitName } from "./unit-names.ts";
 import { unitText } from "./unit-text.ts";
 
@@ -74,6 +75,8 @@ const step = z.discriminatedUnion("do", [
 ]);
 type Step = z.infer<typeof step>;
 
+type Spec = Frozen<z.infer<typeof spec>>;
+
 /** How long what is started has to stay up. */
 const STEADY_MS = 1000;
 
@@ -120,34 +123,11 @@ export class SystemdUnitScore extends Score(
       };
     },
 
-    plan(wanted, seen) {
-      const { unit, masked } = wanted;
-      if (seen.state === "foreign") return foreignStands(seen);
-      if (seen.state === "absent") return notThere(unit);
-      if (seen.state === "masked" && masked !== false && (wanted.enabled === true || wanted.active === true)) {
-        return isMaskedAlready(unit);
-      }
-      const text = textOf(wanted.settings);
-      const steps: Step[] = seen.state === "masked" && masked === false ? [{ do: "unmask", unit }] : [];
-      const settings = settingsSteps(unit, text, seen);
-      const isUnread = settings.length > 0 || seen.needsReload;
-      // With newer settings it may run, so it is tried with these first.
-      if (seen.state === "crash-looping" && wanted.active === true && !isUnread && !seen.outdated) {
-        return crashLoops(seen);
-      }
-      steps.push(...settings, ...(isUnread ? [{ do: "reload", unit } as const] : []));
-      if (wanted.enabled === true && FIXED.has(seen.enablement)) return cannotEnable(unit, seen.enablement);
-      if (wanted.enabled === true && seen.enablement !== "enabled") steps.push({ do: "enable", unit });
-      // What the mask hides is not known yet.
-      if (wanted.enabled === false && (seen.enablement === "enabled" || steps[0]?.do === "unmask")) {
-        steps.push({ do: "disable", unit });
-      }
-      const canStart = seen.state !== "masked" || masked === false;
-      const active = wanted.active ?? (masked === true ? false : undefined);
-      steps.push(...jobsFor(unit, active, seen, canStart && (isUnread || seen.outdated)));
-      if (masked === true && seen.state !== "masked") steps.push({ do: "mask", unit });
-      return steps;
-    },
+    plan: planUnit,
+    // As if it ran by older settings.
+    restart: (wanted, seen) => planUnit(wanted, seen.state === "foreign" ? seen : { ...seen, outdated: true }),
+    turns: "lane",
+    pauses: unitPauses,
 
     retire({ unit }, seen, claims) {
       if (seen.state === "foreign") return foreignStands(seen);
@@ -157,8 +137,8 @@ export class SystemdUnitScore extends Score(
       const stops = isRunning(seen.active) && claims.has(`active:${unit}`);
       if (has) steps.push({ do: "removeSettings", unit });
       if (unmasks) steps.push({ do: "unmask", unit });
-      if (has || unmasks || seen.needsReload) steps.push({ do: "reload", unit });
       if (seen.enablement === "enabled" && claims.has(`enabled:${unit}`)) steps.push({ do: "disable", unit });
+      if (steps.length > 0 || seen.needsReload) steps.push({ do: "reload", unit });
       if (stops) steps.push({ do: "stop", unit });
       else if (isRunning(seen.active) && (has || seen.outdated) && (seen.state !== "masked" || unmasks)) {
         steps.push({ do: "restart", unit });
@@ -192,6 +172,39 @@ export class SystemdUnitScore extends Score(
     watch: ({ unit }, { SystemdHost: host }, changed) => host.watch(unit, changed),
   },
 ) {}
+
+function planUnit(wanted: Spec, seen: Seen): Plan<Step> {
+  const { unit, masked } = wanted;
+  if (seen.state === "foreign") return foreignStands(seen);
+  if (seen.state === "absent") return notThere(unit);
+  if (seen.state === "masked" && masked !== false && (wanted.enabled === true || wanted.active === true)) {
+    return isMaskedAlready(unit);
+  }
+  const text = textOf(wanted.settings);
+  const steps: Step[] = seen.state === "masked" && masked === false ? [{ do: "unmask", unit }] : [];
+  const settings = settingsSteps(unit, text, seen);
+  const isUnread = settings.length > 0 || seen.needsReload;
+  // With newer settings it may run, so it is tried with these first.
+  if (seen.state === "crash-looping" && wanted.active === true && !isUnread && !seen.outdated) {
+    return crashLoops(seen);
+  }
+  steps.push(...settings);
+  if (wanted.enabled === true && FIXED.has(seen.enablement)) return cannotEnable(unit, seen.enablement);
+  if (wanted.enabled === true && seen.enablement !== "enabled") steps.push({ do: "enable", unit });
+  // What the mask hides is not known yet.
+  if (wanted.enabled === false && (seen.enablement === "enabled" || steps[0]?.do === "unmask")) {
+    steps.push({ do: "disable", unit });
+  }
+  const canStart = seen.state !== "masked" || masked === false;
+  const jobs = jobsFor(unit, masked === true ? false : wanted.active, seen, canStart && (isUnread || seen.outdated));
+  // How it is stopped is not known any more once it is masked.
+  if (masked === true) steps.push(...jobs);
+  if (masked === true && seen.state !== "masked") steps.push({ do: "mask", unit });
+  // After all that makes what the supervisor has read old, so that once is enough.
+  if (seen.needsReload || steps.some(({ do: taken }) => taken !== "stop")) steps.push({ do: "reload", unit });
+  if (masked !== true) steps.push(...jobs);
+  return steps;
+}
 
 /** States of a unit file that has nothing to enable, or is made by a program. */
 const FIXED: ReadonlySet<string> = new Set(["static", "generated", "transient", "alias"]);

@@ -15,6 +15,25 @@ export const repairs = (world: World, scene: Scene): Promise<void> =>
     }
   });
 
+/** For kinds that run something: told to start it anew, they do that, and it is as the spec wants. */
+export const restartsOnce = (world: World, scene: Scene): Promise<void> =>
+  onStage(world, scene, async (stage) => {
+    if (!stage.score.bind().restarts) return;
+    for (const changes of [[], scene.changes]) {
+      await stage.change(changes);
+      // However it was found, what comes of this is no worse than what comes of an interpretation.
+      await stage.run("interpret", { notified: true });
+      if ((await converges(stage)) === "obstructed") continue;
+      const ran = await stage.run("interpret", { notified: true });
+      demand(
+        ran.outcome.outcome !== "FAILURE" && same(ran.before, ran.after),
+        "told to start anew what runs, it does that and nothing else",
+        ran,
+      );
+      demand((await converges(stage)) === "so", "started anew, it is as the spec wants, and not started anew again");
+    }
+  });
+
 /** A crash after each call in turn: whatever is there by then has been claimed by then. */
 export const claimsBeforehand = async (world: World, scene: Scene): Promise<void> => {
   const { calls } = await onStage(world, scene, (stage) => stage.run("interpret"));

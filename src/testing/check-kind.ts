@@ -68,6 +68,8 @@ async function decidesAlike(stage: Stage): Promise<void> {
     return {
       identity: bound.identity,
       plan,
+      restart: bound.restart(observed),
+      pauses: Array.isArray(plan) ? plan.map((step: unknown) => bound.pauses(step)) : [],
       retire: bound.retire(observed, new Set(claims)),
       claims: Array.isArray(plan) ? plan.map((step: unknown) => bound.claims(step)) : [],
     };

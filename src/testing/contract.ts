@@ -5,6 +5,7 @@ import {
   comesToWhatTheDeviceAllows,
   foretells,
   repairs,
+  restartsOnce,
   stopsBetweenSteps,
 } from "./check-interpret.ts";
 import { isPure, looksOnly, speaksPlainly, travels } from "./check-kind.ts";
@@ -37,6 +38,7 @@ const PROMISES: readonly (readonly [name: string, check: (world: World, scene: S
   ["can be run again after any port call failed before or after its effect", survivesFaults("interpret")],
   ["is given up at its deadline when a port call is never answered, and can be run again", givesUpInTime("interpret")],
   ["repairs what others change", repairs],
+  ["starts anew what runs when it is told to, once, and changes nothing else by that", restartsOnce],
   ["claims what it brings into being before it does", claimsBeforehand],
   ["stops after the current step when it is superseded, and can be run again", stopsBetweenSteps],
   ["previews the very steps that it then takes, to be so and to be gone, and writes nothing for it", foretells],
@@ -46,7 +48,7 @@ const PROMISES: readonly (readonly [name: string, check: (world: World, scene: S
   ["is given up at its deadline while it is retired, and can be retired again", givesUpInTime("retire")],
   ["takes nothing away that it never made when it is retired without having been interpreted", leavesWhatItNeverMade],
   ["sees the reading methods of the ports that it requires, and no more, while it observes", looksOnly],
-  ["decides by what it is given alone: identity, plan, retire and claims are pure", isPure],
+  ["decides by what it is given alone: identity, plan, restart, retire, pauses and claims are pure", isPure],
   ["tells what it sees and does in plain JSON that its own schemas take", speaksPlainly],
   ["comes out of the wire as it went in", travels],
 ];

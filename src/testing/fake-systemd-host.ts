@@ -58,6 +58,8 @@ export class FakeSystemdHost implements SystemdHost {
   readonly #watchers = new Map<string, Set<() => void>>();
   readonly #controllers: readonly ResourceController[];
   #reloads = 0;
+  /** Whether enablement or a mask has changed since: the supervisor then calls all units changed. */
+  #isStale = false;
 
   constructor({ controllers = ["cpu", "pids"] }: { readonly controllers?: readonly ResourceController[] } = {}) {
     this.#controllers = controllers;
@@ -155,8 +157,9 @@ export class FakeSystemdHost implements SystemdHost {
   async reload(name: string, signal: AbortSignal): Promise<void> {
     await answer("Reading all unit files again", signal);
     const asked = this.#units.get(name);
-    if (asked === undefined || asked.read === textOf(asked)) return;
+    if (!this.#isStale && (asked === undefined || asked.read === textOf(asked))) return;
     this.#reloads += 1;
+    this.#isStale = false;
     for (const [each, unit] of this.#units) {
       if (unit.read === textOf(unit)) continue;
       unit.read = textOf(unit);
@@ -170,6 +173,7 @@ export class FakeSystemdHost implements SystemdHost {
     if (unit.file === null && unit.vendor === "static") {
       throw failed(name, "cannot be enabled: it has no [Install] section");
     }
+    this.#isStale ||= !unit.enabled;
     unit.enabled = true;
     this.#changed(name);
   }
@@ -178,6 +182,7 @@ export class FakeSystemdHost implements SystemdHost {
     await answer(`Disabling ${name}`, signal);
     const unit = this.#units.get(name);
     if (unit === undefined) return;
+    this.#isStale ||= unit.enabled;
     unit.enabled = false;
     this.#changed(name);
   }
@@ -186,8 +191,8 @@ export class FakeSystemdHost implements SystemdHost {
     await answer(`Masking ${name}`, signal);
     const unit = this.#at(name);
     if (unit.file !== null || unit.obstacle !== null) throw obstructed(name);
+    this.#isStale ||= !unit.masked;
     unit.masked = true;
-    unit.read = textOf(unit);
     this.#changed(name);
   }
 
@@ -195,8 +200,8 @@ export class FakeSystemdHost implements SystemdHost {
     await answer(`Unmasking ${name}`, signal);
     const unit = this.#units.get(name);
     if (unit === undefined) return;
+    this.#isStale ||= unit.masked;
     unit.masked = false;
-    unit.read = textOf(unit);
     this.#changed(name);
   }
 

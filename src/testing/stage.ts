@@ -29,6 +29,8 @@ export interface RunOptions {
   readonly fault?: Fault | undefined;
   /** How many steps are taken before a newer generation comes; default: none comes. */
   readonly supersededAfter?: number | undefined;
+  /** Whether it is to start anew what runs; default false. */
+  readonly notified?: boolean | undefined;
 }
 
 /** One run of the engine, and what was there before and after it. */
@@ -67,11 +69,14 @@ export class Stage {
   }
 
   /** Runs the engine; whatever comes of it is held against the rules that hold for every run. */
-  async run(work: Work, { fault, supersededAfter = Number.POSITIVE_INFINITY }: RunOptions = {}): Promise<Ran> {
+  async run(
+    work: Work,
+    { fault, supersededAfter = Number.POSITIVE_INFINITY, notified = false }: RunOptions = {},
+  ): Promise<Ran> {
     this.ports.arm(fault ?? null);
     const before = await this.snapshot();
     let asked = 0;
-    const around = this.#around(() => asked++ >= supersededAfter);
+    const around = { ...this.#around(() => asked++ >= supersededAfter), notified };
     const outcome = await (work === "interpret"
       ? interpret(this.score, around)
       : retire(this.score, new Set(this.claims), around));

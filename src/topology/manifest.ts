@@ -6,7 +6,10 @@ import type { Topology } from "./topology.ts";
 export interface Order<Id extends string = string> {
   /** A Score is interpreted only when those it comes after are Ready. */
   readonly after?: { readonly [Of in Id]?: readonly Other<Id, Of>[] };
-  /** A Score is told to restart when one of these has changed something. Implies nothing about order. */
+  /**
+   * What a Score runs is started anew when one of these has changed something, once that is Ready. Implies nothing about
+   * order. Only for kinds that run something, such as `SystemdService`. To be started anew is no change of its own.
+   */
   readonly restartOn?: { readonly [Of in Id]?: readonly Other<Id, Of>[] };
 }
 /** Any id but the one itself. Where the ids are not known before run time, `manifest()` alone can tell. */
@@ -44,7 +47,8 @@ const brand = Symbol.for("harmony-edge.manifest");
  * });
  * ```
  *
- * @throws {InvalidManifest} for a bad id, an id that is not there, two Scores about one thing, or a cycle.
+ * @throws {InvalidManifest} for a bad id, an id that is not there, two Scores about one thing, a cycle, or a restart of what
+ * does not run.
  */
 export function manifest<const T extends Topology, const S extends Readonly<Record<string, unknown>>>(
   topology: T,
@@ -79,7 +83,15 @@ export function manifest(topology: Topology, given: object, order: Order = {}): 
   const after = edges("after", order.after ?? {}, known);
   const cycle = findCycle(after);
   if (cycle !== null) throw new InvalidManifest(`after: ${cycle.join(" comes after ")}: take one of these out`);
-  const made: Manifest = { topology, scores, after, restartOn: edges("restartOn", order.restartOn ?? {}, known) };
+  const restartOn = edges("restartOn", order.restartOn ?? {}, known);
+  for (const id of Object.keys(restartOn)) {
+    const score = scores[id];
+    if (score === undefined || score.bind().restarts) continue;
+    throw new InvalidManifest(
+      `restartOn: "${id}" is a ${score.kind}, and nothing of that kind can be restarted: take it out, or name the Score that runs`,
+    );
+  }
+  const made: Manifest = { topology, scores, after, restartOn };
   return Object.freeze(Object.defineProperty(made, brand, { value: true }));
 }
 

@@ -4,6 +4,7 @@ import { MemoryDisk } from "./support/memory-disk.ts";
 import {
   acceptedOf,
   change,
+  facts,
   JOURNAL,
   journalled,
   known,
@@ -54,7 +55,15 @@ describe("what was flushed", () => {
           const written = (whole.files.get(JOURNAL)?.length ?? 0) - size;
           disk.fail("Failed", { only: JOURNAL, keeps: Math.floor(share * written), times: 1 });
           await ledger.flush().catch(() => {});
-          expect(possible).toContainEqual(sorted(known(await open(disk.copy()))));
+          // Of a thing that was told twice only the last is written, so the whole need not be as it ever was.
+          const was = new Map<string, Set<unknown>>();
+          const all = possible.map(facts);
+          for (const name of new Set(all.flatMap((each) => [...each.keys()]))) {
+            was.set(name, new Set(all.map((each) => each.get(name))));
+          }
+          const found = facts(known(await open(disk.copy())));
+          expect([...found.keys()].filter((name) => !was.has(name))).toEqual([]);
+          for (const [name, values] of was) expect([...values]).toContain(found.get(name));
           // Tried again on the same disk, nothing is lost and nothing that the stump held counts twice.
           await ledger.flush();
           expect(sorted(known(await open(disk.copy())))).toEqual(possible.at(-1));

@@ -47,6 +47,26 @@ describe("what is dropped", () => {
     expect([...rig.ledger.owned]).toEqual([]);
   });
 
+  test("is removed also where an older spec made it, and the newer one never came to change it", async () => {
+    const rig = await ReconcilerRig.open();
+    let end = (): void => {};
+    const mayEnd = new Promise<void>((resolve) => (end = resolve));
+    const write = rig.files.writeFile.bind(rig.files);
+    rig.files.writeFile = async (...given) => {
+      await write(...given);
+      await mayEnd;
+    };
+    await rig.accept({ generation: 1, scores: { f: file("/f", "one") } });
+    await rig.accept({ generation: 2, scores: { f: file("/f", "two") } });
+    rig.files.writeFile = () => Promise.reject(new Error("no step of the newer one is taken"));
+    end();
+    await settle();
+    expect(rig.tree).toEqual({ "/f": "one" });
+    expect(rig.states).toEqual({ f: "Failed" });
+    await rig.accept({ generation: 3, scores: {} });
+    expect(rig.tree).toEqual({});
+  });
+
   test("is told as Retiring until it is gone, tried again with pauses, and holds up nothing else", async () => {
     const rig = await ReconcilerRig.open();
     await rig.accept({ generation: 1, scores: { a: probe("a"), b: probe("b") } });

@@ -115,6 +115,30 @@ describe("work that waits", () => {
   });
 });
 
+describe("time that is not the work's own", () => {
+  test("does not count, however long it is, and what is left counts on", async () => {
+    const { clock, of } = deadline();
+    await clock.advance(900);
+    const others = of.without(() => new Promise<void>((resume) => void clock.after(5000, resume)));
+    await clock.advance(5000);
+    await others;
+    const waiting = thrownBy(() => of.within(never));
+    await clock.advance(99);
+    expect(of.signal.aborted).toBe(false);
+    await clock.advance(1);
+    expect(await waiting).toEqual(expired("TimedOut"));
+  });
+
+  test("ends when the agent stops, and leaves nothing behind", async () => {
+    const { clock, agent, of } = deadline();
+    const waiting = thrownBy(() => of.without(never));
+    agent.abort();
+    expect(await waiting).toEqual(expired("Stopped"));
+    of.end();
+    expect([clock.timers, listeners(agent.signal)]).toEqual([0, 0]);
+  });
+});
+
 describe("the end", () => {
   test("lets go of the timer and the listener, and can come twice", async () => {
     const { clock, agent, of } = deadline();

@@ -62,17 +62,30 @@ test("a memory limit is refused where the kernel cannot keep it, and kept where 
   expect(host.tree()["file:web.service"]).toContain("MemoryMax=10000000\n");
 });
 
-test("a change of what runs is a write, one reload and a restart", async () => {
+test("all unit files are read again once, after all that makes them old and before what is started", async () => {
   const host = new FakeSystemdHost();
   const device = new Device({ SystemdHost: host });
-  await device.interpret(new SystemdServiceScore(web));
-  expect(host.reloads).toBe(0);
+  expect(await device.interpret(new SystemdServiceScore(web))).toMatchObject({
+    did: [{ do: "write" }, { do: "enable" }, { do: "reload" }, { do: "start" }],
+  });
+  expect(host.reloads).toBe(1);
   const changed = new SystemdServiceScore({ ...web, environment: { A: "1" } });
   expect(await device.interpret(changed)).toMatchObject({
     did: [{ do: "write" }, { do: "reload" }, { do: "restart" }],
   });
-  expect(host.reloads).toBe(1);
+  expect(host.reloads).toBe(2);
   expect((await host.units(["web.service"], signal))[0]).toMatchObject({ outdated: false, needsReload: false });
+});
+
+test("what is taken away is stopped and removed before all unit files are read again, once", async () => {
+  const host = new FakeSystemdHost();
+  const device = new Device({ SystemdHost: host });
+  const score = new SystemdServiceScore(web);
+  await device.interpret(score);
+  expect(await device.retire(score)).toMatchObject({
+    did: [{ do: "stop" }, { do: "disable" }, { do: "remove" }, { do: "reload" }, { do: "resetFailed" }],
+  });
+  expect(host.reloads).toBe(2);
 });
 
 test("`strict` refuses calls with an error, and leaves out what kills programs that compile while they run", async () => {

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { DirectoryScore, FileScore } from "../../src/scores/index.ts";
+import { DirectoryScore, FileScore, SystemdServiceScore } from "../../src/scores/index.ts";
 import type { AnyScore } from "../../src/scores/score.ts";
 import {
   findCycle,
@@ -12,6 +12,7 @@ import {
 } from "../../src/topology/manifest.ts";
 import { PiTopology } from "../../src/topology/pi.ts";
 
+const service = (name: string): SystemdServiceScore => new SystemdServiceScore({ name, exec: ["/bin/true"] });
 const file = (path: string): FileScore => new FileScore({ path, content: "" });
 
 /** `manifest()` as JavaScript sees it: what the compiler refuses gets here too. */
@@ -24,7 +25,7 @@ const files = (ids: readonly string[], order?: object): unknown =>
 
 describe("a manifest", () => {
   test("holds what it was given, and order as far as there is any", () => {
-    const scores = { motd: file("/etc/motd"), web: file("/web"), db: file("/db") };
+    const scores = { motd: file("/etc/motd"), web: file("/web"), db: service("db") };
     const made = manifest(PiTopology, scores, { after: { web: ["db"], db: [] }, restartOn: { db: ["motd"] } });
     expect(made.topology).toBe(PiTopology);
     expect(made.scores).toEqual(scores);
@@ -117,9 +118,15 @@ describe("order", () => {
   });
 
   test("of restarts may go round, because it is no order", () => {
-    expect(files(["a", "b"], { restartOn: { a: ["b"], b: ["a"] } })).toMatchObject({
-      restartOn: { a: ["b"], b: ["a"] },
-    });
+    const restartOn = { a: ["b"], b: ["a"] };
+    expect(loose({ a: service("a"), b: service("b") }, { restartOn })).toMatchObject({ restartOn });
+  });
+
+  test("restarts only what runs something", () => {
+    expect(() => files(["a", "b"], { restartOn: { a: ["b"] } })).toThrow(
+      'restartOn: "a" is a File, and nothing of that kind can be restarted: take it out, or name the Score that runs',
+    );
+    expect(files(["a"], { restartOn: { a: [] } })).toMatchObject({ restartOn: {} });
   });
 });
 

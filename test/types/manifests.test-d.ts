@@ -7,6 +7,7 @@ import {
   type Manifest,
   manifest,
   PiTopology,
+  SystemdServiceScore,
   topology,
 } from "harmony-edge";
 
@@ -21,7 +22,7 @@ export const ordered = manifest(
   {
     www: new DirectoryScore({ path: "/srv/www", mode: "0750", owner: "www-data" }),
     "index.html": new FileScore({ path: "/srv/www/index.html", content: { base64: "PGgxPkhpPC9oMT4=" } }),
-    web: new FileScore({ path: "/etc/web.conf", content: "root /srv/www\n", parents: true }),
+    web: new SystemdServiceScore({ name: "web", exec: ["/usr/bin/web"] }),
   },
   { after: { "index.html": ["www"], web: ["www", "index.html"] }, restartOn: { web: ["index.html"] } },
 );

@@ -70,7 +70,8 @@ describe("a manifest that is encoded and decoded", () => {
   });
 
   test("keeps generation, time and order", () => {
-    const made = manifest(Cluster, { motd, shop }, { after: { shop: ["motd"] }, restartOn: { motd: ["shop"] } });
+    const ordered = manifest(Cluster, { motd, shop }, { after: { shop: ["motd"] } });
+    const made = { ...ordered, restartOn: { motd: ["shop"] } };
     const { generation, issuedAt, scores } = received(encode(made, options));
     expect({ generation, issuedAt }).toEqual({ generation: 7, issuedAt: ISSUED_AT });
     expect(scores.get("shop")).toMatchObject({ after: ["motd"], restartOn: [] });

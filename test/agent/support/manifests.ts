@@ -1,13 +1,13 @@
 import type { AnyScore } from "../../../src/scores/score.ts";
-import { DirectoryScore, FileScore } from "../../../src/scores/index.ts";
+import { DirectoryScore, FileScore, SystemdServiceScore } from "../../../src/scores/index.ts";
 import { type DecodedManifest, decodePayload, type Gate } from "../../../src/wire/decode.ts";
 import { encodeScore, inlineEnvelope } from "../../../src/wire/encode.ts";
 import { AgentId } from "../../../src/wire/keys.ts";
-import { ProbeScore, TEST_KINDS, TestTopology } from "./probe.ts";
+import { FreeProbeScore, LaneProbeScore, ProbeScore, TEST_KINDS, RigTopology } from "./probe.ts";
 
 export const AGENT = AgentId.parse("pi-7");
 
-export const gate: Gate = { agentId: AGENT, kinds: TEST_KINDS, topology: TestTopology, trustedKeys: new Map() };
+export const gate: Gate = { agentId: AGENT, kinds: TEST_KINDS, topology: RigTopology, trustedKeys: new Map() };
 
 /** What stands for one Score in a test: the Score, or exactly what lies on the wire. */
 export type Given = AnyScore | { readonly wire: unknown };
@@ -16,6 +16,7 @@ export interface Wanted {
   readonly generation: number;
   readonly scores: Readonly<Record<string, Given>>;
   readonly after?: Readonly<Record<string, readonly string[]>>;
+  readonly restartOn?: Readonly<Record<string, readonly string[]>>;
   readonly agentId?: string;
 }
 
@@ -27,18 +28,29 @@ export const file = (
 export const directory = (path: string, rest: { readonly parents?: boolean } = {}): AnyScore =>
   new DirectoryScore({ path, ...rest });
 export const probe = (name: string, value = "x", parts = 1): AnyScore => new ProbeScore({ name, value, parts });
+/** One that others need not wait for. */
+export const free = (
+  name: string,
+  { value = "x", ...rest }: { readonly value?: string; readonly parts?: number; readonly gathersAt?: number } = {},
+): AnyScore => new FreeProbeScore({ name, value, ...rest });
+export const lane = (name: string, parts = 1): AnyScore => new LaneProbeScore({ name, value: "x", parts });
+export const service = (name: string, environment: Readonly<Record<string, string>> = {}): AnyScore =>
+  new SystemdServiceScore({ name, exec: ["/bin/true"], environment });
 /** A Score that every agent refuses. */
 export const unknownKind = (kind = "Teleporter"): Given => ({
   wire: { kind, version: 1, requires: [], spec: { json: {} } },
 });
 
-export const payloadOf = ({ generation, scores, after = {}, agentId = AGENT }: Wanted): string =>
+export const payloadOf = ({ generation, scores, after = {}, restartOn = {}, agentId = AGENT }: Wanted): string =>
   JSON.stringify({
     agentId,
     generation,
     issuedAt: "2026-01-01T00:00:00.000Z",
     scores: Object.fromEntries(
-      Object.entries(scores).map(([id, given]) => [id, "wire" in given ? given.wire : encodeScore(given, after[id])]),
+      Object.entries(scores).map(([id, given]) => [
+        id,
+        "wire" in given ? given.wire : encodeScore(given, after[id], restartOn[id]),
+      ]),
     ),
   });
 

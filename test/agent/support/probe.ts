@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { capability } from "../../../src/capabilities/capability.ts";
 import { FileSystemHost } from "../../../src/capabilities/file-system-host.ts";
+import { SystemdHost } from "../../../src/capabilities/systemd-host.ts";
 import { PortError, type PortErrorCode } from "../../../src/capabilities/port-error.ts";
 import { KINDS } from "../../../src/scores/index.ts";
 import { Score } from "../../../src/scores/score.ts";
@@ -11,6 +12,7 @@ export interface ProbeHost {
   read(name: string): Promise<string | null> | string | null;
   set(name: string, value: string): Promise<void>;
   remove(name: string): Promise<void>;
+  restart(name: string): Promise<void>;
   watch(name: string, changed: () => void): () => void;
 }
 export const ProbeHost = capability<ProbeHost>()("ProbeHost", { reads: ["read", "watch"] });
@@ -46,12 +48,103 @@ export class ProbeScore extends Score(
   },
 ) {}
 
+/** A probe that others need not wait for. It has something to restart, and its part number `gathersAt` serves many. */
+export class FreeProbeScore extends Score(
+  "FreeProbe",
+  {
+    version: 1,
+    requires: [ProbeHost],
+    spec: z.strictObject({
+      name: z.string(),
+      value: z.string(),
+      parts: z.int().default(1),
+      gathersAt: z.int().default(-1),
+    }),
+    observed: z.object({ values: z.array(z.string().nullable()) }),
+    step: z.object({ do: z.enum(["set", "remove", "restart"]), part: z.string(), gathers: z.boolean() }),
+  },
+  {
+    identity: ({ name }) => `probe:${name}`,
+    async observe({ name, parts }, { ProbeHost: host }) {
+      const values: (string | null)[] = [];
+      for (const part of namesOf(name, parts)) values.push(await host.read(part));
+      return { values };
+    },
+    plan: (wanted, seen) => setsOf(wanted, seen),
+    restart: (wanted, seen) =>
+      seen.values.includes(null)
+        ? setsOf(wanted, seen)
+        : [...setsOf(wanted, seen), { do: "restart", part: wanted.name, gathers: false }],
+    retire: ({ name, parts, gathersAt }, { values }) =>
+      namesOf(name, parts).flatMap((part, at) =>
+        values[at] === null ? [] : [{ do: "remove", part, gathers: at === gathersAt } as const],
+      ),
+    apply: (step, { value }, { ProbeHost: host }) =>
+      step.do === "set"
+        ? host.set(step.part, value)
+        : step.do === "remove"
+          ? host.remove(step.part)
+          : host.restart(step.part),
+    watch: ({ name }, { ProbeHost: host }, changed) => host.watch(name, changed),
+    turns: "free",
+    pauses: ({ gathers }) => (gathers ? "gather" : null),
+  },
+) {}
+
+interface FreeProbeSpec {
+  readonly name: string;
+  readonly value: string;
+  readonly parts: number;
+  readonly gathersAt: number;
+}
+const setsOf = (
+  { name, value, parts, gathersAt }: FreeProbeSpec,
+  { values }: { readonly values: readonly (string | null)[] },
+): readonly { readonly do: "set"; readonly part: string; readonly gathers: boolean }[] =>
+  namesOf(name, parts).flatMap((part, at) =>
+    values[at] === value ? [] : [{ do: "set", part, gathers: at === gathersAt } as const],
+  );
+
+/** A probe that others of its port wait for, but nothing else; the first part is what they wait for. */
+export class LaneProbeScore extends Score(
+  "LaneProbe",
+  {
+    version: 1,
+    requires: [ProbeHost],
+    spec: z.strictObject({ name: z.string(), value: z.string(), parts: z.int().default(1) }),
+    observed: z.object({ values: z.array(z.string().nullable()) }),
+    step: z.object({ do: z.enum(["set", "remove"]), part: z.string(), first: z.boolean() }),
+  },
+  {
+    identity: ({ name }) => `probe:${name}`,
+    async observe({ name, parts }, { ProbeHost: host }) {
+      const values: (string | null)[] = [];
+      for (const part of namesOf(name, parts)) values.push(await host.read(part));
+      return { values };
+    },
+    plan: ({ name, value, parts }, { values }) =>
+      namesOf(name, parts).flatMap((part, at) =>
+        values[at] === value ? [] : [{ do: "set", part, first: at === 0 } as const],
+      ),
+    retire: ({ name, parts }, { values }) =>
+      namesOf(name, parts).flatMap((part, at) =>
+        values[at] === null ? [] : [{ do: "remove", part, first: at === 0 } as const],
+      ),
+    apply: (step, { value }, { ProbeHost: host }) =>
+      step.do === "set" ? host.set(step.part, value) : host.remove(step.part),
+    turns: "lane",
+    pauses: ({ first }) => (first ? null : "aside"),
+  },
+) {}
+
 const namesOf = (name: string, parts: number): readonly string[] =>
   Array.from({ length: parts }, (_, at) => `${name}/${at}`);
 
 /** What the tests' agents know and offer: everything of a Pi, and the probe. */
-export const TEST_KINDS = [...KINDS, ProbeScore];
+export const TEST_KINDS = [...KINDS, ProbeScore, FreeProbeScore, LaneProbeScore];
 export const TestTopology = topology("TestTopology", [FileSystemHost, ProbeHost]);
+/** The same with a supervisor, for where the reconciler works without an agent. */
+export const RigTopology = topology("RigTopology", [FileSystemHost, SystemdHost, ProbeHost]);
 
 type Trouble =
   | { readonly _tag: "Fails"; readonly code: PortErrorCode }
@@ -62,7 +155,7 @@ type Trouble =
 
 export class FakeProbe implements ProbeHost {
   readonly values = new Map<string, string>();
-  /** Each write that was begun, in order: `set a/0=x`, `remove a/0`. */
+  /** Each write that was begun, in order: `set a/0=x`, `remove a/0`, `restart a`. */
   readonly did: string[] = [];
   reads = 0;
   /** Called at each read, with the name. */
@@ -133,6 +226,11 @@ export class FakeProbe implements ProbeHost {
     this.did.push(`remove ${part}`);
     if (await this.#isInWay(part)) return;
     this.values.delete(part);
+  }
+
+  async restart(name: string): Promise<void> {
+    this.did.push(`restart ${name}`);
+    await this.#isInWay(name);
   }
 
   watch(name: string, changed: () => void): () => void {

@@ -4,14 +4,15 @@ import type { PortTable } from "../../../src/scores/attenuate.ts";
 import type { Clock } from "../../../src/scores/context.ts";
 import { FakeClock, settle } from "../../../src/testing/fake-clock.ts";
 import { FakeFileSystem } from "../../../src/testing/fake-file-system.ts";
+import { FakeSystemdHost } from "../../../src/testing/fake-systemd-host.ts";
 import type { ScoreStatus } from "../../../src/wire/status.ts";
 import { decoded, type Wanted } from "./manifests.ts";
 import { MemoryDisk } from "./memory-disk.ts";
-import { FakeProbe, TEST_KINDS, TestTopology } from "./probe.ts";
+import { FakeProbe, TEST_KINDS, RigTopology } from "./probe.ts";
 
 export interface RigOptions {
   /** What a start before this one left; default: nothing. */
-  readonly from?: { readonly disk: MemoryDisk; readonly files: FakeFileSystem; readonly probe: FakeProbe };
+  readonly from?: Partial<Pick<ReconcilerRig, "disk" | "files" | "probe" | "systemd">>;
   readonly kinds?: typeof TEST_KINDS;
   readonly clock?: (clock: FakeClock) => Clock;
   /** Default: both. */
@@ -23,6 +24,7 @@ export class ReconcilerRig {
   readonly clock = new FakeClock();
   readonly files: FakeFileSystem;
   readonly probe: FakeProbe;
+  readonly systemd: FakeSystemdHost;
   readonly disk: MemoryDisk;
   readonly ledger: Ledger;
   readonly reconciler: Reconciler;
@@ -37,10 +39,11 @@ export class ReconcilerRig {
     this.probe = options.from?.probe ?? new FakeProbe();
     this.disk = disk;
     this.ledger = ledger;
-    const ports = { FileSystemHost: this.files, ProbeHost: this.probe };
+    this.systemd = options.from?.systemd ?? new FakeSystemdHost();
+    const ports = { FileSystemHost: this.files, SystemdHost: this.systemd, ProbeHost: this.probe };
     this.reconciler = new Reconciler({
       ports: options.ports?.(ports) ?? ports,
-      gate: { kinds: options.kinds ?? TEST_KINDS, topology: TestTopology },
+      gate: { kinds: options.kinds ?? TEST_KINDS, topology: RigTopology },
       clock: options.clock?.(this.clock) ?? this.clock,
       ledger,
       log: (message, fields = {}) => void this.logged.push({ message, fields }),
@@ -62,7 +65,8 @@ export class ReconcilerRig {
   /** A crash and a new start on the same device, with what had reached the disk. */
   async crash(options: RigOptions = {}): Promise<ReconcilerRig> {
     this.stop.abort();
-    return ReconcilerRig.open({ ...options, from: { disk: this.disk.copy(), files: this.files, probe: this.probe } });
+    const { files, probe, systemd } = this;
+    return ReconcilerRig.open({ ...options, from: { disk: this.disk.copy(), files, probe, systemd } });
   }
 
   /** Takes the manifest up and lets everything happen that waits for no time to pass. */

@@ -1,5 +1,5 @@
 import * as fc from "fast-check";
-import { type Accepted, Ledger, type Owned } from "../../../src/agent/ledger.ts";
+import { type Accepted, Ledger, type Notice, type Owned } from "../../../src/agent/ledger.ts";
 import { begin } from "../../../src/agent/score-status.ts";
 import { encodeScore } from "../../../src/wire/encode.ts";
 import type { ScoreStatus } from "../../../src/wire/status.ts";
@@ -41,7 +41,8 @@ type Change =
     }
   | { readonly do: "disown"; readonly path: string }
   | { readonly do: "remember"; readonly id: string; readonly status: number }
-  | { readonly do: "forget"; readonly id: string };
+  | { readonly do: "forget"; readonly id: string }
+  | { readonly do: "notify" | "noticed"; readonly notice: Notice };
 
 const id = fc.constantFrom("a", "b", "c");
 const path = fc.constantFrom("path:/x", "path:/y", "path:/z");
@@ -50,6 +51,10 @@ export const journalled: fc.Arbitrary<Change> = fc.oneof(
   fc.record({ do: fc.constant("disown" as const), path }),
   fc.record({ do: fc.constant("remember" as const), id, status: fc.nat(2) }),
   fc.record({ do: fc.constant("forget" as const), id }),
+  fc.record({
+    do: fc.constantFrom("notify" as const, "noticed" as const),
+    notice: fc.record({ to: id, by: id, change: fc.constantFrom("intentional" as const, "corrective" as const) }),
+  }),
 );
 export const change: fc.Arbitrary<Change> = fc.oneof(
   { weight: 4, arbitrary: journalled },
@@ -68,19 +73,33 @@ export function tell(ledger: Ledger, told: Change): void {
       return ledger.remember(told.id, statuses[told.status] ?? never());
     case "forget":
       return ledger.forget(told.id);
+    case "notify":
+      return ledger.notify(told.notice);
+    case "noticed":
+      return ledger.noticed(told.notice);
   }
 }
 
 /** All it knows, in the order in which it knows it: the order decides what is removed first. */
 export const known = (
   ledger: Ledger,
-): { accepted: Accepted | null; owned: [string, Owned][]; statuses: [string, ScoreStatus][] } => ({
+): { accepted: Accepted | null; owned: [string, Owned][]; statuses: [string, ScoreStatus][]; notices: Notice[] } => ({
   accepted: ledger.accepted,
   owned: [...ledger.owned],
   statuses: [...ledger.statuses],
+  notices: [...ledger.notices],
 });
-/** The order of the statuses means nothing. */
+/** The order of the statuses and the notices means nothing. */
 export const sorted = (all: ReturnType<typeof known>) => ({
   ...all,
   statuses: all.statuses.toSorted(([a], [b]) => (a < b ? -1 : 1)),
+  notices: all.notices.toSorted((a, b) => (`${a.to} ${a.by}` < `${b.to} ${b.by}` ? -1 : 1)),
 });
+
+/** Each thing that it knows, by name, as text. */
+export const facts = (all: ReturnType<typeof known>): ReadonlyMap<string, string> =>
+  new Map([
+    ...all.owned.map(([identity, own]) => [`own ${identity}`, JSON.stringify(own)] as const),
+    ...all.statuses.map(([score, of]) => [`score ${score}`, JSON.stringify(of)] as const),
+    ...all.notices.map((notice) => [`notice ${notice.to} ${notice.by}`, JSON.stringify(notice)] as const),
+  ]);

@@ -15,7 +15,7 @@ export interface Managed {
   readonly fleet: Fleet;
   readonly store: Store;
   /** What the agent says that it offers. @throws where it has said nothing yet */
-  capabilities(): Promise<CapabilitiesDocument>;
+  capabilities: () => Promise<CapabilitiesDocument>;
 }
 
 /** Starts a server and, on the machine, an agent that goes by the machine's name. Until the end of the test, unless `cleanup` is given. */

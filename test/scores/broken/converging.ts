@@ -4,6 +4,36 @@ import { firstTime, type Mutant, present } from "./mutant.ts";
 /** Kinds that do not bring the device to what is wanted, or do more than that. */
 export const CONVERGING: readonly Mutant[] = [
   {
+    what: "takes away what it should start anew",
+    kind: () =>
+      drawerKind({
+        restart: (spec, seen) =>
+          seen.state === "present" && seen.text === spec.text
+            ? [{ do: "unlabel", drawer: spec.name }]
+            : sound.plan(spec, seen),
+      }),
+    check: "starts anew what runs",
+    says: /told to start anew what runs, it does that and nothing else/,
+  },
+  {
+    what: "is never done with starting anew",
+    kind() {
+      let told = false;
+      return drawerKind({
+        plan(spec, seen) {
+          const steps = sound.plan(spec, seen);
+          return "obstructed" in steps || steps.length > 0 || !told ? steps : [{ do: "label", drawer: spec.name }];
+        },
+        restart(spec, seen) {
+          told = true;
+          return sound.plan(spec, seen);
+        },
+      });
+    },
+    check: "starts anew what runs",
+    says: /it is a NOOP without a write/,
+  },
+  {
     what: "does it once more although it was so already",
     kind() {
       const isNew = firstTime();

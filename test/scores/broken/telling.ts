@@ -6,6 +6,17 @@ import type { Mutant } from "./mutant.ts";
 /** Kinds that look where they may not, decide by more than they are given, or tell what does not travel. */
 export const TELLING: readonly Mutant[] = [
   {
+    what: "restarts by chance",
+    kind() {
+      let asked = 0;
+      return drawerKind({
+        restart: ({ name, text }) => [{ do: "label", drawer: `${name}${asked++ % 2 === 0 ? text : ""}` }],
+      });
+    },
+    check: "are pure",
+    says: /asked twice, it decides alike/,
+  },
+  {
     what: "writes while it observes, through a port that it has kept",
     kind() {
       let kept: Cabinet | undefined;
@@ -99,6 +110,7 @@ export const TELLING: readonly Mutant[] = [
             at: context.clock.now(),
           }),
           plan: (spec, { seen }) => sound.plan(spec, seen),
+          restart: (spec, { seen }) => sound.plan(spec, seen),
           retire: (spec, { seen }, claims) => sound.retire(spec, seen, claims),
         },
       ),

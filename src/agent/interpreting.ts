@@ -1,0 +1,220 @@
+import { attenuate, type PortTable } from "../scores/attenuate.ts";
+import type { Clock, Log, MaybePromise } from "../scores/context.ts";
+import { type ApplySurroundings, interpretNow, preview } from "../scores/interpret.ts";
+import type { Outcome } from "../scores/outcome.ts";
+import type { AnyScore } from "../scores/score.ts";
+import { decodeScore } from "../wire/decode.ts";
+import type { ScoreStatus } from "../wire/status.ts";
+import type { Ledger, Notice } from "./ledger.ts";
+import type { Notices } from "./notices.ts";
+import type { ReconcilerParts } from "./reconciler-parts.ts";
+import { type Accepted, type Change, isNoNews, looks, type Resource, restMs, unasked } from "./resource.ts";
+import { retryDelayMs, settled, started } from "./score-status.ts";
+import type { Workers } from "./workers.ts";
+
+export interface InterpretingParts {
+  readonly workers: Workers;
+  readonly notices: Notices;
+  /** The Score with this id as the manifest in force has it. */
+  readonly current: (id: string) => Resource | undefined;
+  readonly generation: () => number;
+  readonly onChange: () => void;
+  /** It is to be looked at. */
+  readonly onDue: (resource: Resource, change: Change) => void;
+  /** What waited for this Score need not wait any more. */
+  readonly onReady: (id: string) => void;
+}
+
+/** The work on one Score: a look, what it takes, and what comes of it. */
+export class Interpreting {
+  readonly #parts: ReconcilerParts;
+  readonly #around: InterpretingParts;
+
+  constructor(parts: ReconcilerParts, around: InterpretingParts) {
+    this.#parts = parts;
+    this.#around = around;
+  }
+
+  /** Gives a promise only where something has to be waited for: a pass over a thousand converged Scores makes none. */
+  interpret(resource: Resource, decoded: Accepted, asked: Change): MaybePromise<void> {
+    const { clock } = this.#parts;
+    const notices = this.#around.notices.due(resource.id);
+    const change = notices.some((notice) => notice.change === "intentional") ? "intentional" : asked;
+    const before = resource.status;
+    resource.status = started(before, clock.now());
+    looks(resource, clock.monotonicMs());
+    if (resource.status !== before) {
+      // Told now, because it may take long.
+      this.#around.onChange();
+      this.#parts.onChange("working");
+    }
+    const outcome = interpretNow(
+      decoded.score,
+      new Look(this.#parts, this.#around, resource, decoded, change, notices.length > 0),
+    );
+    return outcome instanceof Promise
+      ? outcome.then((made) => this.#settle(resource, decoded, change, before, notices, made))
+      : this.#settle(resource, decoded, change, before, notices, outcome);
+  }
+
+  #settle(
+    resource: Resource,
+    decoded: Accepted,
+    change: Change,
+    before: ScoreStatus,
+    notices: readonly Notice[],
+    outcome: Outcome,
+  ): void {
+    const { clock, ledger } = this.#parts;
+    const { id } = resource;
+    const { score, wire, identity } = decoded;
+    if (this.#around.current(id) !== resource) return;
+    const failing = outcome.outcome === "FAILURE";
+    if (!failing) {
+      if (notices.length > 0) this.#around.notices.done(notices);
+      this.#around.notices.ready(id, (to, why) => this.#notified(to, why));
+    }
+    if (isNoNews(resource, this.#around.generation(), change, outcome)) return;
+    // From now on the thing itself is the Score's. What it could not change yet may still be somebody else's.
+    if (!failing) ledger.own(id, identity, wire, [identity]);
+    if (failing && outcome.failure._tag === "Interrupted") {
+      resource.status = before;
+      resource.due ??= change;
+      return;
+    }
+    if (failing || (outcome.outcome === "SUCCESS" && change === "corrective")) resource.troubles += 1;
+    const delay = retryDelayMs(outcome, resource.status.attempts, this.#parts.random);
+    const now = clock.now();
+    const retryAfter = new Date(now.getTime() + delay);
+    const status = settled(resource.status, outcome, {
+      change,
+      generation: this.#around.generation(),
+      now,
+      retryAfter,
+    });
+    resource.status = status;
+    // A Score that was not Ready before this look has been worked on, so its dependents have waited.
+    if (status.state === "Ready" && before.state !== "Ready") this.#around.onReady(id);
+    if (status !== before) {
+      this.#around.onChange();
+      ledger.remember(id, status);
+    }
+    resource.cancelRetry();
+    if (failing) resource.cancelRetry = clock.after(delay, () => this.#around.onDue(resource, change));
+    this.#log(resource, change, outcome, notices);
+    resource.unwatch ??= this.#watch(resource, score);
+  }
+
+  #notified(to: string, change: Change): void {
+    const resource = this.#around.current(to);
+    if (resource !== undefined) this.#around.onDue(resource, change);
+  }
+
+  #log({ id, status }: Resource, change: Change, outcome: Outcome, notices: readonly Notice[]): void {
+    const { kind, error, attempts, retryAfter } = status;
+    if (outcome.outcome === "FAILURE") {
+      this.#parts.log("a Score failed", { id, kind, error, attempts, retryAfter });
+    } else if (outcome.outcome === "SUCCESS") {
+      const because = notices.length === 0 ? {} : { restartedOn: notices.map(({ by }) => by) };
+      const message = change === "corrective" ? "drift was repaired" : "a Score was applied";
+      this.#parts.log(message, { id, kind, did: outcome.did, ...because });
+    }
+  }
+
+  #watch(resource: Resource, score: AnyScore): () => void {
+    try {
+      return score.bind().watch(attenuate(score.requires, this.#parts.ports).reads, () => this.#hinted(resource));
+    } catch (error) {
+      this.#parts.log("drift of a Score will be found by the periodic pass alone", {
+        id: resource.id,
+        error: String(error),
+      });
+      return () => {};
+    }
+  }
+
+  #hinted(resource: Resource): void {
+    if (resource.due !== null || resource.cancelHint !== null) return;
+    // The hint may be about what the agent did itself, or the first of many: one later look serves them all.
+    const rest = resource.lookedAt + restMs(resource) - this.#parts.clock.monotonicMs();
+    if (rest <= 0) this.#around.onDue(resource, unasked(resource.status));
+    else {
+      resource.cancelHint = this.#parts.clock.after(rest, () => {
+        resource.cancelHint = null;
+        this.#around.onDue(resource, unasked(resource.status));
+      });
+    }
+  }
+}
+
+/** What one interpretation is handed. A class, since one is made for each Score of each pass. */
+class Look implements ApplySurroundings {
+  readonly ports: PortTable;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly stop: AbortSignal;
+  readonly notified: boolean;
+  readonly #ledger: Ledger;
+  readonly #gate: ReconcilerParts["gate"];
+  readonly #around: InterpretingParts;
+  readonly #of: Resource;
+  readonly #decoded: Accepted;
+  readonly #change: Change;
+
+  constructor(
+    { ports, clock, log, stop, ledger, gate }: ReconcilerParts,
+    around: InterpretingParts,
+    of: Resource,
+    decoded: Accepted,
+    change: Change,
+    notified: boolean,
+  ) {
+    this.ports = ports;
+    this.clock = clock;
+    this.log = log;
+    this.stop = stop;
+    this.notified = notified;
+    this.#ledger = ledger;
+    this.#gate = gate;
+    this.#around = around;
+    this.#of = of;
+    this.#decoded = decoded;
+    this.#change = change;
+  }
+
+  superseded(): boolean {
+    return this.stop.aborted || this.#around.current(this.#of.id) !== this.#of;
+  }
+  async claim(claims: readonly string[], why: "change" | "restart"): Promise<void> {
+    // No step follows. A claim that came after the manifest that drops it would be kept until the next one.
+    if (this.superseded()) return;
+    const { identity, wire } = this.#decoded;
+    const isOwn = await this.#isAsOlderSpec();
+    if (this.superseded()) return;
+    if (why === "change") this.#around.notices.changes(this.#of.id, this.#change);
+    this.#ledger.own(this.#of.id, identity, wire, isOwn ? [...claims, identity] : claims);
+    await this.#ledger.flush();
+  }
+
+  /**
+   * Whether what stands there is as an older spec of it wants, whose work was cut short before it could say so. From here
+   * on only the newer spec is remembered, and by that one alone it would look like somebody else's.
+   */
+  async #isAsOlderSpec(): Promise<boolean> {
+    const { identity, wire } = this.#decoded;
+    const held = this.#ledger.owned.get(identity);
+    if (held === undefined || held.claims.includes(identity) || JSON.stringify(held.wire) === JSON.stringify(wire)) {
+      return false;
+    }
+    const older = decodeScore(held.wire, this.#gate);
+    if (older._tag === "Refused") return false;
+    const looked = await preview(older.score, this);
+    return looked._tag === "Planned" && looked.steps.length === 0;
+  }
+  gather(): Promise<void> {
+    return this.#around.workers.gather(this.#decoded.identity);
+  }
+  aside(): void {
+    this.#around.workers.aside(this.#decoded.identity);
+  }
+}
