@@ -4,6 +4,7 @@ import type { ResourceController } from "../capabilities/systemd-host.ts";
 import { containerText, digestIn, pinnedTo, type Wanted } from "./container-text.ts";
 import type { Obstruction, Plan } from "./outcome.ts";
 import { hashOf } from "./own-unit.ts";
+import type { Pause } from "./score.ts";
 
 /** What is seen of a container, and what is to be done about it. Pure. */
 
@@ -114,6 +115,14 @@ export function planContainer(wanted: Wanted, seen: SeenContainer): Plan<Contain
   for (const old of seen.obsolete) steps.push({ do: "release", container, digest: old });
   return steps;
 }
+
+/** As the plan, and what it keeps running is started anew: as if it ran by an older file. */
+export const restartContainer = (wanted: Wanted, seen: SeenContainer): Plan<ContainerStep> =>
+  planContainer(wanted, seen.state === "foreign" ? seen : { ...seen, outdated: true });
+
+/** To read all files again takes long and serves all containers; a pull and a start take as long as they do. */
+export const pauseBefore = ({ do: taken }: ContainerStep): Pause =>
+  taken === "reload" ? "gather" : taken === "pull" || taken === "start" || taken === "restart" ? "aside" : null;
 
 /** What makes it run, by the file that is there now. */
 const jobsFor = (container: string, { state }: OwnContainer, isOld: boolean): readonly ContainerStep[] =>

@@ -2,7 +2,15 @@ import { match } from "ts-pattern";
 import { type ContainerSeen, ContainerRuntime, type Probe, type Probed } from "../capabilities/container-runtime.ts";
 import { PortError } from "../capabilities/port-error.ts";
 import type { ReadPortOf } from "../capabilities/capability.ts";
-import { ContainerStep, digestFor, planContainer, retireContainer, SeenContainer } from "./container-plan.ts";
+import {
+  ContainerStep,
+  digestFor,
+  pauseBefore,
+  planContainer,
+  restartContainer,
+  retireContainer,
+  SeenContainer,
+} from "./container-plan.ts";
 import { ContainerSpec, neededBy } from "./container-spec.ts";
 import { containerText, digestIn, type OwnQuadlet, pinnedTo, readQuadlet, type Wanted } from "./container-text.ts";
 import { hashOf, isLooping } from "./own-unit.ts";
@@ -28,6 +36,9 @@ export class ContainerScore extends Score(
     identity: ({ name }) => `container:${name}`,
     observe: (wanted, { ContainerRuntime: host }, { signal }) => observe(wanted, host, signal),
     plan: planContainer,
+    restart: restartContainer,
+    turns: "lane",
+    pauses: pauseBefore,
     retire: retireContainer,
     apply: (step, wanted, { ContainerRuntime: host }, { signal, log }) =>
       match(step)
