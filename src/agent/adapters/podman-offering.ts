@@ -6,7 +6,7 @@ import { type Command, runCommand } from "./command.ts";
 import type { Detection, Offering } from "./offering.ts";
 import { PodmanContainerRuntime } from "./podman-container-runtime.ts";
 import { QUADLET } from "./quadlet-files.ts";
-import { signatureOf } from "./unit-memory.ts";
+import { versionOf } from "./unit-memory.ts";
 
 const PROGRAMS = ["/usr/bin/podman", "/usr/local/bin/podman", QUADLET];
 const ASK_MS = 20_000;
@@ -50,7 +50,7 @@ export class PodmanOffering implements Offering<ContainerRuntime> {
 
   /** Podman is a process of 45 MiB each time, so it is asked again when its programs have changed. */
   async detect(signal: AbortSignal): Promise<Detection> {
-    const signature = signatureOf(PROGRAMS);
+    const signature = versionOf(PROGRAMS).text;
     if (this.#last?.signature === signature) return this.#last.detection;
     const detection = await this.#look(signal);
     if (detection._tag === "Found") this.#last = { signature, detection };
