@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { AuditedShell } from "../src/capabilities/audited-shell.ts";
+import { ContainerRuntime } from "../src/capabilities/container-runtime.ts";
 import { FileSystemHost } from "../src/capabilities/file-system-host.ts";
 import { K8sClient } from "../src/capabilities/k8s-client.ts";
 import { PackageManager } from "../src/capabilities/package-manager.ts";
@@ -13,6 +14,7 @@ import { PacketFilter } from "../src/capabilities/packet-filter.ts";
 import { NetworkConfigurator } from "../src/capabilities/network-configurator.ts";
 import { SystemdHost } from "../src/capabilities/systemd-host.ts";
 import {
+  ContainerScore,
   DirectoryScore,
   FileScore,
   FirewallPortsScore,
@@ -39,6 +41,7 @@ const folder = fileURLToPath(new URL("../test/wire/golden/", import.meta.url));
 /** Offers all that any kind requires. */
 const Everywhere = topology("Everywhere", [
   AuditedShell,
+  ContainerRuntime,
   FileSystemHost,
   K8sClient,
   SystemdHost,
@@ -149,6 +152,49 @@ const SAMPLES: Readonly<Record<string, Readonly<Record<string, AnyScore>>>> = {
       randomDelaySeconds: 5,
       accuracySeconds: 1,
       unit: "poller@1.service",
+    }),
+  },
+  "Container@1": {
+    defaults: new ContainerScore({ name: "web", image: `registry.example/team/web@sha256:${"0a".repeat(32)}` }),
+    everything: new ContainerScore({
+      name: "sensor-gateway",
+      image: "registry.example:5000/gateway:1.2",
+      entrypoint: ["/bin/sh", "-c"],
+      command: ['exec gateway "$1"', "", "100 %"],
+      environment: { LEVEL: "in fo", ZERO: "" },
+      ports: [
+        { hostPort: 80, containerPort: 8080 },
+        { address: "::1", hostPort: 53, containerPort: 5353, protocol: "udp" },
+      ],
+      volumes: [
+        { from: "data", to: "/var/lib/gateway" },
+        { from: "/etc/ssl/certs", to: "/certs", readOnly: true },
+      ],
+      networks: ["edge"],
+      user: "1000:1000",
+      restart: "on-failure",
+      restartSeconds: 5,
+      readyAfterSeconds: 3,
+      limits: { memoryMax: 67_108_864, cpuPercent: 50, pidsMax: 64 },
+      health: { type: "http", port: 8080, path: "/healthz", interval: 10, timeout: 2, retries: 5, startPeriod: 30 },
+      secrets: [
+        { secret: "token", as: { env: "TOKEN" } },
+        { secret: "key", as: { file: "/run/secrets/key" } },
+      ],
+      after: ["time-sync.target"],
+    }),
+    command: new ContainerScore({
+      name: "checked",
+      image: "registry.example/checked:latest",
+      networks: ["none"],
+      health: { type: "command", command: ["/bin/check", "--all"] },
+    }),
+    tcp: new ContainerScore({
+      name: "open",
+      image: "localhost/open:1",
+      networks: ["host"],
+      restart: "no",
+      health: { type: "tcp", port: 22 },
     }),
   },
   "SystemdUnit@1": {

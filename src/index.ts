@@ -1,6 +1,7 @@
 /** What a developer imports: the Score model, the kinds, the topologies, and the fleet. */
 export * from "./capabilities/index.ts";
 export {
+  ContainerScore,
   DirectoryScore,
   FileScore,
   FirewallPortsScore,

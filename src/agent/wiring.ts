@@ -15,6 +15,7 @@ import { HostNetwork } from "./adapters/host-network.ts";
 import { natsAnswers } from "./adapters/nats-answers.ts";
 import { NodeFileSystem } from "./adapters/node-file-system.ts";
 import { fileSystemOffering, inDirectory, type Offering } from "./adapters/offering.ts";
+import { PodmanOffering } from "./adapters/podman-offering.ts";
 import { breathe, systemClock } from "./adapters/system-clock.ts";
 import { SystemdOffering } from "./adapters/systemd-offering.ts";
 import { Agent, type AgentParts } from "./agent.ts";
@@ -78,9 +79,11 @@ function offerings(from: Parts): Offerings<HostTopology> {
   const files = from.get(FileSystem);
   const ofMachine = <Port>(offering: Offering<Port>): Offering<Port> =>
     root === "/" ? offering : inDirectory(offering);
+  const systemd = new SystemdOffering({ files });
   return {
     FileSystemHost: fileSystemOffering(files, root),
-    SystemdHost: ofMachine(new SystemdOffering({ files })),
+    SystemdHost: ofMachine(systemd),
+    ContainerRuntime: ofMachine(new PodmanOffering({ files, supervisor: systemd.port })),
     NetworkConfigurator: ofMachine(
       new HostNetwork({ files, reachable: natsAnswers(() => servers), notesPath: `${statePath}/network` }),
     ),

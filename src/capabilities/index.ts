@@ -2,6 +2,16 @@ export { AuditedShell, SHELL_ENDINGS } from "./audited-shell.ts";
 export type { CheckAnswer, ShellCommand, ShellResult, ShellRun } from "./audited-shell.ts";
 export { capability } from "./capability.ts";
 export type { AnyCapability, Capability, PortOf, ReadPortOf } from "./capability.ts";
+export { ContainerRuntime } from "./container-runtime.ts";
+export type {
+  ContainerSeen,
+  LocalContainer,
+  LocalImage,
+  Probe,
+  Probed,
+  QuadletFile,
+  StartOptions,
+} from "./container-runtime.ts";
 export { FileSystemHost } from "./file-system-host.ts";
 export type { Attributes, FileSystemEntry, Ownership } from "./file-system-host.ts";
 export { K8sClient } from "./k8s-client.ts";

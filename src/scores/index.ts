@@ -1,10 +1,11 @@
+import { ContainerScore } from "./container.ts";
 import { DirectoryScore } from "./directory.ts";
 import { FileScore } from "./file.ts";
 import { FirewallPortsScore, wanFirewallPorts } from "./firewall-ports.ts";
 import { K8sDeploymentScore } from "./k8s-deployment.ts";
+import { NetworkInterfaceScore } from "./network-interface.ts";
 import { PackageScore } from "./package.ts";
 import { ShellJobScore } from "./shell-job.ts";
-import { NetworkInterfaceScore } from "./network-interface.ts";
 import { SystemdServiceScore } from "./systemd-service.ts";
 import { SystemdTimerScore } from "./systemd-timer.ts";
 import { SystemdUnitScore } from "./systemd-unit.ts";
@@ -13,17 +14,19 @@ import { SystemdUnitScore } from "./systemd-unit.ts";
 export const KINDS = [
   FileScore,
   DirectoryScore,
-  FirewallPortsScore,
-  K8sDeploymentScore,
-  PackageScore,
   SystemdServiceScore,
   SystemdTimerScore,
   SystemdUnitScore,
-  ShellJobScore,
+  ContainerScore,
   NetworkInterfaceScore,
+  FirewallPortsScore,
+  PackageScore,
+  ShellJobScore,
+  K8sDeploymentScore,
 ] as const;
 
 export {
+  ContainerScore,
   DirectoryScore,
   FileScore,
   FirewallPortsScore,

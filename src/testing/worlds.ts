@@ -1,4 +1,5 @@
 import type { KINDS } from "../scores/index.ts";
+import { containerWorld } from "./container-world.ts";
 import { directoryWorld } from "./directory-world.ts";
 import { fileWorld } from "./file-world.ts";
 import { firewallPortsWorld } from "./firewall-ports-world.ts";
@@ -23,4 +24,5 @@ export const WORLDS = {
   SystemdUnit: systemdUnitWorld,
   ShellJob: shellJobWorld,
   NetworkInterface: networkInterfaceWorld,
+  Container: containerWorld,
 } satisfies { readonly [Kind in (typeof KINDS)[number]["kind"]]: World };

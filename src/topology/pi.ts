@@ -1,3 +1,4 @@
+import { ContainerRuntime } from "../capabilities/container-runtime.ts";
 import { FileSystemHost } from "../capabilities/file-system-host.ts";
 import { PackageManager } from "../capabilities/package-manager.ts";
 import { PacketFilter } from "../capabilities/packet-filter.ts";
@@ -12,6 +13,7 @@ import { topology } from "./topology.ts";
 export const PiTopology = topology("PiTopology", [
   FileSystemHost,
   SystemdHost,
+  ContainerRuntime,
   NetworkConfigurator,
   PacketFilter,
   PackageManager,

@@ -8,6 +8,7 @@ import { K8sClient } from "../../src/capabilities/k8s-client.ts";
 import { PackageManager } from "../../src/capabilities/package-manager.ts";
 import { PacketFilter } from "../../src/capabilities/packet-filter.ts";
 import { NetworkConfigurator } from "../../src/capabilities/network-configurator.ts";
+import { ContainerRuntime } from "../../src/capabilities/container-runtime.ts";
 import { SystemdHost } from "../../src/capabilities/systemd-host.ts";
 import { KINDS } from "../../src/scores/index.ts";
 import { PiTopology } from "../../src/topology/pi.ts";
@@ -32,6 +33,7 @@ const golden = (name: string): Buffer => readFileSync(`test/wire/golden/${name}`
 
 const Everywhere = topology("Everywhere", [
   AuditedShell,
+  ContainerRuntime,
   FileSystemHost,
   K8sClient,
   SystemdHost,

@@ -84,6 +84,10 @@ test("what an interrupted dpkg has written down counts, in its order, and is tol
   appendFileSync(`${folder}/updates/tmp.i`, "half a line");
   expect(status.state("app")).toMatchObject({ status: "broken", version: "2.0" });
   expect(status.isUnfinished()).toBe(true);
+  // All is set up, but dpkg wants to take its notes over first.
+  writeFileSync(`${folder}/updates/0002`, paragraph("app", "install ok installed"));
+  expect(status.state("app").status).toBe("installed");
+  expect(status.isUnfinished()).toBe(true);
 });
 
 test("a change is told to all who watch, and to nobody else", async () => {
