@@ -1,11 +1,15 @@
 /** What a developer imports: the Score model, the kinds, the topologies, and the fleet. */
 export * from "./capabilities/index.ts";
 export {
+  ContainerScore,
   DirectoryScore,
   FileScore,
   FirewallPortsScore,
   K8sDeploymentScore,
   KINDS,
+  PackageScore,
+  ShellJobScore,
+  NetworkInterfaceScore,
   SystemdServiceScore,
   SystemdTimerScore,
   SystemdUnitScore,
@@ -36,6 +40,7 @@ export { InvalidManifest } from "./topology/parts.ts";
 export type { Composition } from "./topology/parts.ts";
 export type { Policy } from "./topology/policies.ts";
 export { PiTopology } from "./topology/pi.ts";
+export { PiWithAuditedShellTopology } from "./topology/pi-with-audited-shell.ts";
 export { topology, without } from "./topology/topology.ts";
 export type { Reasons, Topology } from "./topology/topology.ts";
 export { loadBalancer } from "./compositions/load-balancer.ts";

@@ -34,6 +34,7 @@ const whereAllowed: readonly (readonly [specifier: RegExp, from: RegExp])[] = [
   [/^(superjson|json-canonicalize)$/, /^wire\//],
   [/^(commander|esbuild)$/, /^cli\//],
   [/^dbus-native$/, /^agent\/adapters\//],
+  [/^ipaddr\.js$/, /^scores\/ip-addresses\.ts$/],
   [/^fast-check$/, /^testing\//],
   [/^(zod|ts-pattern|@noble\/hashes\/.+)$/, /^(?!capabilities\/)/],
   [/^node:crypto$/, /^(wire|agent|cli|testing)\//],

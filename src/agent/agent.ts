@@ -135,7 +135,7 @@ export class Agent {
         log(state === "connected" ? "connected" : "disconnected; the last accepted manifest stays in force", {});
         if (state === "disconnected") return;
         if (this.#presence.epoch === 0) void this.#takeEpoch(0);
-        else if (wasConnected) void this.#reconnected();
+        else if (wasConnected) this.#reconnected();
         wasConnected = true;
       }),
     );
@@ -249,12 +249,10 @@ export class Agent {
     this.#reporter.report(true);
   }
 
-  async #reconnected(): Promise<void> {
-    const { store, agentId } = this.#parts;
+  #reconnected(): void {
     this.#reporter.retryNow();
     this.#presence.reconnected();
-    const own = await store.get("actual-state", agentId);
-    if (own._tag === "Absent" || own._tag === "Deleted") this.#tellAgain();
+    void this.#reporter.verify();
   }
 
   /** The server lost what it knew. */
@@ -267,6 +265,7 @@ export class Agent {
     const { clock, random, driftPassMs } = this.#parts;
     this.#cancelDriftPass = clock.after(driftPassMs * (0.8 + 0.4 * random()), () => {
       void this.#parts.host.look();
+      void this.#reporter.verify();
       this.#reconciler.lookAtAll();
       this.#scheduleDriftPass();
     });

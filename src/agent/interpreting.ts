@@ -12,7 +12,7 @@ import type { Notices } from "./notices.ts";
 import { permits } from "./permits.ts";
 import type { ReconcilerParts } from "./reconciler-parts.ts";
 import { type Accepted, type Change, isNoNews, looks, type Resource, restMs, unasked } from "./resource.ts";
-import { backoffMs, interrupted, isForGood, isUp, settled, started } from "./score-status.ts";
+import { interrupted, isForGood, isUp, retryDelayMs, settled, started } from "./score-status.ts";
 import type { Workers } from "./workers.ts";
 
 export interface InterpretingParts {
@@ -91,7 +91,7 @@ export class Interpreting {
     }
     if (failing || (outcome.outcome === "SUCCESS" && change === "corrective")) resource.troubles += 1;
     const isOver = outcome.outcome === "FAILURE" && (isForGood(outcome) || before.knownBad === true);
-    const delay = backoffMs(resource.status.attempts, this.#parts.random);
+    const delay = retryDelayMs(outcome, resource.status.attempts, this.#parts.random, change);
     const now = clock.now();
     const status = settled(resource.status, outcome, {
       change,

@@ -21,6 +21,16 @@ export interface PresenceParts {
   readonly onForgotten: () => void;
 }
 
+/** One start of an agent, as its documents tell of it. */
+export interface Start {
+  readonly epoch: number;
+  readonly bootId: string;
+}
+
+/** Whether of two agents with one id the other one holds: the higher epoch, and by equal ones the higher boot id. */
+export const holds = (other: Start, own: Start): boolean =>
+  other.epoch > own.epoch || (other.epoch === own.epoch && other.bootId > own.bootId);
+
 /** What taking an epoch found in the agent's own keys. */
 export interface Taken {
   readonly epoch: number;
@@ -143,10 +153,9 @@ export class Presence {
     }
     const read = readDocument(Heartbeat, found.value);
     if (read._tag === "Unreadable") return true;
-    const { epoch, bootId: other } = read.document;
-    if (epoch < this.#epoch || (epoch === this.#epoch && other <= bootId)) return true;
+    if (!holds(read.document, { epoch: this.#epoch, bootId })) return true;
     this.stop();
-    onFenced(epoch);
+    onFenced(read.document.epoch);
     return false;
   }
 
@@ -171,7 +180,8 @@ export class Presence {
     const bytes = writeDocument(capabilities());
     const found = await store.get("capabilities", agentId);
     this.#isPublished = found._tag === "Value" && Buffer.compare(found.value, bytes) === 0;
-    if (this.#isPublished || found._tag === "Unreachable") return;
+    // Fenced meanwhile, it would overwrite what the other one offers.
+    if (this.#isPublished || found._tag === "Unreachable" || this.#stopped) return;
     const written = await store.put("capabilities", agentId, bytes);
     this.#isPublished = written._tag === "Written";
     if (written._tag !== "Written") log("the capabilities could not be published", { ...written });

@@ -132,12 +132,14 @@ export class Reconciler {
     this.#kick();
   }
 
-  /** Has every Score looked at: drift that no event told of. */
+  /** Has every Score looked at: drift that no event told of. One that failed has a time of its own, which this would undercut. */
   lookAtAll(): void {
     for (const resource of this.#resources.values()) {
       const { decoded, status } = resource;
       if (decoded._tag === "Refused" || decoded.policies.lookEverySeconds !== null) continue;
       if (decoded.policies.drift === "ignore" && isUp(status)) continue;
+      // What failed is tried again at its own time, if at all; what will not be may have been made good by somebody else.
+      if (status.state === "Failed" && status.knownBad !== true) continue;
       // What others undo again and again rests, whatever it is looked at for.
       if (contestedRestMs(status) > 0) this.#interpreting.hinted(resource);
       else resource.due ??= unasked(status);
@@ -210,7 +212,7 @@ export class Reconciler {
       } else if (this.#workers.size === this.#removing && this.#retirements.next() !== undefined) {
         await this.#remove();
       } else if (this.#workers.size > 0) {
-        this.#workers.releaseGathered();
+        if (!this.#turns.isHeldUp) this.#workers.releaseGathered();
         await this.#workers.next();
         onChange("working");
       } else break;

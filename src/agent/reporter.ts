@@ -2,8 +2,12 @@ import { hash } from "node:crypto";
 import type { Clock, Log } from "../scores/context.ts";
 import type { AgentId } from "../wire/keys.ts";
 import { AgentStatus, readDocument, writeDocument } from "../wire/status.ts";
-import type { Store } from "../wire/store.ts";
+import type { Found, Store } from "../wire/store.ts";
+import { holds, type Start } from "./presence.ts";
 import { cut } from "./status-document.ts";
+
+/** The start that a status tells of. */
+const startOf = ({ epoch, agent }: AgentStatus): Start => ({ epoch, bootId: agent.bootId });
 
 /** Status writes that may follow each other at once; after them one a second. */
 const BURST = 5;
@@ -17,7 +21,7 @@ export interface ReporterParts {
   readonly log: Log;
   /** The status as it is now. */
   readonly status: () => AgentStatus;
-  /** Another agent has this id and a higher epoch. */
+  /** Another agent has this id, and holds. */
   readonly onFenced: (epoch: number) => void;
 }
 
@@ -37,6 +41,8 @@ export class Reporter {
   #later: (() => void) | null = null;
   /** The hash of what the key holds, as far as is known: the same again is not written. */
   #stored: string | null = null;
+  /** The start that was told of last; null before the first. Asking for the status would count as telling it. */
+  #told: Start | null = null;
 
   constructor(parts: ReporterParts) {
     this.#parts = parts;
@@ -52,6 +58,22 @@ export class Reporter {
   /** The key lost what was written: the next report counts even if it says the same. */
   forgetStored(): void {
     this.#stored = null;
+  }
+
+  /**
+   * Looks whether the key still holds what was stored, and writes it again where it does not. Compare-and-set alone does
+   * not tell: a store that lost its data counts revisions anew, so that another start's write can hit the number it expects.
+   */
+  async verify(): Promise<void> {
+    const { store, agentId } = this.#parts;
+    if (this.#revision === null || this.#stopped) return;
+    const found = await store.get("actual-state", agentId);
+    if (found._tag === "Unreachable" || this.#stopped || this.#isFencedBy(found)) return;
+    const revision = found._tag === "Absent" ? 0 : found.revision;
+    // A write that is under way finds out for itself.
+    if (revision === this.#revision || this.#running) return;
+    this.forgetStored();
+    this.report(true);
   }
 
   /** The status changed. `urgent`: nothing more is coming for now; else it may wait for a second. Before `begin` it only waits. */
@@ -106,6 +128,7 @@ export class Reporter {
   async #store(): Promise<"stored" | "again" | "later"> {
     const { store, agentId, log, status } = this.#parts;
     const document = status();
+    this.#told = startOf(document);
     const text = JSON.stringify(document);
     const sha256 = hash("sha256", text);
     if (sha256 === this.#stored) return "stored";
@@ -131,17 +154,22 @@ export class Reporter {
 
   /** The key moved on, or an answer was lost: what the key holds tells on top of what to write again. */
   async #readBack(bytes: Uint8Array): Promise<"stored" | "again" | "later"> {
-    const { store, agentId, status, onFenced } = this.#parts;
+    const { store, agentId } = this.#parts;
     const found = await store.get("actual-state", agentId);
     if (found._tag === "Unreachable") return "later";
     this.#revision = found._tag === "Absent" ? 0 : found.revision;
     if (found._tag === "Value" && Buffer.compare(found.value, bytes) === 0) return "stored";
-    const read = found._tag === "Value" ? readDocument(AgentStatus, found.value) : null;
-    if (read?._tag === "Read" && read.document.epoch > status().epoch) {
-      this.#stopped = true;
-      onFenced(read.document.epoch);
-    }
+    this.#isFencedBy(found);
     return "again";
+  }
+
+  /** Whether another start with this id has written it, and holds. */
+  #isFencedBy(found: Found): boolean {
+    const read = found._tag === "Value" ? readDocument(AgentStatus, found.value) : null;
+    if (read?._tag !== "Read" || this.#told === null || !holds(startOf(read.document), this.#told)) return false;
+    this.#stopped = true;
+    this.#parts.onFenced(read.document.epoch);
+    return true;
   }
 
   #hasToken(): boolean {

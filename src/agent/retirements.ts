@@ -8,7 +8,7 @@ import type { ScoreStatus } from "../wire/status.ts";
 import type { Owned } from "./ledger.ts";
 import type { ReconcilerParts } from "./reconciler-parts.ts";
 import { isLeft } from "./permits.ts";
-import { begin, retiring, removalDelayMs, settled } from "./score-status.ts";
+import { begin, retiring, retryDelayMs, settled } from "./score-status.ts";
 import type { Workers } from "./workers.ts";
 
 /** Something that the agent owns and no Score of the manifest wants any more. */
@@ -161,7 +161,7 @@ export class Retirements {
 
   #retireLater(retirement: Retirement, outcome: Outcome): void {
     const { clock, log, random } = this.#parts;
-    const delay = removalDelayMs(outcome, retirement.status.attempts, random);
+    const delay = retryDelayMs(outcome, retirement.status.attempts, random);
     const now = clock.now();
     const retryAfter = new Date(now.getTime() + delay);
     this.#around.onChange();

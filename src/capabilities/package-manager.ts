@@ -41,7 +41,7 @@ export interface PackageManager {
   /**
    * Installs, upgrades or downgrades it to the version that the host prefers of those that meet all the conditions, else to
    * the newest. The lists of the sources are fetched first where they are old or know no such version; `NotFound` where
-   * there is none. A hold does not keep it from doing so.
+   * there is none. A hold does not keep it from doing so, and stays.
    */
   install(
     name: string,
@@ -49,13 +49,16 @@ export interface PackageManager {
     change: PackageChange,
     signal: AbortSignal,
   ): Promise<void>;
-  /** Removes it. Its configuration files stay. Succeeds where it is not there. */
-  remove(name: string, change: PackageChange, signal: AbortSignal): Promise<void>;
   /**
-   * Removes it with its configuration files, and the packages that came for the sake of others and that nothing else needs
-   * once it is gone. Those that nothing needed before are left alone.
+   * Removes it; with `configuration` also what it keeps in /etc, even where that is all that is left of it; with `needless`
+   * also the packages that came for the sake of others and that nothing needs any more once it is gone. Those that nothing
+   * needed before are left alone. Succeeds where there is nothing to remove.
    */
-  purge(name: string, change: PackageChange, signal: AbortSignal): Promise<void>;
+  remove(
+    name: string,
+    change: PackageChange & { readonly configuration: boolean; readonly needless: boolean },
+    signal: AbortSignal,
+  ): Promise<void>;
   setHold(name: string, held: boolean, signal: AbortSignal): Promise<void>;
 }
 

@@ -78,6 +78,8 @@ export const HaproxySpec = z
     publicServices: z.record(Name, PublicService).default({}),
     /** Services for the device itself or its local network, by name: no port is opened. Default: none. */
     privateServices: z.record(Name, PrivateService).default({}),
+    /** The network interfaces at which the ports of the public services are opened. Default: all. */
+    interfaces: z.array(z.string()).min(1).optional(),
     /** Milliseconds. */
     timeouts: z
       .strictObject({

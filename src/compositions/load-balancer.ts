@@ -1,6 +1,5 @@
 import * as z from "zod";
-import { hashOf } from "../scores/own-unit.ts";
-import { FileScore, SystemdUnitScore } from "../scores/index.ts";
+import { FileScore, FirewallPortsScore, PackageScore, SystemdUnitScore } from "../scores/index.ts";
 import { InvalidSpec } from "../scores/score.ts";
 import { compose } from "../topology/compose.ts";
 import type { Composition } from "../topology/parts.ts";
@@ -25,22 +24,27 @@ import { haproxyText } from "./haproxy-text.ts";
  *
  * @throws {InvalidSpec} that names every field that is wrong.
  */
-export function loadBalancer(services: HaproxyInput): Composition<FileScore | SystemdUnitScore> {
+export function loadBalancer(
+  services: HaproxyInput,
+): Composition<FirewallPortsScore | PackageScore | FileScore | SystemdUnitScore> {
   const read = HaproxySpec.safeParse(services);
   if (!read.success) throw new InvalidSpec(`LoadBalancer: ${z.prettifyError(read.error)}`);
+  const { publicServices, interfaces } = read.data;
   const content = haproxyText(read.data);
+  // Two services may share a port, at different addresses.
+  const ports = new Set(Object.values(publicServices).map(({ port }) => port));
   return compose(
     "LoadBalancer",
     {
-      config: new FileScore({ path: "/etc/haproxy/haproxy.cfg", content }),
-      service: new SystemdUnitScore({
-        unit: "haproxy.service",
-        enabled: true,
-        active: true,
-        // systemd passes over what begins with X-; that it is another one restarts the service.
-        settings: { Unit: { "X-Configuration": hashOf(content) } },
+      ports: new FirewallPortsScore({
+        name: "load-balancer",
+        ...(interfaces !== undefined && { interfaces }),
+        ports: [...ports].toSorted((one, other) => one - other).map((port) => ({ port })),
       }),
+      package: new PackageScore({ name: "haproxy" }),
+      config: new FileScore({ path: "/etc/haproxy/haproxy.cfg", content }),
+      service: new SystemdUnitScore({ unit: "haproxy.service", enabled: true, active: true }),
     },
-    { after: { service: ["config"] } },
+    { after: { package: ["ports"], config: ["package"], service: ["config"] }, restartOn: { service: ["config"] } },
   );
 }

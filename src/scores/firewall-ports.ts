@@ -14,9 +14,11 @@ const InterfaceName = z
   .refine((name) => name !== "lo", "the loopback is always open");
 
 /** The network part alone, because that is what a filter compares and tells: `10.0.0.0/8`, and not `10.1.2.3/8`. */
-const Source = z.union([z.ipv4(), z.cidrv4(), z.ipv6(), z.cidrv6()]).refine(isNetwork, {
-  error: "a source is an address such as 192.0.2.7 or 2001:db8::7, or a network with no host bits such as 10.0.0.0/8",
-});
+const Source = z
+  .union([z.regexes.ipv4, z.regexes.cidrv4, z.regexes.ipv6, z.regexes.cidrv6].map((each) => z.string().regex(each)))
+  .refine(isNetwork, {
+    error: "a source is an address such as 192.0.2.7 or 2001:db8::7, or a network with no host bits such as 10.0.0.0/8",
+  });
 
 const spec = z.strictObject({
   /** The name of this part of the filter; its Scores' parts work together. */

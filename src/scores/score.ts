@@ -24,7 +24,7 @@ export interface ScoreShape<Version extends number, N extends Needs, Out, In, Se
   readonly step: z.core.$ZodType<Step>;
 }
 
-export type Turns = "in-order" | "lane" | "free";
+export type Turns = "in-order" | "together" | "lane" | "free";
 
 /**
  * `gather`: the step serves many Scores at once (to read all unit files again, say), so it waits until all others that
@@ -67,7 +67,8 @@ export interface Interpretation<N extends Needs, Spec, Seen, Step> {
   restart?(spec: Spec, observed: Seen): Plan<Step>;
   /**
    * What may go on while a Score of this kind is worked on. `in-order` (default): nothing that comes later in the manifest
-   * begins before this has ended, so that what is quick needs no `after`. `lane`: all but Scores with the same first
+   * begins before this has ended, so that what is quick needs no `after`. `together`: the same, but Scores of this kind that
+   * follow each other go on side by side. `lane`: all but Scores with the same first
    * required capability. `free`: everything.
    */
   readonly turns?: Turns;
@@ -78,8 +79,8 @@ export interface Interpretation<N extends Needs, Spec, Seen, Step> {
    * seen says `state: "absent"`.
    */
   exists?(spec: Spec, observed: Seen): boolean;
-  /** Milliseconds for one whole interpretation. Default 30,000. */
-  readonly deadlineMs?: number;
+  /** Milliseconds for one whole interpretation; a function where the spec says how long it may take. Default 30,000. */
+  readonly deadlineMs?: number | ((spec: Spec) => number);
 }
 
 /** A Score's interpretation with its spec filled in: what the engine works on. */
@@ -250,7 +251,8 @@ class Binding<N extends Needs, Spec, Seen, Step> implements Bound<N, Seen, Step>
   }
 
   get deadlineMs(): number {
-    return this.#how.deadlineMs ?? 30_000;
+    const { deadlineMs = 30_000 } = this.#how;
+    return typeof deadlineMs === "number" ? deadlineMs : deadlineMs(this.#spec);
   }
   observe(ports: ReadPorts<N>, context: Context): MaybePromise<Seen> {
     return this.#how.observe(this.#spec, ports, context);

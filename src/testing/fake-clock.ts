@@ -69,6 +69,19 @@ export class FakeClock implements Clock {
     this.#goTo(end);
   }
 
+  /**
+   * Lets time pass up to the next timer and runs that one alone; false where none is set. What it sets going is left to the
+   * caller, who may want to decide what comes first.
+   */
+  ringNext(): boolean {
+    const next = this.#next();
+    if (next === undefined) return false;
+    this.#goTo(next.at);
+    this.#timers.delete(next);
+    next.ring();
+    return true;
+  }
+
   /** Sets the wall clock, forwards or back, as an administrator or NTP does. No timer runs: they go by monotonic time. */
   setWallTime(time: Date): void {
     this.#wallMs = time.getTime();

@@ -49,7 +49,7 @@ export const asComposition = (name: string, gathered: Gathered): Composition =>
 
 /**
  * Takes compositions apart: the part `config` of `lb` becomes `lb.config`, and what is said of `lb` holds for all its
- * parts.
+ * parts, but a restart for those that run something.
  *
  * @throws {InvalidManifest}
  */
@@ -83,10 +83,21 @@ export function gather(given: object, { after = {}, restartOn = {}, policies = {
   // Each composition is without a cycle itself and has a part, so there is one below if and only if there is one here.
   const cycle = findCycle(defined(after));
   if (cycle !== null) throw new InvalidManifest(`after: ${cycle.join(" comes after ")}: take one of these out`);
+  // On the left of restartOn a composition means those of its parts that run something.
+  const runs = new Map([...groups].map(([id, flat]) => [id, flat.filter((each) => scores[each]?.bind().restarts)]));
+  for (const [id, ons] of Object.entries(restartOn)) {
+    if (ons === undefined || ons.length === 0 || runs.get(id)?.length !== 0) continue;
+    const what = scores[id]?.kind;
+    throw new InvalidManifest(
+      what === undefined
+        ? `restartOn: nothing in "${id}" can be restarted: take it out, or name the Score that runs`
+        : `restartOn: "${id}" is a ${what}, and nothing of that kind can be restarted: take it out, or name the Score that runs`,
+    );
+  }
   return {
     scores,
     after: flatEdges("after", after, groups, groups, inner.after),
-    restartOn: flatEdges("restartOn", restartOn, restarting(restartOn, groups, scores), groups, inner.restartOn),
+    restartOn: flatEdges("restartOn", restartOn, runs, groups, inner.restartOn),
     policies: flatPolicies(policies, ruled, groups, whole),
   };
 }
@@ -113,25 +124,6 @@ function flatPolicies(
       return policy === null ? [] : [[id, policy]];
     }),
   );
-}
-
-/** Of each group those that can be restarted: where a whole composition is named, its files are not meant. */
-function restarting(given: Given, groups: Groups, scores: Gathered["scores"]): Groups {
-  const some = new Map(groups);
-  for (const [of, { length } = []] of Object.entries(given)) {
-    const all = groups.get(of) ?? [];
-    const those = all.filter((id) => scores[id]?.bind().restarts === true);
-    if (length > 0 && those.length === 0) {
-      const [only = of] = all;
-      const why =
-        only === of
-          ? `"${of}" is a ${scores[of]?.kind}, and nothing of that kind can be restarted`
-          : `no part of "${of}" can be restarted`;
-      throw new InvalidManifest(`restartOn: ${why}: take it out, or name the Score that runs`);
-    }
-    some.set(of, those);
-  }
-  return some;
 }
 
 const RULE =
@@ -175,13 +167,12 @@ function checkEdges(name: "after" | "restartOn", given: Given, groups: Groups, w
 const defined = (given: Given): Edges =>
   Object.fromEntries(Object.entries(given).flatMap(([of, ons]) => (ons === undefined ? [] : [[of, ons]])));
 
-/** `those`: by a given id, the ids that get the edge. */
-function flatEdges(name: string, given: Given, those: Groups, groups: Groups, inner: Groups): Edges {
+function flatEdges(name: string, given: Given, left: Groups, right: Groups, inner: Groups): Edges {
   const made: Record<string, readonly string[]> = Object.fromEntries(inner);
   for (const [of, ons = []] of Object.entries(given)) {
-    const flat = ons.flatMap((on) => groups.get(on) ?? []);
+    const flat = ons.flatMap((on) => right.get(on) ?? []);
     if (flat.length === 0) continue;
-    for (const id of those.get(of) ?? []) made[id] = [...new Set([...(made[id] ?? []), ...flat])];
+    for (const id of left.get(of) ?? []) made[id] = [...new Set([...(made[id] ?? []), ...flat])];
   }
   for (const [of, { length }] of Object.entries(made)) {
     if (length > EDGES_LIMIT) {

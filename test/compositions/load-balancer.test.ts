@@ -4,6 +4,9 @@ import { type HaproxyInput, HaproxySpec } from "../../src/compositions/haproxy-s
 import { haproxyText } from "../../src/compositions/haproxy-text.ts";
 import { loadBalancer } from "../../src/compositions/load-balancer.ts";
 import { InvalidSpec } from "../../src/scores/score.ts";
+import { type FakeEntry, FakeFileSystem } from "../../src/testing/fake-file-system.ts";
+import { inOrder } from "../../src/topology/order.ts";
+import { Device } from "../scores/surroundings.ts";
 import { anyServices } from "./haproxy-arbitraries.ts";
 
 const textOf = (services: HaproxyInput): string => haproxyText(HaproxySpec.parse(services));
@@ -158,5 +161,66 @@ describe("refused is", () => {
   ])("%s", (_, services, sentence) => {
     expect(() => loose(services)).toThrow(InvalidSpec);
     expect(() => loose(services)).toThrow(sentence);
+  });
+});
+
+describe("the composition", () => {
+  test("opens the port of each public service first, and once", () => {
+    const web = { port: 443, servers };
+    const { scores, after } = loadBalancer({
+      publicServices: {
+        here: { ...web, address: "192.0.2.1" },
+        there: { ...web, address: "192.0.2.2" },
+        plain: { port: 80, servers },
+      },
+      privateServices: { db: { port: 5432, servers } },
+      interfaces: ["eth0"],
+    });
+    expect(scores["ports"]?.spec).toMatchObject({
+      interfaces: ["eth0"],
+      ports: [{ port: 80 }, { port: 443 }],
+      otherwise: "accept",
+    });
+    expect(inOrder(Object.keys(scores), after)[0]).toBe("ports");
+    // Each waits for the one before.
+    expect(inOrder(Object.keys(scores), after)).toEqual(Object.keys(scores));
+    expect(Object.values(after).flat()).toHaveLength(Object.keys(scores).length - 1);
+  });
+
+  test("opens nothing for what is private", () => {
+    const { scores } = loadBalancer({ privateServices: { db: { port: 5432, servers } } });
+    expect(scores["ports"]?.spec).toMatchObject({ ports: [] });
+  });
+});
+
+describe("the configuration of somebody else", () => {
+  const { config } = loadBalancer({ publicServices: { web: { port: 80, servers } } }).scores;
+  const path = "/etc/haproxy/haproxy.cfg";
+  const host = (entry: FakeEntry): { readonly device: Device; readonly fs: FakeFileSystem } => {
+    const fs = new FakeFileSystem();
+    fs.put("/etc/haproxy", { type: "directory" });
+    fs.put(path, entry);
+    return { fs, device: new Device({ FileSystemHost: fs }) };
+  };
+
+  test.each([
+    ["a bad bind address", { text: "listen web\n    bind [::1:99999999999\n    bind *:::\n" }],
+    ["no text at all", { bytes: Uint8Array.from({ length: 5000 }, (_, at) => at % 256) }],
+    ["nothing", { text: "" }],
+  ])("is replaced, whatever is in it: %s", async (_, content) => {
+    if (config === undefined) throw new Error("there is no configuration");
+    const { device, fs } = host({ type: "file", ...content });
+    expect(await device.interpret(config)).toMatchObject({ outcome: "SUCCESS" });
+    expect(fs.tree()[path]).toMatchObject({ text: expect.stringContaining("listen web\n    bind 0.0.0.0:80\n") });
+    expect(await device.interpret(config)).toMatchObject({ outcome: "NOOP" });
+  });
+
+  test("is a failure that says what to do where it is no file", async () => {
+    if (config === undefined) throw new Error("there is no configuration");
+    const { device } = host({ type: "directory" });
+    expect(await device.interpret(config)).toMatchObject({
+      outcome: "FAILURE",
+      failure: { _tag: "Obstructed", obstruction: { blame: "device" } },
+    });
   });
 });

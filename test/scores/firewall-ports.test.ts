@@ -83,8 +83,9 @@ describe("an address", () => {
         const canonical = canonicalNetwork(address);
         expect(isIP(canonical)).toBe(isIP(address));
         expect(canonicalNetwork(canonical)).toBe(canonical);
-        if (isIP(address) === 6)
+        if (isIP(address) === 6) {
           expect(new URL(`http://[${canonical}]`).host).toBe(new URL(`http://[${address}]`).host);
+        }
       }),
     );
   });

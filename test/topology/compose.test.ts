@@ -11,7 +11,6 @@ import { encode } from "../../src/wire/encode.ts";
 import { AgentId } from "../../src/wire/keys.ts";
 
 const file = (path: string): FileScore => new FileScore({ path, content: "" });
-const service = (name: string): SystemdServiceScore => new SystemdServiceScore({ name, exec: ["/bin/true"] });
 const cluster = new K8sDeploymentScore({ name: "shop", image: "shop:1" });
 
 /** As JavaScript calls them: what the compiler refuses gets here too. */
@@ -46,26 +45,24 @@ describe("a composition in a manifest", () => {
   });
 
   test("stands for all its parts wherever order names it", () => {
-    const scores = { lb: website("lb"), first: file("/first"), last: service("last") };
-    const { after, restartOn } = manifest(PiTopology, scores, {
-      after: { lb: ["first"], last: ["lb"] },
-      restartOn: { last: ["lb"] },
-    });
-    expect(after).toEqual({
+    const scores = { lb: website("lb"), first: file("/first"), last: file("/last") };
+    const order = { lb: ["first"], last: ["lb"] } as const;
+    expect(manifest(PiTopology, scores, { after: order }).after).toEqual({
       "lb.folder": ["first"],
       "lb.page": ["lb.folder", "first"],
       last: ["lb.folder", "lb.page"],
     });
-    expect(restartOn).toEqual({ last: ["lb.folder", "lb.page"] });
   });
 
-  test("restarts those of its parts that can be, and at least one can", () => {
-    const own = compose("Own", { config: file("/config"), runs: service("own") }, { restartOn: { runs: ["config"] } });
-    const { restartOn } = manifest(PiTopology, { own, first: file("/first") }, { restartOn: { own: ["first"] } });
-    expect(restartOn).toEqual({ "own.runs": ["own.config", "first"] });
-    expect(() => manifest(PiTopology, { lb: website("lb"), own }, { restartOn: { lb: ["own"] } })).toThrow(
-      'restartOn: no part of "lb" can be restarted: take it out, or name the Score that runs',
+  test("is restarted in those of its parts that run something, and restarts what names it on any of them", () => {
+    const service = (name: string): SystemdServiceScore => new SystemdServiceScore({ name, exec: ["/usr/bin/true"] });
+    const shop = compose("Shop", { page: file("/page"), web: service("web") }, { restartOn: { web: ["page"] } });
+    const { restartOn } = manifest(
+      PiTopology,
+      { shop, first: file("/first"), last: service("last") },
+      { restartOn: { shop: ["first"], last: ["shop"] } },
     );
+    expect(restartOn).toEqual({ "shop.web": ["shop.page", "first"], last: ["shop.page", "shop.web"] });
   });
 
   test("is unknown to what is sent, and to what is found", () => {
@@ -132,6 +129,12 @@ describe("refused is", () => {
     );
     expect(() => looseManifest(scores, { after: { lb: ["lb"] } })).toThrow("after: lb comes after lb");
     expect(() => looseManifest(scores, { restartOn: { lb: ["lb"] } })).toThrow('restartOn: "lb" names itself');
+  });
+
+  test("the restart of a composition in which nothing runs", () => {
+    expect(() => looseManifest({ lb: website("lb"), x: file("/x") }, { restartOn: { lb: ["x"] } })).toThrow(
+      'restartOn: nothing in "lb" can be restarted: take it out, or name the Score that runs',
+    );
   });
 
   test("two parts about one thing", () => {

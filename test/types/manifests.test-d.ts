@@ -83,7 +83,7 @@ const site = (name: string, page: string): Composition<DirectoryScore | FileScor
       folder: new DirectoryScore({ path: `/srv/${name}` }),
       page: new FileScore({ path: `/srv/${name}/index.html`, content: page }),
     },
-    { after: { page: ["folder"] }, restartOn: { page: ["folder"] } },
+    { after: { page: ["folder"] } },
   );
 const mall = compose(
   "Mall",
@@ -92,8 +92,8 @@ const mall = compose(
 );
 export const composition = manifest(
   PiTopology,
-  { mall, own: new FileScore({ path: "/etc/own", content: "" }) },
-  { after: { own: ["mall"] }, restartOn: { mall: ["own"] } },
+  { mall, own: new SystemdServiceScore({ name: "own", exec: ["/usr/bin/own"] }) },
+  { after: { own: ["mall"] }, restartOn: { own: ["mall"] } },
 );
 /** What is not as by default: of a Score, and of all parts of a composition. */
 export const ruled = manifest(

@@ -141,10 +141,12 @@ const isNotPermitted = (result: CommandResult): boolean =>
 function problemOf(doing: string, result: CommandResult): PortError {
   const fail = (code: PortError["problem"]["code"], why: string, next: string): PortError =>
     new PortError({ code, blame: "device", message: `${doing} failed: ${why}.`, next });
-  if (result._tag === "NotFound")
+  if (result._tag === "NotFound") {
     return fail("Unavailable", "there is no program nft", "Install the package nftables.");
-  if (result._tag === "NotStarted")
+  }
+  if (result._tag === "NotStarted") {
     return fail("Failed", `nft could not be started (${result.message})`, "Look at the device.");
+  }
   if (result.timedOut) return fail("TimedOut", "nft took too long", "Nothing: it is tried again.");
   if (isNotPermitted(result)) return fail("NotPermitted", "nft is not permitted to do so", "Run the agent as root.");
   const said = result.stderr.trim().split("\n").slice(0, 2).join("; ").replace(/\.$/, "");
