@@ -97,9 +97,9 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: "claims are not on disk before the first step",
-    file: "agent/reconciler.ts",
-    snippet: "ledger.own(id, identity, wire, claims);\n        await ledger.flush();",
-    instead: "ledger.own(id, identity, wire, claims);",
+    file: "agent/interpreting.ts",
+    snippet: "    await this.#ledger.flush();\n",
+    instead: "",
   },
   {
     name: "superseded work goes on",
@@ -109,13 +109,13 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: "what failed is not tried again",
-    file: "agent/reconciler.ts",
-    snippet: "resource.cancelRetry = clock.after(delay, () => this.#becomesDue(resource, change));",
+    file: "agent/interpreting.ts",
+    snippet: "resource.cancelRetry = clock.after(delay, () => this.#around.onDue(resource, change));",
     instead: "resource.cancelRetry = () => {};",
   },
   {
     name: "hints of drift are lost",
-    file: "agent/reconciler.ts",
+    file: "agent/interpreting.ts",
     snippet: "    if (resource.due !== null || resource.cancelHint !== null) return;",
     instead: "    if (resource.id !== null) return;",
   },
@@ -128,7 +128,7 @@ export const PLANTED: readonly Planted[] = [
   {
     name: "the order is not kept",
     file: "agent/reconciler.ts",
-    snippet: 'const waitsFor = decoded.after.filter((on) => this.#resources.get(on)?.status.state !== "Ready");',
+    snippet: "const waitsFor = decoded.after.filter((on) => !isUpNow(this.#resources.get(on)));",
     instead: "const waitsFor = decoded.after.filter((on) => !this.#resources.has(on));",
   },
   {

@@ -126,8 +126,8 @@ export class Interpreting {
   }
 
   #logTold({ id, status: { kind, state, wouldDo } }: Resource): void {
-    if (state === "Drifted")
-      this.#parts.log("a Score is not as declared, and that is only told", { id, kind, wouldDo });
+    if (state !== "Drifted") return;
+    this.#parts.log("a Score is not as declared, and that is only told", { id, kind, wouldDo });
   }
 
   #notified(to: string, change: Change): void {

@@ -94,8 +94,8 @@ async function plan(request: Uint8Array, parts: PlannerParts): Promise<PlanReply
 /** What the Score's policies make of it. */
 function guarded(id: string, of: Extract<DecodedScore, { _tag: "Score" }>, looked: Preview, ledger: Ledger): ScorePlan {
   const { score, identity, digest, policies } = of;
-  const plan = told(score.kind, looked, "CHANGE");
-  if (plan.would !== "CHANGE") return plan;
+  const unguarded = told(score.kind, looked, "CHANGE");
+  if (unguarded.would !== "CHANGE") return unguarded;
   const { knownBad, digest: before } = ledger.statuses.get(id) ?? {};
   const standing = {
     policies,
@@ -106,8 +106,8 @@ function guarded(id: string, of: Extract<DecodedScore, { _tag: "Score" }>, looke
     notified: false,
   };
   const permission = permits(standing, { exists: score.bind().exists(looked.observed), why: "change" });
-  if (permission === "take") return plan;
-  if (permission === "tell") return { ...plan, would: "TELL" };
+  if (permission === "take") return unguarded;
+  if (permission === "tell") return { ...unguarded, would: "TELL" };
   const failure = { _tag: "Obstructed", during: "plan", obstruction: permission } as const;
   return { would: "FAIL", kind: score.kind, error: errorOf(failure) };
 }

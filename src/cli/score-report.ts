@@ -29,8 +29,9 @@ export function whatOf({
   if (error !== null) return error.message;
   if (state === "Blocked") return `waits for ${blockedOn.join(", ")}`;
   if (state === "Retiring") return "is being removed";
-  if (state === "Drifted")
+  if (state === "Drifted") {
     return `differs by ${wouldDo.length === 1 ? "one step" : `${wouldDo.length} steps`}, and that is only to be told`;
+  }
   if (state !== "Ready") return "";
   if (contested !== undefined) return `repaired ${contested.inARow} times in a row: somebody undoes it`;
   if (outcome === "NOOP") return "was so already";

@@ -4,7 +4,7 @@ import { FileScore } from "../../src/scores/index.ts";
 import { compose } from "../../src/topology/compose.ts";
 import { isManifest, type Manifest, manifest } from "../../src/topology/manifest.ts";
 import { PiTopology } from "../../src/topology/pi.ts";
-import { contradiction, DEFAULT_POLICIES, policiesOf, Policy, policyOf } from "../../src/topology/policies.ts";
+import { contradiction, DEFAULT_POLICIES, policiesOf, type Policy, policyOf } from "../../src/topology/policies.ts";
 import { decodePayload } from "../../src/wire/decode.ts";
 import { encode } from "../../src/wire/encode.ts";
 import { WireScore } from "../../src/wire/envelope.ts";
