@@ -4,6 +4,7 @@ import { StateDirectory } from "../src/agent/adapters/state-directory.ts";
 import { breathe, systemClock } from "../src/agent/adapters/system-clock.ts";
 import { Ledger } from "../src/agent/ledger.ts";
 import { Reconciler } from "../src/agent/reconciler.ts";
+import type { PortTable } from "../src/scores/attenuate.ts";
 import { KINDS } from "../src/scores/index.ts";
 import { PiTopology } from "../src/topology/pi.ts";
 import type { DecodedManifest } from "../src/wire/decode.ts";
@@ -15,13 +16,18 @@ export interface Device {
   readonly ledger: Ledger;
 }
 
-export async function deviceAt(root: string, place: Place): Promise<Device> {
+/** @param more Ports beside the file system, and where the ledger is; default: none, in the root */
+export async function deviceAt(
+  root: string,
+  place: Pick<Place, "atEnd">,
+  more: { readonly state?: string; readonly ports?: (files: NodeFileSystem) => PortTable } = {},
+): Promise<Device> {
   const stop = new AbortController();
   const log = (): void => {};
   const fileSystem = new NodeFileSystem({ root });
-  const ledger = await Ledger.open(await StateDirectory.open(root, join(root, "state")), log);
+  const ledger = await Ledger.open(await StateDirectory.open(root, more.state ?? join(root, "state")), log);
   const reconciler = new Reconciler({
-    ports: { FileSystemHost: fileSystem },
+    ports: { ...more.ports?.(fileSystem), FileSystemHost: fileSystem },
     gate: { kinds: KINDS, topology: PiTopology },
     clock: systemClock,
     ledger,

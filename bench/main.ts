@@ -10,8 +10,9 @@ import { drift } from "./drift.ts";
 import type { Benchmark, Figure, Spread, Unit } from "./figure.ts";
 import { footprint } from "./footprint.ts";
 import { pass } from "./pass.ts";
+import { units } from "./units.ts";
 
-const ALL: readonly Benchmark[] = [pass, codec, drift, apply, footprint];
+const ALL: readonly Benchmark[] = [pass, codec, drift, apply, footprint, units];
 
 const USAGE = `Usage: npm run bench -- [--only NAME]... [--json]
 

@@ -1,68 +1,27 @@
 // The whole road in about twenty seconds: `npm run demo`. A real nats-server, a real agent in a sandbox directory, and
 // the same `harmony` command that everybody uses. Ends with status 0 only if everything went as it says.
 import assert from "node:assert/strict";
-import { execFile, spawn, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, relative } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+import { join } from "node:path";
 import { connect } from "nats";
 import { startNatsServer } from "../src/cli/nats-server.ts";
-import { AgentStatus } from "../src/wire/status.ts";
+import {
+  bold,
+  chapter,
+  HARMONY,
+  here,
+  indented,
+  interrupted,
+  operator,
+  outcomeOf,
+  run,
+  say,
+  until,
+} from "./demo/telling.ts";
 
-const here = (path: string): string => new URL(path, import.meta.url).pathname;
-const HARMONY = here("../bin/harmony.js");
 const AGENT = "kiosk-1";
-
-const interrupted = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, () => interrupted.abort(new Error(`stopped by ${signal}`)));
-}
-
-const colours = process.stdout.isTTY && process.env["NO_COLOR"] === undefined;
-const bold = (text: string): string => (colours ? `\u001b[1m${text}\u001b[22m` : text);
-const say = (text: string): void => void process.stdout.write(`${text}\n`);
-const chapter = (title: string): void => say(`\n${bold(`# ${title}`)}`);
-const indented = (text: string): string => text.trimEnd().replace(/^/gm, "    ");
-
-interface Ran {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-const run = (command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ran> =>
-  new Promise((resolve) => {
-    const options = { env: { ...process.env, NO_COLOR: "1", ...env }, signal: interrupted.signal, timeout: 60_000 };
-    const child = execFile(command, [...args], options, (error, out, err) => {
-      resolve({ code: error === null ? 0 : (child.exitCode ?? 1), out, err });
-    });
-  });
-
-/** Runs the command line as a person would, and shows what it says. */
-async function harmony(...args: readonly string[]): Promise<Ran> {
-  const words = args.map((word) =>
-    word.startsWith("/") && !word.startsWith(folder) ? relative(process.cwd(), word) : word,
-  );
-  say(bold(`$ harmony ${words.join(" ")}`));
-  const ran = await run(process.execPath, [HARMONY, ...args], { HARMONY_SERVER: server.url });
-  if (`${ran.out}${ran.err}`.trim() !== "") say(indented(`${ran.out}${ran.err}`));
-  return ran;
-}
-
-const status = async (): Promise<AgentStatus> => {
-  const ran = await run(process.execPath, [HARMONY, "status", AGENT, "--json"], { HARMONY_SERVER: server.url });
-  return AgentStatus.parse(JSON.parse(ran.out));
-};
-
-async function until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
-  for (let waited = 0; waited < 20_000; waited += 50) {
-    const seen = await look();
-    if (seen !== undefined) return seen;
-    await sleep(50, undefined, { signal: interrupted.signal });
-  }
-  throw new Error(`waited 20 s in vain: ${what}`);
-}
 
 const ending = (child: ChildProcess): Promise<void> =>
   child.exitCode === null && child.signalCode === null
@@ -72,7 +31,8 @@ const ending = (child: ChildProcess): Promise<void> =>
 const folder = await mkdtemp(join(tmpdir(), "harmony-demo-"));
 const root = join(folder, "device");
 await mkdir(root);
-const server = await startNatsServer({ storeDir: join(folder, "nats"), signal: interrupted.signal });
+const server = await startNatsServer({ storeDir: join(folder, "nats"), signal: interrupted });
+const { harmony, status } = operator(server.url, AGENT);
 const agent = spawn(
   process.execPath,
   [HARMONY, "agent", "run", "--id", AGENT, "--root", root, "--server", server.url],
@@ -106,22 +66,14 @@ async function tell(): Promise<void> {
   const kiosk = here("kiosk.ts");
   const shipped = await harmony("apply", kiosk, "--agent", AGENT);
   assert.equal(shipped.code, 0, "the kiosk is applied");
-  const first = await status();
-  assert.ok(
-    Object.values(first.scores).every(({ state, outcome }) => state === "Ready" && outcome === "SUCCESS"),
-    "every Score is a SUCCESS",
-  );
+  assert.equal(outcomeOf(await status()), "SUCCESS", "every Score is a SUCCESS");
   const motd = join(root, "etc/motd");
   say(`\nOn the device, /etc/motd says:\n${indented(await readFile(motd, "utf8"))}`);
 
   chapter("Once more: nothing to do, and nothing is done");
   const before = await stat(motd);
   assert.equal((await harmony("apply", kiosk, "--agent", AGENT)).code, 0);
-  const second = await status();
-  assert.ok(
-    Object.values(second.scores).every(({ outcome }) => outcome === "NOOP"),
-    "every Score is a NOOP",
-  );
+  assert.equal(outcomeOf(await status()), "NOOP", "every Score is a NOOP");
   assert.equal((await stat(motd)).ino, before.ino, "the file was not written again");
 
   chapter("Somebody tampers with a file; it is repaired");

@@ -5,14 +5,24 @@ import { generateKeyPairSync } from "node:crypto";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { AuditedShell } from "../src/capabilities/audited-shell.ts";
+import { ContainerRuntime } from "../src/capabilities/container-runtime.ts";
 import { FileSystemHost } from "../src/capabilities/file-system-host.ts";
 import { K8sClient } from "../src/capabilities/k8s-client.ts";
+import { PackageManager } from "../src/capabilities/package-manager.ts";
+import { PacketFilter } from "../src/capabilities/packet-filter.ts";
+import { NetworkConfigurator } from "../src/capabilities/network-configurator.ts";
 import { SystemdHost } from "../src/capabilities/systemd-host.ts";
 import {
+  ContainerScore,
   DirectoryScore,
   FileScore,
+  FirewallPortsScore,
   K8sDeploymentScore,
   KINDS,
+  PackageScore,
+  ShellJobScore,
+  NetworkInterfaceScore,
   SystemdServiceScore,
   SystemdTimerScore,
   SystemdUnitScore,
@@ -29,7 +39,16 @@ import { DOCUMENTS } from "./golden-documents.ts";
 const folder = fileURLToPath(new URL("../test/wire/golden/", import.meta.url));
 
 /** Offers all that any kind requires. */
-const Everywhere = topology("Everywhere", [FileSystemHost, K8sClient, SystemdHost]);
+const Everywhere = topology("Everywhere", [
+  AuditedShell,
+  ContainerRuntime,
+  FileSystemHost,
+  K8sClient,
+  SystemdHost,
+  PacketFilter,
+  PackageManager,
+  NetworkConfigurator,
+]);
 
 const SAMPLES: Readonly<Record<string, Readonly<Record<string, AnyScore>>>> = {
   "File@1": {
@@ -67,6 +86,30 @@ const SAMPLES: Readonly<Record<string, Readonly<Record<string, AnyScore>>>> = {
       replicas: 3,
     }),
     none: new K8sDeploymentScore({ name: "paused", image: "x", replicas: 0 }),
+  },
+  "FirewallPorts@1": {
+    defaults: new FirewallPortsScore({ name: "none" }),
+    everything: new FirewallPortsScore({
+      name: "wan-1",
+      interfaces: ["eth0", "wlan0.7"],
+      ports: [
+        { port: 22, from: ["192.0.2.7", "10.0.0.0/8", "2001:db8::/32", "fe80::1"] },
+        { port: { first: 60000, last: 61000 }, protocol: "udp" },
+      ],
+      otherwise: "drop",
+    }),
+    open: new FirewallPortsScore({ name: "web", ports: [{ port: 80 }, { port: 443 }], otherwise: "accept" }),
+  },
+  "Package@1": {
+    defaults: new PackageScore({ name: "haproxy" }),
+    everything: new PackageScore({
+      name: "libstdc++6",
+      state: "present",
+      version: ">= 1:12.2.0~rc1-14+deb12u1, << 2:0",
+      hold: true,
+      mayRemove: ["mawk", "g++"],
+    }),
+    absent: new PackageScore({ name: "snapd", state: "absent" }),
   },
   "SystemdService@1": {
     defaults: new SystemdServiceScore({ name: "web", exec: ["/usr/bin/web"] }),
@@ -111,6 +154,49 @@ const SAMPLES: Readonly<Record<string, Readonly<Record<string, AnyScore>>>> = {
       unit: "poller@1.service",
     }),
   },
+  "Container@1": {
+    defaults: new ContainerScore({ name: "web", image: `registry.example/team/web@sha256:${"0a".repeat(32)}` }),
+    everything: new ContainerScore({
+      name: "sensor-gateway",
+      image: "registry.example:5000/gateway:1.2",
+      entrypoint: ["/bin/sh", "-c"],
+      command: ['exec gateway "$1"', "", "100 %"],
+      environment: { LEVEL: "in fo", ZERO: "" },
+      ports: [
+        { hostPort: 80, containerPort: 8080 },
+        { address: "::1", hostPort: 53, containerPort: 5353, protocol: "udp" },
+      ],
+      volumes: [
+        { from: "data", to: "/var/lib/gateway" },
+        { from: "/etc/ssl/certs", to: "/certs", readOnly: true },
+      ],
+      networks: ["edge"],
+      user: "1000:1000",
+      restart: "on-failure",
+      restartSeconds: 5,
+      readyAfterSeconds: 3,
+      limits: { memoryMax: 67_108_864, cpuPercent: 50, pidsMax: 64 },
+      health: { type: "http", port: 8080, path: "/healthz", interval: 10, timeout: 2, retries: 5, startPeriod: 30 },
+      secrets: [
+        { secret: "token", as: { env: "TOKEN" } },
+        { secret: "key", as: { file: "/run/secrets/key" } },
+      ],
+      after: ["time-sync.target"],
+    }),
+    command: new ContainerScore({
+      name: "checked",
+      image: "registry.example/checked:latest",
+      networks: ["none"],
+      health: { type: "command", command: ["/bin/check", "--all"] },
+    }),
+    tcp: new ContainerScore({
+      name: "open",
+      image: "localhost/open:1",
+      networks: ["host"],
+      restart: "no",
+      health: { type: "tcp", port: 22 },
+    }),
+  },
   "SystemdUnit@1": {
     nothing: new SystemdUnitScore({ unit: "cron.service" }),
     off: new SystemdUnitScore({ unit: "bluetooth.service", masked: true, enabled: false, active: false }),
@@ -120,6 +206,54 @@ const SAMPLES: Readonly<Record<string, Readonly<Record<string, AnyScore>>>> = {
       enabled: true,
       active: true,
       settings: { Service: { Environment: ["A=%n", "B=$x"], Nice: "5" } },
+    }),
+  },
+  "ShellJob@1": {
+    defaults: new ShellJobScore({
+      name: "seed",
+      check: ["/usr/bin/test", "-e", "/srv/seeded"],
+      run: ["/usr/bin/touch", "/srv/seeded"],
+      runAs: "root",
+      approver: "Ada",
+      expires: new Date("2027-01-01T00:00:00.000Z"),
+    }),
+    everything: new ShellJobScore({
+      name: "kiosk.v2",
+      check: { script: 'test "$(cat version)" = "$WANTED"' },
+      run: ["/opt/kiosk/install", "--name", 'a "b" \\ $HOME\n\t', "", "h\u00e9llo \u{1f30d}"],
+      undo: { script: "import shutil; shutil.rmtree('app')", interpreter: "/usr/bin/python3" },
+      timeoutSeconds: 1800.5,
+      runAs: "1000",
+      workingDirectory: "/opt/kiosk",
+      environment: { WANTED: "2", TOKEN: "hunter2-hunter2", EMPTY: "" },
+      redact: ["TOKEN"],
+      approver: "Grace Hopper <grace@example.org>, change 4711",
+      expires: new Date("2026-12-24T18:00:00.001Z"),
+    }),
+  },
+  "NetworkInterface@1": {
+    dhcp: new NetworkInterfaceScore({ name: "eth0", ipv4: { method: "dhcp" } }),
+    everything: new NetworkInterfaceScore({
+      name: "enp1s0.100",
+      ipv4: { method: "static", addresses: ["198.51.100.2/24", "203.0.113.6/29"], gateway: "198.51.100.1" },
+      ipv6: { method: "static", addresses: ["2001:DB8::2/64"], gateway: "fe80::1" },
+      routes: [{ to: "192.0.2.0/24", via: "198.51.100.7", metric: 50 }, { to: "2001:db8:1::/48" }],
+      dns: ["198.51.100.1", "2001:db8::53"],
+      mac: "02-00-5E-00-53-01",
+      mtu: 1400,
+      confirmWithinSeconds: 90,
+      attempt: 3,
+    }),
+    "no-ipv6": new NetworkInterfaceScore({
+      name: "eth1",
+      ipv4: { method: "static", addresses: ["198.51.100.2/24"] },
+      ipv6: { method: "off" },
+      mtu: 576,
+    }),
+    "no-ipv4": new NetworkInterfaceScore({
+      name: "eth2",
+      ipv4: { method: "off" },
+      ipv6: { method: "link-local" },
     }),
   },
 };

@@ -39,6 +39,10 @@ const statementsOf = (file: string): readonly ts.Statement[] =>
 function fieldsOf(value: ts.Expression | undefined): ReadonlyMap<string, string> {
   const fields = new Map<string, string>();
   if (value === undefined || !ts.isCallExpression(value)) return fields;
+  // `z.strictObject({ ... }).refine(...)` and the like: the shape is what it begins with.
+  if (ts.isPropertyAccessExpression(value.expression) && ts.isCallExpression(value.expression.expression)) {
+    return fieldsOf(value.expression.expression);
+  }
   const [shape] = value.arguments;
   if (!/^z\s*\.(strictObject|object)$/.test(value.expression.getText())) return fields;
   if (shape === undefined || !ts.isObjectLiteralExpression(shape)) return fields;

@@ -6,7 +6,7 @@ import { argv } from "node:process";
 import { fileURLToPath } from "node:url";
 import * as z from "zod";
 import { KINDS } from "../src/scores/index.ts";
-import { SCORE_ID } from "../src/topology/manifest.ts";
+import { SCORE_ID } from "../src/topology/parts.ts";
 import * as envelope from "../src/wire/envelope.ts";
 import * as keys from "../src/wire/keys.ts";
 import * as status from "../src/wire/status.ts";
@@ -111,7 +111,13 @@ function textOf({ title, description, schema }: Document): string {
     // As it may be written: what has a default may be left out, and what a later version adds is no error.
     io: "input",
     metadata: named,
+    // Else dates are refused; the override below says what becomes of them, and refuses all others.
+    unrepresentable: "any",
     override: ({ zodSchema, jsonSchema }) => {
+      if (zodSchema._zod.def.type === "date") Object.assign(jsonSchema, WRITTEN_DATE);
+      else if (UNREPRESENTABLE.has(zodSchema._zod.def.type)) {
+        throw new Error(`${title}: JSON Schema has no word for ${zodSchema._zod.def.type}`);
+      }
       // No format that JSON Schema knows; contentEncoding and the pattern say the same.
       if (jsonSchema.format === "base64") delete jsonSchema.format;
       const doc = docs.get(zodSchema);
@@ -126,6 +132,23 @@ function textOf({ title, description, schema }: Document): string {
   });
   return `${JSON.stringify({ $schema, $id: `urn:harmony-edge:schema:${title}`, title, description, ...rest }, null, 2)}\n`;
 }
+
+/** As superjson writes one; that it is one is said beside the spec, in `meta`. */
+const WRITTEN_DATE = { type: "string", format: "date-time", pattern: String.raw`^[+-]?\d{4,6}-\d\d-\d\dT[\d:.]+Z$` };
+const UNREPRESENTABLE: ReadonlySet<string> = new Set([
+  "bigint",
+  "symbol",
+  "undefined",
+  "void",
+  "map",
+  "set",
+  "transform",
+  "nan",
+  "custom",
+  "function",
+  "promise",
+  "file",
+]);
 
 /** All files of schemas/ by their path in it. */
 export const schemaFiles = (): ReadonlyMap<string, string> =>

@@ -181,12 +181,18 @@ export class Guard implements Overheard {
     const { generation, observedGeneration, epoch, scores } = status;
     if (generation < this.#told.generation || observedGeneration < this.#told.observed) {
       const before = `${this.#told.generation}, observed ${this.#told.observed}`;
-      this.#break("generations only rise", `it tells of ${generation}, observed ${observedGeneration}, after ${before}`);
+      this.#break(
+        "generations only rise",
+        `it tells of ${generation}, observed ${observedGeneration}, after ${before}`,
+      );
     }
     if (observedGeneration > generation) this.#break("observed is at most the generation in force", `${generation}`);
     const behind = Object.entries(scores).find(([, each]) => each.generation !== generation);
     if (observedGeneration === generation && behind !== undefined) {
-      this.#break("observed is what was carried through", `${generation}, and ${behind[0]} is at ${behind[1].generation}`);
+      this.#break(
+        "observed is what was carried through",
+        `${generation}, and ${behind[0]} is at ${behind[1].generation}`,
+      );
     }
     if (epoch === 0) this.#break("an agent without an epoch is silent", "it writes its status");
     this.#told = { generation, observed: observedGeneration };
@@ -295,7 +301,8 @@ export class Guard implements Overheard {
     }
     // Work on a Score that did not change goes on when a newer manifest orders otherwise.
     const ready = this.#ready.get(identity) ?? -Infinity;
-    if (this.#accepted - ready > STILL_UNDER_WAY) this.#break("what comes after others waits for them", `${what}, for ${for_.id}`);
+    if (this.#accepted - ready > STILL_UNDER_WAY)
+      this.#break("what comes after others waits for them", `${what}, for ${for_.id}`);
   }
 
   #removes(wish: Wish, wanted: Wanted | undefined, { method, target }: Step): void {
@@ -305,13 +312,17 @@ export class Guard implements Overheard {
     const of = owned[at];
     if (of === undefined) return this.#break("nothing foreign is touched", `${what}, which it does not own`);
     if (wanted !== undefined && kindOf(wanted) === of.wire.kind) {
-      return this.#break("each step is for the manifest in force", `${what}, which generation ${wish.generation} wants`);
+      return this.#break(
+        "each step is for the manifest in force",
+        `${what}, which generation ${wish.generation} wants`,
+      );
     }
     // What makes room for another kind goes when that comes to its turn.
     if (wanted !== undefined) return;
     const wantedNow = new Set([...wish.scores.values()].map(identityOf));
     for (const { id, identity, wire } of owned.slice(at + 1)) {
-      const isDropped = this.#ownedThen.has(identity) && !wantedNow.has(identity) && wish.scores.get(id)?.sort !== "unknown";
+      const isDropped =
+        this.#ownedThen.has(identity) && !wantedNow.has(identity) && wish.scores.get(id)?.sort !== "unknown";
       const isBlind = wire.kind === "SystemdService" && this.#lackedSupervisor;
       if (!isDropped || isBlind || this.#looked.has(identity)) continue;
       this.#break("what was made last is removed first", `${what}, and ${identity} was made later`);

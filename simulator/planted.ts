@@ -45,7 +45,8 @@ export const PLANTED: readonly Planted[] = [
   {
     name: "a fenced agent publishes its capabilities",
     file: "agent/presence.ts",
-    snippet: ' || found._tag === "Unreachable" || this.#stopped) return;\n    const written = await store.put("capabilities"',
+    snippet:
+      ' || found._tag === "Unreachable" || this.#stopped) return;\n    const written = await store.put("capabilities"',
     instead: ' || found._tag === "Unreachable") return;\n    const written = await store.put("capabilities"',
   },
   {
@@ -79,7 +80,8 @@ export const PLANTED: readonly Planted[] = [
     name: "the ledger is not gone on from at the start",
     file: "agent/agent.ts",
     snippet: "    const { accepted } = this.#parts.ledger;\n    if (accepted === null) return;\n    const manifest",
-    instead: "    const { accepted } = this.#parts.ledger;\n    if (accepted !== undefined) return;\n    const manifest",
+    instead:
+      "    const { accepted } = this.#parts.ledger;\n    if (accepted !== undefined) return;\n    const manifest",
   },
   {
     name: "what is owned is forgotten on a restart",

@@ -33,7 +33,13 @@ export function portOf<Port extends object>(
 
   const settled = (what: string, call: Call, effect: () => unknown): Promise<unknown> =>
     new Promise((resolve, reject) => {
-      const fault = world.strikes(FAILS) ? "fails" : world.strikes(LOSES_ANSWER) ? "loses" : world.strikes(HANGS) ? "hangs" : null;
+      const fault = world.strikes(FAILS)
+        ? "fails"
+        : world.strikes(LOSES_ANSWER)
+          ? "loses"
+          : world.strikes(HANGS)
+            ? "hangs"
+            : null;
       const answer = (told: string, give: () => void): void => {
         world.post(actor, "work", told, () => {
           guard.ends(call);
@@ -70,8 +76,10 @@ export function portOf<Port extends object>(
         if (method === "watch") {
           const [path, changed] = given;
           if (typeof changed !== "function") throw new TypeError("a watch without a listener");
-          return watch(String(path), () => void Reflect.apply(changed, undefined, []), (tell) =>
-            Reflect.apply(member, target, [path, tell]),
+          return watch(
+            String(path),
+            () => void Reflect.apply(changed, undefined, []),
+            (tell) => Reflect.apply(member, target, [path, tell]),
           );
         }
         guard.looks(about);

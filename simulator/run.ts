@@ -91,7 +91,7 @@ class Scenario {
     if (world.random.chance(0.9)) this.#send(this.#author.next());
     this.#start(0);
     const events = 4 + world.random.below(18);
-    for (let left = events; left > 0 && world.broken === null; ) {
+    for (let left = events; left > 0 && world.broken === null;) {
       if (world.random.chance(0.08)) {
         this.#happens();
         left -= 1;
@@ -196,7 +196,8 @@ class Scenario {
       this.world.note("operator", "removes the key");
       this.#server.write("desired-state", AGENT, undefined, undefined);
     } else if (how === 1) this.#put(Buffer.from('{"wire":1,"payload":'), "a broken envelope is put");
-    else if (how === 2) this.#put(inlineEnvelope(payloadOf({ ...wish, generation: 999 }, "pi-8"), []), "another agent's manifest is put");
+    else if (how === 2)
+      this.#put(inlineEnvelope(payloadOf({ ...wish, generation: 999 }, "pi-8"), []), "another agent's manifest is put");
     else if (how === 3) this.#put(assetEnvelope("0".repeat(64), []), "an envelope without its payload is put");
     else {
       // Whoever has not read that generation before takes it.
@@ -218,14 +219,17 @@ class Scenario {
   #send(wish: Wish): void {
     const payload = payloadOf(wish);
     this.#wishes.set(payload, wish);
-    const ids = [...wish.scores.values()].map(({ id, after }) => (after.length === 0 ? id : `${id} after ${after.join()}`));
+    const ids = [...wish.scores.values()].map(({ id, after }) =>
+      after.length === 0 ? id : `${id} after ${after.join()}`,
+    );
     const what = `generation ${wish.generation} is put: ${ids.join(", ") || "nothing"}`;
     let envelope = inlineEnvelope(payload, []);
     if (this.world.random.chance(0.1)) {
       const bytes = Buffer.from(payload);
       const sha256 = createHash("sha256").update(bytes).digest("hex");
       envelope = assetEnvelope(sha256, []);
-      if (this.world.strikes(0.3)) this.#later(10_000, "the payload is put", () => this.#server.assets.set(sha256, bytes));
+      if (this.world.strikes(0.3))
+        this.#later(10_000, "the payload is put", () => this.#server.assets.set(sha256, bytes));
       else this.#server.assets.set(sha256, bytes);
     }
     this.#sent.push(envelope);
@@ -325,7 +329,8 @@ class Scenario {
       why = holders.length === 1 && holder ? this.#wrong(holder, wish) : `${holders.length} agents are not fenced`;
       if (why === null && holder) return holder;
     }
-    if (world.broken === null) world.break("all comes right when the faults end", `${why ?? ""} after ${CONVERGES_MS / 1000} s`);
+    if (world.broken === null)
+      world.break("all comes right when the faults end", `${why ?? ""} after ${CONVERGES_MS / 1000} s`);
     return null;
   }
 
@@ -360,7 +365,11 @@ class Scenario {
     const { world } = this;
     if (world.broken !== null) return;
     const { device } = holder;
-    const path = this.#author.paths.find((each) => [...wish.scores.values()].some((wanted) => wanted.sort === "file" && wanted.path === each) && device.isFile(each));
+    const path = this.#author.paths.find(
+      (each) =>
+        [...wish.scores.values()].some((wanted) => wanted.sort === "file" && wanted.path === each) &&
+        device.isFile(each),
+    );
     if (path === undefined) return;
     device.fs.put(path, { type: "file", text: "meddled with" });
     world.note("somebody", `writes to ${path} on ${device.name}`);

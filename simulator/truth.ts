@@ -8,7 +8,10 @@ export function expectedStates(wish: Wish, device: Device): ReadonlyMap<string, 
   const states = new Map<string, ScoreState>();
   for (const [id, wanted] of wish.scores) {
     const waits = wanted.after.some((on) => states.get(on) !== "Ready");
-    states.set(id, wanted.sort === "unknown" ? "Refused" : waits ? "Blocked" : fails(wanted, device) ? "Failed" : "Ready");
+    states.set(
+      id,
+      wanted.sort === "unknown" ? "Refused" : waits ? "Blocked" : fails(wanted, device) ? "Failed" : "Ready",
+    );
   }
   return states;
 }
@@ -89,7 +92,8 @@ export function untruth(status: AgentStatus, wish: Wish, device: Device): string
   const ids = new Set([...states.keys(), ...Object.keys(status.scores)]);
   for (const id of ids) {
     const told = status.scores[id];
-    if (told?.state !== states.get(id)) return `${id} is ${told?.state ?? "not told of"}, not ${states.get(id) ?? "there"}`;
+    if (told?.state !== states.get(id))
+      return `${id} is ${told?.state ?? "not told of"}, not ${states.get(id) ?? "there"}`;
     if (told?.generation !== wish.generation) return `${id} is told of for generation ${told?.generation}`;
   }
   const ready = status.conditions.find(({ type }) => type === "Ready");

@@ -69,7 +69,18 @@ function wireOf(wanted: Wanted): unknown {
 }
 
 /** What a run may want of a device, by sort. `pair`: a directory and a file in it. `either`: now a file, now a directory. */
-const SORTS = ["file", "file", "nested", "pair", "pair", "service", "service", "either", "unknown", "hopeless"] as const;
+const SORTS = [
+  "file",
+  "file",
+  "nested",
+  "pair",
+  "pair",
+  "service",
+  "service",
+  "either",
+  "unknown",
+  "hopeless",
+] as const;
 type Sort = (typeof SORTS)[number];
 
 interface Slot {

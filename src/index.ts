@@ -1,13 +1,19 @@
 /** What a developer imports: the Score model, the kinds, the topologies, and the fleet. */
 export * from "./capabilities/index.ts";
 export {
+  ContainerScore,
   DirectoryScore,
   FileScore,
+  FirewallPortsScore,
   K8sDeploymentScore,
   KINDS,
+  PackageScore,
+  ShellJobScore,
+  NetworkInterfaceScore,
   SystemdServiceScore,
   SystemdTimerScore,
   SystemdUnitScore,
+  wanFirewallPorts,
 } from "./scores/index.ts";
 export { InvalidSpec, Score } from "./scores/score.ts";
 export type {
@@ -25,11 +31,19 @@ export { AbsolutePath, Account, Mode } from "./scores/paths.ts";
 export type { Fits, FitsAll } from "./topology/fits.ts";
 export { lackSentence, lacks } from "./topology/lacks.ts";
 export type { Lack, Place } from "./topology/lacks.ts";
-export { InvalidManifest, isManifest, manifest } from "./topology/manifest.ts";
-export type { Manifest, Order } from "./topology/manifest.ts";
+export { compose } from "./topology/compose.ts";
+export type { PartsOf } from "./topology/compose.ts";
+export { isManifest, manifest } from "./topology/manifest.ts";
+export type { Manifest } from "./topology/manifest.ts";
+export type { Order } from "./topology/order.ts";
+export { InvalidManifest } from "./topology/parts.ts";
+export type { Composition } from "./topology/parts.ts";
 export { PiTopology } from "./topology/pi.ts";
+export { PiWithAuditedShellTopology } from "./topology/pi-with-audited-shell.ts";
 export { topology, without } from "./topology/topology.ts";
 export type { Reasons, Topology } from "./topology/topology.ts";
+export { loadBalancer } from "./compositions/load-balancer.ts";
+export type { HaproxyInput as LoadBalancerInput } from "./compositions/haproxy-spec.ts";
 export { createFleet, STALE_MS, systemClock } from "./fleet/index.ts";
 export type {
   AgentView,

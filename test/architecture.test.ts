@@ -11,6 +11,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   capabilities: [],
   scores: ["capabilities"],
   topology: ["capabilities", "scores"],
+  // What is made of kinds that are there: manifests hold its parts, so nothing else knows of it.
+  compositions: ["capabilities", "scores", "topology"],
   wire: ["capabilities", "scores", "topology"],
   agent: ["capabilities", "scores", "topology", "wire"],
   // Before it ships, the fleet refuses what the checker finds.
@@ -19,7 +21,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   testing: ["capabilities", "scores", "topology", "wire"],
   // What a FILE imports as "harmony-edge" is the command line's own running copy of it.
   cli: ["capabilities", "scores", "topology", "wire", "fleet", "check", "index.ts"],
-  "index.ts": ["capabilities", "scores", "topology", "wire", "fleet", "check"],
+  "index.ts": ["capabilities", "scores", "topology", "compositions", "wire", "fleet", "check"],
 };
 
 /** These touch the world: the device, the network, the terminal. Everything else gets it handed in. */
@@ -32,6 +34,7 @@ const whereAllowed: readonly (readonly [specifier: RegExp, from: RegExp])[] = [
   [/^(superjson|json-canonicalize)$/, /^wire\//],
   [/^(commander|esbuild)$/, /^cli\//],
   [/^dbus-native$/, /^agent\/adapters\//],
+  [/^ipaddr\.js$/, /^scores\/ip-addresses\.ts$/],
   [/^fast-check$/, /^testing\//],
   [/^(zod|ts-pattern|@noble\/hashes\/.+)$/, /^(?!capabilities\/)/],
   [/^node:crypto$/, /^(wire|agent|cli|testing)\//],

@@ -18,6 +18,7 @@ Options:
   --creds FILE           NATS credentials (env HARMONY_CREDS)
   --trust NAME=FILE      accept only manifests signed by this Ed25519 public key (PEM); may be repeated
   --drift-interval TIME  how often every Score is looked at, e.g. 30s, 5m (default: ${DRIFT_PASS_MS / 60_000}m)
+  --allow-audited-shell  let Scores run commands here (ShellJob), each of them on record in the state directory
   -h, --help             this text
 
 Exit codes: 0 stopped as asked, 1 cannot start on this device, 2 wrong usage.
@@ -31,6 +32,7 @@ export interface AgentArguments {
   readonly credsFile: string | null;
   readonly trust: readonly { readonly name: string; readonly file: string }[];
   readonly driftPassMs: number;
+  readonly allowAuditedShell: boolean;
 }
 
 export type Parsed =
@@ -77,6 +79,7 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
       credsFile: values.creds ?? set(env["HARMONY_CREDS"]) ?? null,
       trust,
       driftPassMs,
+      allowAuditedShell: values["allow-audited-shell"] ?? false,
     },
   };
 }
@@ -97,6 +100,7 @@ function readWords(argv: readonly string[]) {
         creds: { type: "string" },
         trust: { type: "string", multiple: true },
         "drift-interval": { type: "string" },
+        "allow-audited-shell": { type: "boolean" },
         help: { type: "boolean", short: "h" },
       },
     });

@@ -143,7 +143,8 @@ export class Host<T extends Topology = Topology> {
   }
 
   #lookForAbsent(): void {
-    if (Object.keys(this.#topology.absent).length === 0 || this.#retryMs > LAST_RETRY_MS) return;
+    const mayCome = [...this.#found.values()].some((each) => each._tag === "Absent" && each.isFinal !== true);
+    if (!mayCome || this.#retryMs > LAST_RETRY_MS) return;
     this.#lookIn(this.#retryMs);
     this.#retryMs *= 2;
   }

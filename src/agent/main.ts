@@ -68,8 +68,10 @@ async function run(given: AgentArguments): Promise<number> {
   const { agent, host } = assemble({
     agentId: given.agentId,
     root,
+    servers: serverList(given.server),
     statePath: state.path,
     driftPassMs: given.driftPassMs,
+    allowAuditedShell: given.allowAuditedShell,
     trustedKeys: trusted,
     store,
     ledger,

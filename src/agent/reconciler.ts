@@ -1,5 +1,5 @@
 import type { MaybePromise } from "../scores/context.ts";
-import { inOrder } from "../topology/manifest.ts";
+import { inOrder } from "../topology/order.ts";
 import type { DecodedManifest } from "../wire/decode.ts";
 import type { ScoreStatus } from "../wire/status.ts";
 import { Interpreting } from "./interpreting.ts";

@@ -2,14 +2,22 @@ import { randomUUID } from "node:crypto";
 import { KINDS } from "../scores/index.ts";
 import type { Clock, Log } from "../scores/context.ts";
 import { PiTopology } from "../topology/pi.ts";
+import { PiWithAuditedShellTopology } from "../topology/pi-with-audited-shell.ts";
+import { type Topology, topology } from "../topology/topology.ts";
 import type { AgentId } from "../wire/keys.ts";
 import type { TrustedKeys } from "../wire/signature.ts";
 import type { Store } from "../wire/store.ts";
-import { DbusSystemdHost } from "./adapters/dbus-systemd-host.ts";
+import { AptPackageManager } from "./adapters/apt-package-manager.ts";
 import { deviceFacts } from "./adapters/device-facts.ts";
+import { NftPacketFilter } from "./adapters/nft-packet-filter.ts";
+import { LocalShell } from "./adapters/local-shell.ts";
+import { HostNetwork } from "./adapters/host-network.ts";
+import { natsAnswers } from "./adapters/nats-answers.ts";
 import { NodeFileSystem } from "./adapters/node-file-system.ts";
 import { fileSystemOffering, inDirectory, type Offering } from "./adapters/offering.ts";
+import { PodmanOffering } from "./adapters/podman-offering.ts";
 import { breathe, systemClock } from "./adapters/system-clock.ts";
+import { SystemdOffering } from "./adapters/systemd-offering.ts";
 import { Agent, type AgentParts } from "./agent.ts";
 import { Parts, token } from "./container.ts";
 import { Host, type Offerings } from "./host.ts";
@@ -18,9 +26,13 @@ import type { Ledger } from "./ledger.ts";
 export interface AgentSettings {
   readonly agentId: AgentId;
   readonly root: string;
+  /** URLs of the NATS servers that the agent may use; a change of the network must leave one of them in reach. */
+  readonly servers: readonly string[];
   /** Where the ledger is. */
   readonly statePath: string;
   readonly driftPassMs: number;
+  /** Whether Scores may run commands here; nothing but the command line can say so. */
+  readonly allowAuditedShell: boolean;
   readonly trustedKeys: TrustedKeys;
   readonly store: Store;
   readonly ledger: Ledger;
@@ -48,20 +60,38 @@ export function assemble(settings: AgentSettings): { readonly agent: Agent; read
         onWatchProblem: (problem) => log("drift of some files will be found by the periodic pass alone", { problem }),
       });
     })
-    .provide(HostToken, (from) => new Host({ topology: PiTopology, offerings: offerings(from), ...around(from) }))
+    .provide(HostToken, (from) => new Host({ topology: kindOfHost(from), offerings: offerings(from), ...around(from) }))
     .provide(AgentToken, (from) => new Agent(agentParts(from)));
   return { agent: parts.get(AgentToken), host: parts.get(HostToken) };
 }
 
-/** One line for each capability of {@link PiTopology}. */
-function offerings(from: Parts): Offerings<typeof PiTopology> {
-  const { root } = from.get(Settings);
+type HostTopology = Topology<string, (typeof PiWithAuditedShellTopology)["offers"]>;
+
+/** A Pi that does not run commands is an ordinary one, which says how that could be changed. */
+const kindOfHost = (from: Parts): HostTopology =>
+  from.get(Settings).allowAuditedShell
+    ? PiWithAuditedShellTopology
+    : topology(PiTopology.name, PiWithAuditedShellTopology.offers);
+
+/** One line for each capability of {@link PiWithAuditedShellTopology}. */
+function offerings(from: Parts): Offerings<HostTopology> {
+  const { root, servers, statePath, allowAuditedShell, log } = from.get(Settings);
   const files = from.get(FileSystem);
   const ofMachine = <Port>(offering: Offering<Port>): Offering<Port> =>
     root === "/" ? offering : inDirectory(offering);
+  const systemd = new SystemdOffering({ files });
   return {
     FileSystemHost: fileSystemOffering(files, root),
-    SystemdHost: ofMachine(new DbusSystemdHost({ files })),
+    SystemdHost: ofMachine(systemd),
+    ContainerRuntime: ofMachine(new PodmanOffering({ files, supervisor: systemd.port })),
+    NetworkConfigurator: ofMachine(
+      new HostNetwork({ files, reachable: natsAnswers(() => servers), notesPath: `${statePath}/network` }),
+    ),
+    PacketFilter: ofMachine(new NftPacketFilter()),
+    PackageManager: ofMachine(new AptPackageManager()),
+    AuditedShell: ofMachine(
+      new LocalShell({ isEnabled: allowAuditedShell && root === "/", directory: statePath, log }),
+    ),
   };
 }
 

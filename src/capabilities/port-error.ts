@@ -13,6 +13,8 @@ export type PortErrorCode =
   | "Unsupported"
   | "Invalid"
   | "Unavailable"
+  /** It was done, did not prove itself, and what was there before is back. */
+  | "RolledBack"
   | "Failed";
 
 /** The facts of a failed port call. */

@@ -1,6 +1,11 @@
+import { ContainerScore } from "./container.ts";
 import { DirectoryScore } from "./directory.ts";
 import { FileScore } from "./file.ts";
+import { FirewallPortsScore, wanFirewallPorts } from "./firewall-ports.ts";
 import { K8sDeploymentScore } from "./k8s-deployment.ts";
+import { NetworkInterfaceScore } from "./network-interface.ts";
+import { PackageScore } from "./package.ts";
+import { ShellJobScore } from "./shell-job.ts";
 import { SystemdServiceScore } from "./systemd-service.ts";
 import { SystemdTimerScore } from "./systemd-timer.ts";
 import { SystemdUnitScore } from "./systemd-unit.ts";
@@ -9,10 +14,28 @@ import { SystemdUnitScore } from "./systemd-unit.ts";
 export const KINDS = [
   FileScore,
   DirectoryScore,
-  K8sDeploymentScore,
   SystemdServiceScore,
   SystemdTimerScore,
   SystemdUnitScore,
+  ContainerScore,
+  NetworkInterfaceScore,
+  FirewallPortsScore,
+  PackageScore,
+  ShellJobScore,
+  K8sDeploymentScore,
 ] as const;
 
-export { DirectoryScore, FileScore, K8sDeploymentScore, SystemdServiceScore, SystemdTimerScore, SystemdUnitScore };
+export {
+  ContainerScore,
+  DirectoryScore,
+  FileScore,
+  FirewallPortsScore,
+  K8sDeploymentScore,
+  NetworkInterfaceScore,
+  PackageScore,
+  ShellJobScore,
+  SystemdServiceScore,
+  SystemdTimerScore,
+  SystemdUnitScore,
+  wanFirewallPorts,
+};

@@ -7,6 +7,8 @@ export interface Obstruction {
   readonly blame: Blame;
   /** One sentence: what to do about it. */
   readonly next: string;
+  /** `RolledBack`: this very content was tried before and taken back, so it is not tried again. Default: an obstacle. */
+  readonly reason?: "RolledBack";
 }
 
 /** The steps that lead from what is to what should be. None: nothing to do. */

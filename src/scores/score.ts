@@ -73,8 +73,8 @@ export interface Interpretation<N extends Needs, Spec, Seen, Step> {
   readonly turns?: Turns;
   /** Pure. What comes before a step; see {@link Pause}. Default: nothing, ever. */
   pauses?(step: Step): Pause;
-  /** Milliseconds for one whole interpretation. Default 30,000. */
-  readonly deadlineMs?: number;
+  /** Milliseconds for one whole interpretation; a function where the spec says how long it may take. Default 30,000. */
+  readonly deadlineMs?: number | ((spec: Spec) => number);
 }
 
 /** A Score's interpretation with its spec filled in: what the engine works on. */
@@ -244,7 +244,8 @@ class Binding<N extends Needs, Spec, Seen, Step> implements Bound<N, Seen, Step>
   }
 
   get deadlineMs(): number {
-    return this.#how.deadlineMs ?? 30_000;
+    const { deadlineMs = 30_000 } = this.#how;
+    return typeof deadlineMs === "number" ? deadlineMs : deadlineMs(this.#spec);
   }
   observe(ports: ReadPorts<N>, context: Context): MaybePromise<Seen> {
     return this.#how.observe(this.#spec, ports, context);

@@ -99,7 +99,7 @@ export class SystemdServiceScore extends Score(
     retire: (wanted, seen) => retireOwnUnit(unitOf(wanted), seen),
     apply: (step, wanted, { SystemdHost: host }, { signal }) => applyOwnUnit(step, unitOf(wanted), host, signal),
     restart: (wanted, seen) => restartOwnUnit(unitOf(wanted), seen),
-    turns: "lane",
+    turns: "free",
     pauses: unitPauses,
     watch: ({ name }, { SystemdHost: host }, changed) => host.watch(`${name}.service`, changed),
   },

@@ -64,7 +64,7 @@ export class SystemdTimerScore extends Score(
     plan: (wanted, seen) => planOwnUnit(unitOf(wanted), seen),
     retire: (wanted, seen) => retireOwnUnit(unitOf(wanted), seen),
     apply: (step, wanted, { SystemdHost: host }, { signal }) => applyOwnUnit(step, unitOf(wanted), host, signal),
-    turns: "lane",
+    turns: "free",
     pauses: unitPauses,
     watch: ({ name }, { SystemdHost: host }, changed) => host.watch(`${name}.timer`, changed),
   },

@@ -126,7 +126,7 @@ export class SystemdUnitScore extends Score(
     plan: planUnit,
     // As if it ran by older settings.
     restart: (wanted, seen) => planUnit(wanted, seen.state === "foreign" ? seen : { ...seen, outdated: true }),
-    turns: "lane",
+    turns: "free",
     pauses: unitPauses,
 
     retire({ unit }, seen, claims) {

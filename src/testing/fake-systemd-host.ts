@@ -132,7 +132,7 @@ export class FakeSystemdHost implements SystemdHost {
     await answer(`Writing the file of ${name}`, signal);
     const unit = this.#at(name);
     if (role === "unit" && (unit.obstacle !== null || unit.masked)) throw obstructed(name);
-    if (role === "unit" && !/^\[(Service|Timer|Unit)\]$/m.test(text)) throw notUnderstood(name, text);
+    if (!/^\[(Unit|Service|Timer|Socket|Mount|Path|Install)\]$/m.test(text)) throw notUnderstood(name, text);
     if (role === "unit") unit.file = text;
     else unit.dropIn = text;
     if (role === leftoverRole(unit)) unit.leftover = false;
@@ -171,7 +171,12 @@ export class FakeSystemdHost implements SystemdHost {
     await answer(`Enabling ${name}`, signal);
     const unit = this.#there(name);
     if (unit.file === null && unit.vendor === "static") {
-      throw failed(name, "cannot be enabled: it has no [Install] section");
+      throw problem({
+        code: "Invalid",
+        blame: "author",
+        message: `${name} cannot be enabled: it has no [Install] section.`,
+        next: 'Take "enabled" out of the Score.',
+      });
     }
     this.#isStale ||= !unit.enabled;
     unit.enabled = true;

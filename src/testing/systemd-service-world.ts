@@ -49,5 +49,12 @@ const WRITTEN: readonly [Written<Spec>, ...Written<Spec>[]] = [
   },
 ];
 
+/** The same with parts of the spec that its unit file does not tell of. */
+export function systemdServiceWorldOf(more: Partial<Spec>): ReturnType<typeof ownUnitWorld<Spec>> {
+  const [first, ...others] = WRITTEN;
+  const and = (each: Written<Spec>): Written<Spec> => ({ ...each, spec: { ...each.spec, ...more } });
+  return ownUnitWorld(SystemdServiceScore, [and(first), ...others.map(and)]);
+}
+
 /** Specs of a service, and the supervisor in memory. */
-export const systemdServiceWorld = ownUnitWorld(SystemdServiceScore, WRITTEN);
+export const systemdServiceWorld = systemdServiceWorldOf({});

@@ -1,7 +1,12 @@
 import type { KINDS } from "../scores/index.ts";
+import { containerWorld } from "./container-world.ts";
 import { directoryWorld } from "./directory-world.ts";
 import { fileWorld } from "./file-world.ts";
+import { firewallPortsWorld } from "./firewall-ports-world.ts";
 import { k8sDeploymentWorld } from "./k8s-world.ts";
+import { packageWorld } from "./package-world.ts";
+import { shellJobWorld } from "./shell-job-world.ts";
+import { networkInterfaceWorld } from "./network-interface-world.ts";
 import { systemdServiceWorld } from "./systemd-service-world.ts";
 import { systemdTimerWorld } from "./systemd-timer-world.ts";
 import { systemdUnitWorld } from "./systemd-unit-world.ts";
@@ -11,8 +16,13 @@ import type { World } from "./world.ts";
 export const WORLDS = {
   File: fileWorld,
   Directory: directoryWorld,
+  FirewallPorts: firewallPortsWorld,
   K8sDeployment: k8sDeploymentWorld,
+  Package: packageWorld,
   SystemdService: systemdServiceWorld,
   SystemdTimer: systemdTimerWorld,
   SystemdUnit: systemdUnitWorld,
+  ShellJob: shellJobWorld,
+  NetworkInterface: networkInterfaceWorld,
+  Container: containerWorld,
 } satisfies { readonly [Kind in (typeof KINDS)[number]["kind"]]: World };

@@ -3,7 +3,8 @@ import { type AnyScore, type AnyScoreClass, InvalidSpec } from "../scores/score.
 import { SPEC_LIMIT_BYTES } from "../scores/spec.ts";
 import { cycles } from "../topology/cycles.ts";
 import { lacks, lackSentence } from "../topology/lacks.ts";
-import { SCORE_ID, SCORES_LIMIT } from "../topology/manifest.ts";
+import { SCORES_LIMIT } from "../topology/manifest.ts";
+import { SCORE_ID } from "../topology/parts.ts";
 import type { Topology } from "../topology/topology.ts";
 import { digestOf } from "./digest.ts";
 import { AssetEnvelope, type Envelope, InlineEnvelope, Payload, PAYLOAD_LIMIT_BYTES, WireScore } from "./envelope.ts";

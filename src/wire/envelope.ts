@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { SCORE_ID } from "../topology/manifest.ts";
+import { EDGES_LIMIT, SCORE_ID } from "../topology/parts.ts";
 import { AgentId } from "./keys.ts";
 
 /** The largest payload in bytes, inline or as an asset. Bounds what a hostile one can make JSON.parse allocate. */
@@ -30,7 +30,7 @@ export const WireSpec = z.strictObject({
 });
 export type WireSpec = z.infer<typeof WireSpec>;
 
-const ids = z.array(z.string().regex(SCORE_ID)).max(256);
+const ids = z.array(z.string().regex(SCORE_ID)).max(EDGES_LIMIT);
 
 /** One Score on the wire. `requires` is the sender's claim, for people; the agent goes by its own class. */
 export const WireScore = z.strictObject({

@@ -22,8 +22,8 @@ export function asJson(value: unknown): JsonValue {
 export const errorOf = (failure: Failure): ScoreError =>
   match(failure)
     .returnType<ScoreError>()
-    .with({ _tag: "PortFailed" }, ({ during, step, problem: { message, blame, next, retryable = true } }) => ({
-      reason: "PortFailed",
+    .with({ _tag: "PortFailed" }, ({ during, step, problem: { code, message, blame, next, retryable = true } }) => ({
+      reason: code === "RolledBack" ? "RolledBack" : "PortFailed",
       message,
       during,
       step: asJson(step),
@@ -31,14 +31,14 @@ export const errorOf = (failure: Failure): ScoreError =>
       next,
       retryable,
     }))
-    .with({ _tag: "Obstructed" }, ({ during, obstruction: { obstructed, blame, next } }) => ({
-      reason: "Obstructed",
+    .with({ _tag: "Obstructed" }, ({ during, obstruction: { obstructed, blame, next, reason } }) => ({
+      reason: reason ?? "Obstructed",
       message: obstructed,
       during,
       step: null,
       blame,
       next,
-      retryable: true,
+      retryable: reason === undefined,
     }))
     .with({ _tag: "DidNotConverge" }, ({ remaining }) => ({
       reason: "DidNotConverge",

@@ -10,7 +10,16 @@ const Json = z.json();
 
 /** Why a Score is not as it should be. */
 export const ScoreError = z.object({
-  reason: z.enum(["PortFailed", "Obstructed", "DidNotConverge", "TimedOut", "Interrupted", "Bug", ...SCORE_REFUSALS]),
+  reason: z.enum([
+    "PortFailed",
+    "Obstructed",
+    "RolledBack",
+    "DidNotConverge",
+    "TimedOut",
+    "Interrupted",
+    "Bug",
+    ...SCORE_REFUSALS,
+  ]),
   /** One sentence. */
   message: z.string(),
   during: z.enum(["decode", "observe", "plan", "apply", "retire"]),

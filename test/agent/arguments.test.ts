@@ -19,7 +19,14 @@ describe("the agent's arguments", () => {
       credsFile: null,
       trust: [],
       driftPassMs: 300_000,
+      allowAuditedShell: false,
     });
+  });
+
+  test("alone say whether Scores may run commands", () => {
+    expect(given("--allow-audited-shell").allowAuditedShell).toBe(true);
+    expect(given("", { HARMONY_ALLOW_AUDITED_SHELL: "1" }).allowAuditedShell).toBe(false);
+    expect(parse("run --id pi-7 --allow-audited-shell=no")).toMatchObject({ _tag: "Wrong" });
   });
 
   test("come from flags, then from the environment, in which an empty variable is not set", () => {

@@ -56,6 +56,17 @@ test("a look finds what is there with its facts, and why the rest is not", async
   expect(Object.keys(host.ports)).toEqual(["FileSystemHost", "K8sClient"]);
 });
 
+test("what can never come while the agent runs is not looked for again", async () => {
+  const { host, clock, it } = hostWith({
+    files: async () => found(),
+    cluster: async () => ({ ...absent("not enabled"), isFinal: true }),
+  });
+  await host.look();
+  const { looks } = it;
+  await clock.advance(400_000);
+  expect(it.looks).toBe(looks);
+});
+
 test("what is absent at boot is looked for again, ever more rarely, until it is there", async () => {
   let cluster = absent("not up yet");
   const { host, clock, it, offers } = hostWith({ files: async () => found(), cluster: async () => cluster });

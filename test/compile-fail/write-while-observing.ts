@@ -1,5 +1,5 @@
 // Observing changes nothing: the port that it is handed has no method that could.
-// expect 18:16 TS2339 Property 'removeFile' does not exist on type 'Pick<FileSystemHost, "inspect" | "watch">'.
+// expect 18:16 TS2339 Property 'removeFile' does not exist on type 'Pick<FileSystemHost, && "inspect" && "watch"
 import { FileSystemHost, Score } from "harmony-edge";
 import * as z from "zod";
 

@@ -6,6 +6,8 @@ import { onMachines, suiteMachines } from "./machine/for-tests.ts";
 import type { Machine } from "./machine/machine.ts";
 import { managed } from "./machine/managed.ts";
 
+/** What no device offers that was not told to. */
+const NOT_ALLOWED = { AuditedShell: "not enabled on this device (harmony agent run --allow-audited-shell)" };
 const patience = { timeout: 20_000, interval: 100 };
 const clock = manifest(PiTopology, {
   clock: new SystemdServiceScore({ name: "clock", exec: ["/usr/bin/sleep", "1000"] }),
@@ -22,7 +24,7 @@ onMachines("the agent on a booted Debian 13", () => {
     const { capabilities } = await managed(machine);
     const document = await vi.waitFor(capabilities, patience);
     expect(document.capabilities).toMatchObject({ FileSystemHost: { root: "/" }, SystemdHost: {} });
-    expect(document.absent).toEqual({});
+    expect(document.absent).toEqual(NOT_ALLOWED);
     expect(document.device).toMatchObject({
       architecture: arch(),
       memoryBytes: totalmem(),
@@ -46,7 +48,7 @@ onMachines("the agent on a booted Debian 13", () => {
 
       await machine.run(["systemctl", "unmask", "--runtime", "dbus.socket", "dbus.service"]);
       await machine.run(["systemctl", "start", "dbus.socket"]);
-      await vi.waitFor(async () => expect((await capabilities()).absent).toEqual({}), {
+      await vi.waitFor(async () => expect((await capabilities()).absent).toEqual(NOT_ALLOWED), {
         timeout: 70_000,
         interval: 200,
       });

@@ -59,7 +59,7 @@ describe("the supervisor in memory", () => {
   test("starts nothing that is masked, and enables nothing that cannot be", async () => {
     const host = new FakeSystemdHost();
     host.put("a.service", { vendor: "static" });
-    expect(await problemOf(host.enable("a.service", signal))).toMatchObject({ code: "Failed" });
+    expect(await problemOf(host.enable("a.service", signal))).toMatchObject({ code: "Invalid" });
     await host.mask("a.service", signal);
     expect(await problemOf(host.start("a.service", { steadyMs: 0 }, signal))).toMatchObject({ code: "Obstructed" });
     await host.unmask("a.service", signal);

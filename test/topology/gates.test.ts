@@ -119,7 +119,7 @@ test("a sender that claims fewer requirements than there are does not get past t
 /** A source file in which each pair has a manifest, in a line of its own. */
 function source(pairs: readonly Pair[]): { readonly text: string; readonly lineOf: (index: number) => number } {
   const head = [
-    'import { capability, manifest, Score, topology, without } from "harmony-edge";',
+    'import { capability, compose, manifest, Score, topology, without } from "harmony-edge";',
     'import * as z from "zod";',
     ...NAMES.map((name) => `const ${name} = capability<{ look(): void }>()("${name}", { reads: ["look"] });`),
     "const spec = z.strictObject({});",
@@ -135,12 +135,17 @@ function source(pairs: readonly Pair[]): { readonly text: string; readonly lineO
         `const P${at} = without(topology("P${at}", [${offers.join(", ")}]), ${JSON.stringify(absent)});`,
     ),
   ];
-  const lines = [
-    ...head,
-    ...pairs.map((_, at) => `export const m${at} = manifest(P${at}, { thing: new K${at}({}) });`),
-  ];
+  const lines = [...head, ...pairs.map((_, at) => `export const m${at} = manifest(P${at}, { thing: ${placed(at)} });`)];
   return { text: `${lines.join("\n")}\n`, lineOf: (index) => head.length + index + 1 };
 }
+
+/** A Score by itself, and as a part of a composition, and as a part of a part. */
+const placed = (at: number): string =>
+  [
+    `new K${at}({})`,
+    `compose("C", { part: new K${at}({}) })`,
+    `compose("C", { c: compose("D", { part: new K${at}({}) }) })`,
+  ][at % 3] ?? "";
 
 const SEED = 20_261_123;
 const PAIRS = 300;

@@ -2,14 +2,9 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { DirectoryScore, FileScore, SystemdServiceScore } from "../../src/scores/index.ts";
 import type { AnyScore } from "../../src/scores/score.ts";
-import {
-  findCycle,
-  inOrder,
-  InvalidManifest,
-  isManifest,
-  manifest,
-  SCORES_LIMIT,
-} from "../../src/topology/manifest.ts";
+import { isManifest, manifest, SCORES_LIMIT } from "../../src/topology/manifest.ts";
+import { findCycle, inOrder } from "../../src/topology/order.ts";
+import { InvalidManifest } from "../../src/topology/parts.ts";
 import { PiTopology } from "../../src/topology/pi.ts";
 
 const service = (name: string): SystemdServiceScore => new SystemdServiceScore({ name, exec: ["/bin/true"] });

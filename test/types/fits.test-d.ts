@@ -1,5 +1,6 @@
 import type {
   AnyScore,
+  Composition,
   FileScore,
   FileSystemHost,
   Fits,
@@ -60,6 +61,18 @@ export type Verdicts = readonly [
   Holds<Same<Fits<string, Pi>, NoScore>>,
   Holds<Same<Fits<unknown, Pi>, NoScore>>,
   Holds<Same<Fits<File | undefined, Pi>, File | NoScore>>,
+
+  // A composition requires what its parts do together, and is whole or not at all.
+  Holds<Same<Fits<Composition<File>, Pi>, Composition<File>>>,
+  Holds<Same<Fits<Composition<File | K8s>, Both>, Composition<File | K8s>>>,
+  Holds<Same<Fits<Composition<File | K8s>, Pi>, K8sLacks<"PiTopology">>>,
+  Holds<Same<Fits<Composition<File | K8s>, Bare>, FileLacks<"Bare"> | K8sLacks<"Bare">>>,
+  Holds<Same<Fits<Composition<File>, Pi | Cluster>, FileLacks<"Cluster">>>,
+  Holds<Same<Fits<Composition<K8s> | File, Pi>, K8sLacks<"PiTopology"> | File>>,
+  Holds<Same<Fits<Composition, Both>, ScoreWidened>>,
+  Holds<Same<Fits<Composition<File | AnyScore>, Both>, ScoreWidened>>,
+  Holds<Same<Fits<Composition<Any>, Both>, ScoreWidened>>,
+  Holds<Same<Fits<Composition<File>, Topology>, TopologyWidened>>,
 
   // A record is judged place by place.
   Holds<Same<FitsAll<{ a: File; b: K8s }, Pi>, { readonly a: File; readonly b: K8sLacks<"PiTopology"> }>>,

@@ -1,4 +1,6 @@
 import {
+  compose,
+  type Composition,
   DirectoryScore,
   FileScore,
   FileSystemHost,
@@ -72,3 +74,31 @@ export const somewhere = (onCluster: boolean): Manifest => manifest(onCluster ? 
 
 /** A spec says what was left out. */
 export const mode: string = one.scores["motd"] instanceof FileScore ? one.scores["motd"].spec.mode : "";
+
+/** Scores that belong together, as one value: alone, within another one, with order, and as many as there may be. */
+const site = (name: string, page: string): Composition<DirectoryScore | FileScore> =>
+  compose(
+    "Website",
+    {
+      folder: new DirectoryScore({ path: `/srv/${name}` }),
+      page: new FileScore({ path: `/srv/${name}/index.html`, content: page }),
+    },
+    { after: { page: ["folder"] } },
+  );
+const mall = compose(
+  "Mall",
+  { one: site("one", "1"), two: site("two", "2"), ...banner },
+  { after: { two: ["one"], motd: ["two"] } },
+);
+export const composition = manifest(
+  PiTopology,
+  { mall, own: new SystemdServiceScore({ name: "own", exec: ["/usr/bin/own"] }) },
+  { after: { own: ["mall"] }, restartOn: { own: ["mall"] } },
+);
+export const compositionOfMore = manifest(Cluster, {
+  shop: compose("Shop", { pods: new K8sDeploymentScore({ name: "shop", image: "shop:1" }), ...banner }),
+});
+export function sites(names: readonly string[]): Manifest {
+  const parts = Object.fromEntries(names.map((name) => [name, site(name, "")]));
+  return manifest(PiTopology, { sites: compose("Websites", parts), ...banner }, { after: { motd: ["sites"] } });
+}

@@ -2,8 +2,13 @@ import { createPublicKey } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
+import { AuditedShell } from "../../src/capabilities/audited-shell.ts";
 import { FileSystemHost } from "../../src/capabilities/file-system-host.ts";
 import { K8sClient } from "../../src/capabilities/k8s-client.ts";
+import { PackageManager } from "../../src/capabilities/package-manager.ts";
+import { PacketFilter } from "../../src/capabilities/packet-filter.ts";
+import { NetworkConfigurator } from "../../src/capabilities/network-configurator.ts";
+import { ContainerRuntime } from "../../src/capabilities/container-runtime.ts";
 import { SystemdHost } from "../../src/capabilities/systemd-host.ts";
 import { KINDS } from "../../src/scores/index.ts";
 import { PiTopology } from "../../src/topology/pi.ts";
@@ -26,7 +31,16 @@ import { AgentStatus, CapabilitiesDocument, Heartbeat, PlanReply, readDocument }
  */
 const golden = (name: string): Buffer => readFileSync(`test/wire/golden/${name}`);
 
-const Everywhere = topology("Everywhere", [FileSystemHost, K8sClient, SystemdHost]);
+const Everywhere = topology("Everywhere", [
+  AuditedShell,
+  ContainerRuntime,
+  FileSystemHost,
+  K8sClient,
+  SystemdHost,
+  PacketFilter,
+  PackageManager,
+  NetworkConfigurator,
+]);
 const gate: Gate = { agentId: AgentId.parse("pi-7"), kinds: KINDS, topology: Everywhere, trustedKeys: new Map() };
 
 function decode(bytes: Uint8Array, at: Gate = gate): DecodedManifest {

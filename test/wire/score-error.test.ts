@@ -51,6 +51,23 @@ describe("a FAILURE is told with what happened, where, whose fault it is and wha
       },
     ],
     [
+      {
+        _tag: "PortFailed",
+        during: "apply",
+        step,
+        problem: { code: "RolledBack", message: "taken back", blame: "author", next: "Correct it.", retryable: false },
+      },
+      { reason: "RolledBack", message: "taken back", during: "apply", step, blame: "author", retryable: false },
+    ],
+    [
+      {
+        _tag: "Obstructed",
+        during: "plan",
+        obstruction: { obstructed: "tried before", blame: "author", next: "Correct it.", reason: "RolledBack" },
+      },
+      { reason: "RolledBack", message: "tried before", during: "plan", step: null, retryable: false },
+    ],
+    [
       { _tag: "DidNotConverge", remaining: [step, step] },
       { reason: "DidNotConverge", during: "observe", step, blame: "device", retryable: true },
     ],

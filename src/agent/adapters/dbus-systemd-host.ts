@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
 import type { FileSystemHost } from "../../capabilities/file-system-host.ts";
@@ -10,32 +10,33 @@ import type {
   UnitFileRole,
   UnitState,
 } from "../../capabilities/systemd-host.ts";
-import type { Detection, Offering } from "./offering.ts";
-import { jobFailed } from "./systemd-errors.ts";
-import { type Reported, SystemdManager } from "./systemd-manager.ts";
-import { ChangeTimes, signatureOf } from "./unit-memory.ts";
-import { verifyUnit } from "./unit-preflight.ts";
+import { gaveUp, jobFailed } from "./systemd-errors.ts";
+import type { SystemdManager } from "./systemd-manager.ts";
+import { SystemdReloads } from "./systemd-reloads.ts";
+import { filesOf, type Reported, SystemdUnits } from "./systemd-units.ts";
+import { ChangeTimes, versionOf } from "./unit-memory.ts";
+import { UnitPreflight } from "./unit-preflight.ts";
 
 const ETC = "/etc/systemd/system";
-/** How long after the last change of enablement all unit files are read again, so that no unit looks changed to people. */
-const TIDY_MS = 1000;
+/** How often at most a unit that has to stay up is looked at, however much it tells of itself. */
 const STEADY_LOOK_MS = 100;
 
 const fileOf = (unit: string, role: UnitFileRole): string =>
   role === "unit" ? `${ETC}/${unit}` : `${ETC}/${unit}.d/50-harmony.conf`;
 
 /** The systemd of this machine, over the system bus. Connects at the first call; a machine without one is `Unavailable`. */
-export class DbusSystemdHost implements SystemdHost, Offering<SystemdHost> {
-  readonly port = this;
+export class DbusSystemdHost implements SystemdHost {
+  readonly #units: SystemdUnits;
   readonly #manager: SystemdManager;
   readonly #files: FileSystemHost;
   readonly #changes: ChangeTimes;
+  readonly #preflight = new UnitPreflight();
+  readonly #reloads: SystemdReloads;
   /** Of each unit, the version of its files that systemd is known to have read. */
   readonly #read = new Map<string, string>();
   /** Where the file of each unit that was looked at is. */
-  readonly #fragments = new Map<string, string | null>();
+  readonly #fragments = new Map<string, string>();
   #controllers: readonly ResourceController[] | undefined;
-  #tidy: NodeJS.Timeout | undefined;
 
   constructor(options: {
     readonly files: FileSystemHost;
@@ -43,28 +44,26 @@ export class DbusSystemdHost implements SystemdHost, Offering<SystemdHost> {
     readonly changes?: ChangeTimes | undefined;
   }) {
     this.#files = options.files;
-    this.#manager = new SystemdManager(options.address);
     this.#changes = options.changes ?? new ChangeTimes();
-  }
-
-  async detect(signal: AbortSignal): Promise<Detection> {
-    // https://www.freedesktop.org/software/systemd/man/latest/sd_booted.html
-    if (!existsSync("/run/systemd/system")) return { _tag: "Absent", reason: "not booted with systemd" };
-    try {
-      await this.#manager.units([], signal);
-      return { _tag: "Found", facts: { controllers: this.controllers() } };
-    } catch (error) {
-      return { _tag: "Absent", reason: error instanceof PortError ? error.problem.message : String(error) };
-    }
+    this.#units = new SystemdUnits(options.address, () => this.#reloads.done());
+    this.#manager = this.#units.manager;
+    this.#reloads = new SystemdReloads({
+      areOld: (units) => this.#areOld(units),
+      reload: (units) => this.#reloadAll(units),
+    });
   }
 
   close(): void {
-    clearTimeout(this.#tidy);
     this.#manager.close();
   }
 
+  /** systemd's own words for its version. */
+  version(signal: AbortSignal): Promise<string> {
+    return this.#manager.version(signal);
+  }
+
   async units(names: readonly string[], signal: AbortSignal): Promise<readonly UnitState[]> {
-    const reported = await this.#manager.units(names, signal);
+    const reported = await this.#units.of(names, signal);
     return reported.map((each, at) => this.#stateOf(names[at] ?? "", each));
   }
 
@@ -94,52 +93,46 @@ export class DbusSystemdHost implements SystemdHost, Offering<SystemdHost> {
     const stops = [
       this.#files.watch(fileOf(unit, "unit"), changed),
       this.#files.watch(fileOf(unit, "drop-in"), changed),
-      this.#manager.watch(unit, changed),
+      this.#units.watch(unit, changed),
     ];
     return () => stops.forEach((stop) => stop());
   }
 
-  async writeUnitFile(unit: string, role: UnitFileRole, text: string, signal: AbortSignal): Promise<void> {
-    if (role === "unit") await verifyUnit(unit, text, signal);
-    const [before] = await this.#manager.units([unit], signal);
-    if (role === "drop-in") await this.#files.makeDirectory(`${ETC}/${unit}.d`, { mode: "0755" });
-    this.#changes.note(unit);
-    await this.#files.writeFile(fileOf(unit, role), new TextEncoder().encode(text), { mode: "0644" });
-    if (before?.load !== "not-found") return;
-    // What systemd did not know it reads now, without reading all others again.
-    await this.#manager.call("LoadUnit", "s", [unit], signal, `Having systemd read ${unit}`);
-    const [after] = await this.#manager.units([unit], signal);
-    if (after?.load === "loaded") this.#read.set(unit, versionOf(unit, after.fragment));
+  writeUnitFile(unit: string, role: UnitFileRole, text: string, signal: AbortSignal): Promise<void> {
+    return this.#changing(unit, async () => {
+      await within(signal, `Having systemd read ${unit}`, this.#tried(unit, role, text));
+      if (role === "drop-in") await this.#files.makeDirectory(`${ETC}/${unit}.d`, { mode: "0755" });
+      this.#changes.note(unit);
+      await this.#files.writeFile(fileOf(unit, role), new TextEncoder().encode(text), { mode: "0644" });
+    });
   }
 
-  async removeUnitFile(unit: string, role: UnitFileRole, signal: AbortSignal): Promise<void> {
-    const path = fileOf(unit, role);
-    const [state] = await this.#manager.units([unit], signal);
-    const isUp = state !== undefined && state.active !== "inactive" && state.active !== "failed";
-    // Nothing is left to be known of what does not run.
-    if (!isUp) this.#changes.forget(unit);
-    else if (this.#files.inspect(path, { hashUpTo: 0 }).type === "file") this.#changes.note(unit);
-    await this.#files.removeFile(path);
-    if (role === "unit") return;
-    const folder = this.#files.inspect(`${ETC}/${unit}.d`);
-    if (folder.type === "directory" && folder.empty) await this.#files.removeDirectory(`${ETC}/${unit}.d`);
+  removeUnitFile(unit: string, role: UnitFileRole, signal: AbortSignal): Promise<void> {
+    return this.#changing(unit, async () => {
+      const path = fileOf(unit, role);
+      const [state] = await this.#units.of([unit], signal);
+      // Nothing is left to be known of what does not run.
+      if (!isUp(state)) this.#changes.forget(unit);
+      else if (this.#files.inspect(path, { hashUpTo: 0 }).type === "file") this.#changes.note(unit);
+      await this.#files.removeFile(path);
+      if (role === "unit") return;
+      const folder = this.#files.inspect(`${ETC}/${unit}.d`);
+      if (folder.type === "directory" && folder.empty) await this.#files.removeDirectory(`${ETC}/${unit}.d`);
+    });
   }
 
-  async reload(unit: string, signal: AbortSignal): Promise<void> {
-    const [state] = await this.units([unit], signal);
-    if (state?.needsReload === true) await this.#reloadAll(signal, [unit]);
+  reload(unit: string, signal: AbortSignal): Promise<void> {
+    return within(signal, "Having systemd read all unit files", this.#reloads.wish(unit));
   }
 
   async enable(unit: string, signal: AbortSignal): Promise<void> {
-    const answer = await this.#manager.call(
-      "EnableUnitFiles",
-      "asbb",
-      [[unit], false, false],
-      signal,
-      `Enabling ${unit}`,
+    const [hasInstall, links] = z.parse(
+      z.tuple([z.boolean(), Links]),
+      await this.#changing(unit, () =>
+        this.#manager.call("EnableUnitFiles", "asbb", [[unit], false, false], signal, `Enabling ${unit}`),
+      ),
     );
-    const [hasInstall] = z.parse(z.tuple([z.boolean()], z.unknown()), answer);
-    this.#tidyLater();
+    this.#relinked(links);
     if (hasInstall) return;
     throw new PortError({
       code: "Invalid",
@@ -150,89 +143,151 @@ export class DbusSystemdHost implements SystemdHost, Offering<SystemdHost> {
   }
 
   async disable(unit: string, signal: AbortSignal): Promise<void> {
-    await this.#manager.callIfThere("DisableUnitFiles", "asb", [[unit], false], signal, `Disabling ${unit}`);
-    this.#tidyLater();
+    const links = await this.#changing(unit, () =>
+      this.#manager.callIfThere("DisableUnitFiles", "asb", [[unit], false], signal, `Disabling ${unit}`),
+    );
+    this.#relinked(links ?? []);
   }
 
   async mask(unit: string, signal: AbortSignal): Promise<void> {
-    await this.#manager.call("MaskUnitFiles", "asbb", [[unit], false, false], signal, `Masking ${unit}`);
-    await this.#reloadAll(signal, [unit]);
+    const links = await this.#changing(unit, () =>
+      this.#manager.call("MaskUnitFiles", "asbb", [[unit], false, false], signal, `Masking ${unit}`),
+    );
+    this.#relinked(links);
   }
 
   async unmask(unit: string, signal: AbortSignal): Promise<void> {
-    await this.#manager.call("UnmaskUnitFiles", "asb", [[unit], false], signal, `Unmasking ${unit}`);
-    await this.#reloadAll(signal, [unit]);
+    const links = await this.#changing(unit, () =>
+      this.#manager.call("UnmaskUnitFiles", "asb", [[unit], false], signal, `Unmasking ${unit}`),
+    );
+    this.#relinked(links);
   }
 
-  async start(unit: string, { steadyMs }: { readonly steadyMs: number }, signal: AbortSignal): Promise<void> {
-    await this.#manager.job("StartUnit", unit, signal, "Starting");
-    await this.#steady(unit, steadyMs, signal, "Starting");
+  start(unit: string, { steadyMs }: { readonly steadyMs: number }, signal: AbortSignal): Promise<void> {
+    return this.#changing(unit, async () => {
+      await this.#manager.job("StartUnit", unit, signal, "Starting");
+      await this.#steady(unit, steadyMs, signal, "Starting");
+    });
   }
 
-  async restart(unit: string, { steadyMs }: { readonly steadyMs: number }, signal: AbortSignal): Promise<void> {
-    await this.#manager.job("RestartUnit", unit, signal, "Restarting");
-    await this.#steady(unit, steadyMs, signal, "Restarting");
+  restart(unit: string, { steadyMs }: { readonly steadyMs: number }, signal: AbortSignal): Promise<void> {
+    return this.#changing(unit, async () => {
+      await this.#manager.job("RestartUnit", unit, signal, "Restarting");
+      await this.#steady(unit, steadyMs, signal, "Restarting");
+    });
   }
 
   async stop(unit: string, signal: AbortSignal): Promise<void> {
-    const [state] = await this.#manager.units([unit], signal);
-    if (state !== undefined && state.active !== "inactive" && state.active !== "failed") {
-      await this.#manager.job("StopUnit", unit, signal, "Stopping");
-    }
+    await this.#changing(unit, async () => {
+      const [state] = await this.#units.of([unit], signal);
+      if (isUp(state)) await this.#manager.job("StopUnit", unit, signal, "Stopping");
+    });
     this.#changes.forget(unit);
   }
 
   async resetFailed(unit: string, signal: AbortSignal): Promise<void> {
-    await this.#manager.callIfThere("ResetFailedUnit", "s", [unit], signal, `Forgetting that ${unit} failed`);
+    await this.#changing(unit, () =>
+      this.#manager.callIfThere("ResetFailedUnit", "s", [unit], signal, `Forgetting that ${unit} failed`),
+    );
   }
 
-  #stateOf(unit: string, { leftInactiveAt, ...reported }: Reported): UnitState {
-    const version = versionOf(unit, reported.fragment);
-    this.#fragments.set(unit, reported.fragment);
+  #stateOf(unit: string, { leftInactiveAt, version, ...reported }: Reported): UnitState {
+    const { fragment } = reported;
+    if (fragment === null) this.#fragments.delete(unit);
+    else this.#fragments.set(unit, fragment);
     // Any change of enablement makes systemd call every unit changed; the files tell which one is.
-    if (!reported.needsReload) this.#read.set(unit, version);
+    if (!reported.needsReload && version !== null) this.#read.set(unit, version);
     const isNowhere =
-      reported.load === "not-found" && reported.fragment === null && this.unitFile(unit, "unit").type === "absent";
-    const needsReload = reported.needsReload && !isNowhere && this.#read.get(unit) !== version;
-    const isUp = reported.active !== "inactive" && reported.active !== "failed";
-    return { ...reported, needsReload, outdated: isUp && leftInactiveAt < this.#changes.of(unit) };
+      reported.load === "not-found" && fragment === null && this.unitFile(unit, "unit").type === "absent";
+    const needsReload = reported.needsReload && !isNowhere && this.#read.get(unit) !== this.#versionOf(unit);
+    return { ...reported, needsReload, outdated: isUp(reported) && leftInactiveAt < this.#changes.of(unit) };
+  }
+
+  async #areOld(units: readonly string[]): Promise<boolean> {
+    const all = await this.#units.of(units);
+    return all.some((each, at) => this.#stateOf(units[at] ?? "", each).needsReload);
+  }
+
+  #versionOf(unit: string): string {
+    return versionOf(filesOf(unit, this.#fragments.get(unit) ?? "")).text;
+  }
+
+  /** What is remembered of a unit is forgotten before it is changed and after: the next look is at all of it. */
+  async #changing<T>(unit: string, change: () => Promise<T>): Promise<T> {
+    this.#units.forget(unit);
+    try {
+      return await change();
+    } finally {
+      this.#units.forget(unit);
+    }
+  }
+
+  async #tried(unit: string, role: UnitFileRole, text: string): Promise<void> {
+    if (role === "unit") return this.#preflight.unit(unit, text);
+    const [state] = await this.#units.of([unit]);
+    if (state?.load === "loaded" && state.fragment !== null) {
+      await this.#preflight.dropIn(unit, state.fragment, text);
+    }
+  }
+
+  #relinked(links: unknown): void {
+    if (z.parse(Links, links).length > 0) this.#reloads.stale();
   }
 
   /** Resolves once it has been up so long. */
   async #steady(unit: string, steadyMs: number, signal: AbortSignal, doing: string): Promise<void> {
-    let restarts: number | undefined;
-    for (;;) {
-      const [state] = await this.#manager.units([unit], signal);
-      if (state === undefined) return;
-      restarts ??= state.restarts;
-      if (state.active !== "active" || state.restarts > restarts) {
-        throw jobFailed(unit, doing, notSteady(state));
+    let wake = (): void => {};
+    let hasChanged = false;
+    const unwatch = this.#units.watch(unit, () => {
+      hasChanged = true;
+      wake();
+    });
+    try {
+      let restarts: number | undefined;
+      for (;;) {
+        hasChanged = false;
+        const [state] = await this.#units.of([unit], signal);
+        if (state === undefined) return;
+        restarts ??= state.restarts;
+        if (state.active !== "active" || state.restarts > restarts) throw jobFailed(unit, doing, notSteady(state));
+        const left = steadyMs - (state.uptimeMs ?? 0);
+        if (left <= 0) return;
+        const rest = new AbortController();
+        wake = (): void => rest.abort();
+        await sleep(Math.min(left + 1, STEADY_LOOK_MS), undefined, { signal }).catch(() => {});
+        if (!hasChanged && left > STEADY_LOOK_MS) {
+          const both = AbortSignal.any([signal, rest.signal]);
+          await sleep(left - STEADY_LOOK_MS + 1, undefined, { signal: both }).catch(() => {});
+        }
       }
-      const left = steadyMs - (state.uptimeMs ?? 0);
-      if (left <= 0) return;
-      await sleep(Math.min(left + 1, STEADY_LOOK_MS), undefined, { signal }).catch(() => {});
+    } finally {
+      unwatch();
     }
   }
 
   /** Afterwards systemd holds at least these versions: a change of enablement may hide that at the next look. */
-  async #reloadAll(signal: AbortSignal, units: readonly string[] = []): Promise<void> {
-    clearTimeout(this.#tidy);
+  async #reloadAll(units: readonly string[]): Promise<void> {
     const known = [...new Set([...this.#fragments.keys(), ...units])];
-    const versions = known.map((unit) => [unit, versionOf(unit, this.#fragments.get(unit) ?? null)] as const);
-    await this.#manager.reload(signal);
+    const versions = known.map((unit) => [unit, this.#versionOf(unit)] as const);
+    await this.#manager.call("Reload", "", [], undefined, "Having systemd read all unit files");
     for (const [unit, version] of versions) this.#read.set(unit, version);
-  }
-
-  #tidyLater(): void {
-    clearTimeout(this.#tidy);
-    // What goes wrong here is seen, and made good, by the next look at a unit that matters.
-    this.#tidy = setTimeout(() => void this.#reloadAll(AbortSignal.timeout(60_000)).catch(() => {}), TIDY_MS);
-    this.#tidy.unref();
   }
 }
 
-const versionOf = (unit: string, fragment: string | null): string =>
-  signatureOf([...new Set([fragment ?? fileOf(unit, "unit"), fileOf(unit, "unit"), fileOf(unit, "drop-in")])]);
+/** What systemd made or took away to enable, disable, mask or unmask: kind, place and target. */
+const Links = z.array(z.unknown());
+
+const isUp = (state: Pick<UnitState, "active"> | undefined): boolean =>
+  state !== undefined && state.active !== "inactive" && state.active !== "failed";
+
+/** What others wait for as well goes on when one of them gives up. */
+const within = <T>(signal: AbortSignal, doing: string, work: Promise<T>): Promise<T> =>
+  new Promise((resolve, reject) => {
+    const late = (): void => reject(gaveUp(doing, "Nothing: it is tried again."));
+    if (signal.aborted) late();
+    signal.addEventListener("abort", late, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", late));
+  });
 
 function readControllers(): readonly ResourceController[] {
   try {

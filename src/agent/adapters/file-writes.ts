@@ -1,5 +1,5 @@
 import fs from "node:fs";
-import { chmod, chown, lstat, mkdir, open, rename, rmdir, unlink, type FileHandle } from "node:fs/promises";
+import { chmod, chown, lstat, mkdir, open, rmdir, unlink } from "node:fs/promises";
 import { promisify } from "node:util";
 import { PortError } from "../../capabilities/port-error.ts";
 import type { Wanted } from "./account-names.ts";
@@ -22,33 +22,39 @@ export interface Change {
   readonly parent: OpenDirectory;
 }
 
-/** Puts a new file in the place of what is there, so that a reader sees the old bytes or the new ones. */
+/** Up to so many bytes are handed to the kernel at once; of more, so many at a time, and others go on in between. */
+const AT_ONCE_BYTES = 256 * 1024;
+
+/**
+ * Puts a new file in the place of what is there, so that a reader sees the old bytes or the new ones. Only what waits for
+ * the disk is waited for: the other calls take microseconds each, and many times that on their way through the thread pool.
+ */
 export async function replaceFile(change: Change, bytes: Uint8Array, wanted: Wanted): Promise<void> {
   const { path, parent } = change;
   const target = parent.prefix + path.leaf;
   const temporary = parent.prefix + temporaryName(path.leaf);
-  const old = (await regularFileOrNothing(change)) ?? own();
-  const file = await create(change, temporary);
+  const old = regularFileNow(change) ?? own();
+  const fd = create(change, temporary);
   try {
-    await fill(file, bytes, { mode: wanted.mode ?? 0o644, uid: wanted.uid ?? old.uid, gid: wanted.gid ?? old.gid });
-    await regularFileOrNothing(change);
-    if ((await lstat(temporary)).ino !== (await file.stat()).ino) throw busy(change.doing, path.path);
-    await rename(temporary, target);
+    await fill(fd, bytes, { mode: wanted.mode ?? 0o644, uid: wanted.uid ?? old.uid, gid: wanted.gid ?? old.gid });
+    regularFileNow(change);
+    if (fs.lstatSync(temporary).ino !== fs.fstatSync(fd).ino) throw busy(change.doing, path.path);
+    fs.renameSync(temporary, target);
   } catch (error) {
     // The first error is the one to tell; what stays behind is reported as a leftover and cleared by the next write.
     await unlink(temporary).catch(() => undefined);
     throw error;
   } finally {
-    await file.close();
+    fs.closeSync(fd);
   }
   await sync(parent.fd);
 }
 
 /** Makes the temporary file, in the place of one that an interrupted write left behind. */
-async function create({ doing, path }: Change, temporary: string): Promise<FileHandle> {
+function create({ doing, path }: Change, temporary: string): number {
   try {
-    await unlinkIfThere(temporary);
-    return await open(temporary, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, 0o600);
+    unlinkNow(temporary);
+    return fs.openSync(temporary, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, 0o600);
   } catch (error) {
     const errno = errnoOf(error);
     if (errno === "EEXIST") throw busy(doing, path.path);
@@ -58,13 +64,16 @@ async function create({ doing, path }: Change, temporary: string): Promise<FileH
   }
 }
 
-async function fill(file: FileHandle, bytes: Uint8Array, wanted: { mode: number; uid: number; gid: number }) {
-  await file.writeFile(bytes);
-  const { uid, gid } = await file.stat();
-  if (uid !== wanted.uid || gid !== wanted.gid) await file.chown(wanted.uid, wanted.gid);
+async function fill(fd: number, bytes: Uint8Array, wanted: { mode: number; uid: number; gid: number }) {
+  for (let written = 0; written < bytes.length;) {
+    written += fs.writeSync(fd, bytes, written, Math.min(AT_ONCE_BYTES, bytes.length - written));
+    if (written < bytes.length) await new Promise((resume) => setImmediate(resume));
+  }
+  const { uid, gid } = fs.fstatSync(fd);
+  if (uid !== wanted.uid || gid !== wanted.gid) fs.fchownSync(fd, wanted.uid, wanted.gid);
   // After the owner, because a change of owner clears the set-user-id bit.
-  await file.chmod(wanted.mode);
-  await file.sync();
+  fs.fchmodSync(fd, wanted.mode);
+  await sync(fd);
 }
 
 export async function makeDirectory(change: Change, wanted: Wanted): Promise<void> {
@@ -118,7 +127,7 @@ export async function setAttributes(change: Change, wanted: Wanted, directories:
 
 export async function removeFile(change: Change): Promise<void> {
   const { path, parent } = change;
-  await regularFileOrNothing(change);
+  regularFileNow(change);
   const removed = await unlinkIfThere(parent.prefix + path.leaf);
   const cleared = await unlinkLeftover(parent.prefix + temporaryName(path.leaf));
   if (removed || cleared) await sync(parent.fd);
@@ -135,10 +144,18 @@ export async function removeDirectory({ doing, path, parent }: Change): Promise<
 }
 
 /** The owner of the regular file at the path, undefined when there is none; refuses anything else. */
-async function regularFileOrNothing({ doing, path, parent }: Change) {
-  const there = await ifThere(lstat(parent.prefix + path.leaf));
+function regularFileNow({ doing, path, parent }: Change): fs.Stats | undefined {
+  const there = fs.lstatSync(parent.prefix + path.leaf, { throwIfNoEntry: false });
   if (there?.isFile() === false) throw obstructedBy(doing, path.path, sortOf(there), path.path);
   return there;
+}
+
+function unlinkNow(at: string): void {
+  try {
+    fs.unlinkSync(at);
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT") throw error;
+  }
 }
 
 async function unlinkIfThere(at: string): Promise<boolean> {

@@ -11,6 +11,8 @@ export type Detection =
       readonly _tag: "Absent";
       /** What is missing, as it ends a sentence: `podman >= 4.4 not found`. Always the same words for the same lack. */
       readonly reason: string;
+      /** Whether nothing that happens on the device while the agent runs can change that. Then it is not looked for again. */
+      readonly isFinal?: true;
     };
 
 /**
@@ -35,6 +37,10 @@ export const fileSystemOffering = (files: NodeFileSystem, root: string): Offerin
 /** An agent whose root is a directory must not change the machine around it. */
 export const inDirectory = <Port>(offering: Offering<Port>): Offering<Port> => ({
   port: offering.port,
-  detect: async () => ({ _tag: "Absent", reason: "this agent works in a directory (--root), not on a machine" }),
+  detect: async () => ({
+    _tag: "Absent",
+    reason: "this agent works in a directory (--root), not on a machine",
+    isFinal: true,
+  }),
   close: () => offering.close(),
 });

@@ -46,6 +46,8 @@ export class SystemBus {
   readonly #onSignal: (signal: BusSignal) => void;
   readonly #onConnected: () => void;
   readonly #matches = new Map<string, number>();
+  /** The rules that the present connection has asked for, and was not refused. */
+  #live = new Set<string>();
   #client: MessageBus | null = null;
   #retry: NodeJS.Timeout | null = null;
   #isClosed = false;
@@ -101,6 +103,14 @@ export class SystemBus {
     };
   }
 
+  /**
+   * Whether whatever is asked of the bus from now on is asked after these signals began to be sent: nothing that is
+   * answered then can become old without one of them. It ends with the connection.
+   */
+  isLive(rule: string): boolean {
+    return this.#live.has(rule);
+  }
+
   close(): void {
     this.#isClosed = true;
     if (this.#retry !== null) clearTimeout(this.#retry);
@@ -133,6 +143,7 @@ export class SystemBus {
   #lost(client: MessageBus): void {
     if (this.#client !== client) return;
     this.#client = null;
+    this.#live = new Set();
     client.connection.end();
     if (this.#isClosed || this.#matches.size === 0 || this.#retry !== null) return;
     this.#retry = setTimeout(() => {
@@ -143,10 +154,13 @@ export class SystemBus {
   }
 
   #ask(client: MessageBus, member: "AddMatch" | "RemoveMatch", rule: string): void {
-    // One that is lost with its connection is asked for again by the next one.
+    const live = this.#live;
+    if (member === "AddMatch") live.add(rule);
+    else live.delete(rule);
+    // One that is lost with its connection is asked for again by the next one; a bus takes some hundreds of one client.
     client.invokeDbus({ member, signature: "s", body: [rule] }).then(
       () => {},
-      () => {},
+      () => live.delete(rule),
     );
   }
 }

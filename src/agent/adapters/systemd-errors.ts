@@ -50,6 +50,7 @@ const meanings: ReadonlyMap<string, Meaning> = new Map([
   ["org.freedesktop.DBus.Error.Timeout", late],
   ["org.freedesktop.DBus.Error.Disconnected", unavailable],
   ["org.freedesktop.DBus.Error.ServiceUnknown", unavailable],
+  ["org.freedesktop.DBus.Error.NameHasNoOwner", unavailable],
 ]);
 
 /** The D-Bus name of an error; undefined for anything else. */
@@ -79,3 +80,6 @@ export const jobFailed = (unit: string, doing: string, how: string): PortError =
     message: `${doing} ${unit} failed: ${how}.`,
     next: `Read why: journalctl --unit ${unit} --lines 50.`,
   });
+
+export const gaveUp = (doing: string, next: string): PortError =>
+  new PortError({ code: "TimedOut", blame: "device", message: `${doing} was not done in time.`, next });

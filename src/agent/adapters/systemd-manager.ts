@@ -1,131 +1,61 @@
-import { readdirSync } from "node:fs";
 import * as z from "zod";
-import { PortError } from "../../capabilities/port-error.ts";
-import type { UnitState } from "../../capabilities/systemd-host.ts";
-import { type BusSignal, SystemBus } from "./system-bus.ts";
-import { asPortError, isNoFile, isNotFound, jobFailed } from "./systemd-errors.ts";
-import { monotonicMicroseconds } from "./unit-memory.ts";
+import { SystemBus, type BusSignal } from "./system-bus.ts";
+import { asPortError, busNameOf, isNoFile, isNotFound, jobFailed } from "./systemd-errors.ts";
+import { SystemdJobs } from "./systemd-jobs.ts";
 
 const ROOT = "/org/freedesktop/systemd1";
 const MANAGER = "org.freedesktop.systemd1.Manager";
-const UNIT = "org.freedesktop.systemd1.Unit";
 const PROPERTIES = "org.freedesktop.DBus.Properties";
-const ETC = "/etc/systemd/system";
 
 const RELOAD_MS = 60_000;
-/** Longer than any job may take by itself: the caller's own deadline comes first. */
-const JOB_MS = 600_000;
-/** Jobs that ended before their caller knew their names. */
-const EARLY_AT_MOST = 256;
+const SUBSCRIBE_AGAIN_MS = 500;
 
-const Rows = z.array(
-  z.tuple([z.string(), z.string(), z.string(), z.string(), z.string(), z.string(), z.string()], z.unknown()),
-);
-const Count = z.union([z.number(), z.bigint()]).transform(Number);
+/** What systemd tells by itself. */
+export interface ManagerNews {
+  /** These properties of the unit at this path are so now; many of them were so before. */
+  changed(path: string, properties: ReadonlyMap<string, unknown>): void;
+  /** All unit files have been read again, by anybody's order. */
+  reloaded(): void;
+  /** The enablement of some unit has changed. */
+  filesChanged(): void;
+  /** Signals come from now on, and none has come for a while. */
+  listening(): void;
+}
 
-/** What systemd itself says of a unit. */
-export type Reported = Omit<UnitState, "outdated"> & {
-  /** Microseconds of the monotonic clock; 0 where it never was. */
-  readonly leftInactiveAt: number;
-};
-
-/** The calls of systemd's own interface that are needed, and the signals. Knows nothing of files. */
+/** The calls of systemd's own interface that are needed, and its signals. Knows nothing of files. */
 export class SystemdManager {
   readonly #bus: SystemBus;
-  readonly #jobs = new Map<string, (result: string) => void>();
-  readonly #early = new Map<string, string>();
-  readonly #watchers = new Map<string, Set<() => void>>();
-  #unmatch: (() => void) | null = null;
+  readonly #news: ManagerNews;
+  readonly #jobs = new SystemdJobs();
+  #isListening = false;
+  #isSubscribed = false;
+  #again: NodeJS.Timeout | undefined;
 
-  constructor(address?: string) {
+  constructor(address: string | undefined, news: ManagerNews) {
+    this.#news = news;
     this.#bus = new SystemBus({
       destination: "org.freedesktop.systemd1",
       address,
       onSignal: (signal) => this.#heard(signal),
-      onConnected: () => this.#subscribe(),
+      onConnected: () => {
+        this.#isSubscribed = false;
+        this.#subscribe();
+      },
     });
   }
 
   close(): void {
+    clearTimeout(this.#again);
     this.#bus.close();
   }
 
-  async units(names: readonly string[], signal: AbortSignal): Promise<readonly Reported[]> {
-    const rows = z.parse(
-      Rows,
-      await this.call("ListUnitsByNames", "as", [names], signal, "Reading the state of units"),
+  /** systemd's own words for its version, such as `"257.9-1~deb13u1"`. Leaves no connection that is kept up for good. */
+  async version(signal: AbortSignal): Promise<string> {
+    const answer = await this.#bus.call(
+      { path: ROOT, interface: PROPERTIES, member: "Get", signature: "ss", body: [MANAGER, "Version"] },
+      signal,
     );
-    return Promise.all(
-      names.map(async (name, at) => {
-        const [, , load = "not-found", active = "inactive", sub = "dead", , path = ""] = rows[at] ?? [];
-        return this.#unit({ name, load, active, sub, path }, signal);
-      }),
-    );
-  }
-
-  async #unit(
-    {
-      name,
-      load,
-      active,
-      sub,
-      path,
-    }: {
-      readonly name: string;
-      readonly load: string;
-      readonly active: string;
-      readonly sub: string;
-      readonly path: string;
-    },
-    signal: AbortSignal,
-  ): Promise<Reported> {
-    const get = async <T>(of: string, property: string, schema: z.ZodType<T>): Promise<T> =>
-      z.parse(schema, await this.#property(path, of, property, signal));
-    const type = name.slice(name.lastIndexOf(".") + 1);
-    const own = `org.freedesktop.systemd1.${type.charAt(0).toUpperCase()}${type.slice(1)}`;
-    const hasResult = ["service", "timer", "socket", "mount", "path", "swap", "automount"].includes(type);
-    const isService = type === "service";
-    // Sent together, answered together: one round trip.
-    const [
-      enablement,
-      fragment,
-      needsReload,
-      enteredAt,
-      enteredMonotonic,
-      exitedMonotonic,
-      leftInactiveAt,
-      result,
-      restarts,
-      mainPid,
-    ] = await Promise.all([
-      this.#enablement(name, signal),
-      get(UNIT, "FragmentPath", z.string()),
-      get(UNIT, "NeedDaemonReload", z.boolean()),
-      get(UNIT, "ActiveEnterTimestamp", Count),
-      get(UNIT, "ActiveEnterTimestampMonotonic", Count),
-      get(UNIT, "ActiveExitTimestampMonotonic", Count),
-      get(UNIT, "InactiveExitTimestampMonotonic", Count),
-      hasResult ? get(own, "Result", z.string()) : null,
-      isService ? get(own, "NRestarts", Count) : 0,
-      isService ? get(own, "MainPID", Count) : 0,
-    ]);
-    const isUp = active === "active" || active === "reloading";
-    return {
-      load,
-      active,
-      sub,
-      enablement,
-      fragment: fragment === "" ? null : fragment,
-      needsReload,
-      result,
-      restarts,
-      since: isUp ? new Date(enteredAt / 1000).toISOString() : null,
-      uptimeMs: isUp ? (monotonicMicroseconds() - enteredMonotonic) / 1000 : null,
-      // While it is up again, the two are of different times: what matters is then told by `restarts`.
-      lastUpMs: exitedMonotonic === 0 ? null : Math.max(0, (exitedMonotonic - enteredMonotonic) / 1000),
-      mainPid: mainPid === 0 ? null : mainPid,
-      leftInactiveAt,
-    };
+    return z.parse(z.string(), answer);
   }
 
   /** A job, to its end. */
@@ -136,8 +66,7 @@ export class SystemdManager {
     doing: string,
   ): Promise<void> {
     const job = z.parse(z.string(), await this.call(member, "ss", [unit, "replace"], signal, `${doing} ${unit}`));
-    const result = this.#early.get(job) ?? (await this.#jobEnds(job, signal, `${doing} ${unit}`));
-    this.#early.delete(job);
+    const result = await this.#jobs.end(job, signal, `${doing} ${unit}`);
     if (result !== "done") throw jobFailed(unit, doing, `the job ended with "${result}"`);
   }
 
@@ -146,7 +75,7 @@ export class SystemdManager {
     member: string,
     signature: string,
     body: readonly unknown[],
-    signal: AbortSignal,
+    signal: AbortSignal | undefined,
     doing: string,
   ): Promise<unknown> {
     try {
@@ -161,7 +90,7 @@ export class SystemdManager {
     member: string,
     signature: string,
     body: readonly unknown[],
-    signal: AbortSignal,
+    signal: AbortSignal | undefined,
     doing: string,
   ): Promise<unknown> {
     try {
@@ -172,116 +101,83 @@ export class SystemdManager {
     }
   }
 
-  async reload(signal: AbortSignal): Promise<void> {
-    await this.call("Reload", "", [], signal, "Having systemd read all unit files");
+  async property(path: string, of: string, property: string): Promise<unknown> {
+    try {
+      return await this.#bus.call({
+        path,
+        interface: PROPERTIES,
+        member: "Get",
+        signature: "ss",
+        body: [of, property],
+      });
+    } catch (error) {
+      throw asPortError(error, `Reading ${property} of ${path}`);
+    }
   }
 
-  /** Tells of changes of the unit's state, of any unit file's enablement, and after a time of silence. */
-  watch(unit: string, changed: () => void): () => void {
-    const path = pathOf(unit);
-    const watchers = this.#watchers.get(path) ?? new Set();
-    this.#watchers.set(path, watchers);
-    const own = (): void => changed();
-    watchers.add(own);
-    const unmatch = this.#bus.match(
-      `type='signal',interface='${PROPERTIES}',member='PropertiesChanged',path='${path}'`,
-    );
-    return () => {
-      watchers.delete(own);
-      unmatch();
-    };
+  /** Has the changes of the unit told; returns the way to stop. */
+  follow(unit: string): () => void {
+    this.#listen();
+    return this.#bus.match(followed(unit));
   }
 
-  #call(member: string, signature: string, body: readonly unknown[], signal: AbortSignal): Promise<unknown> {
+  /** Whether no change of the unit from now on can be missed. */
+  isFollowed(unit: string): boolean {
+    return this.#isSubscribed && this.#bus.isLive(followed(unit));
+  }
+
+  #call(
+    member: string,
+    signature: string,
+    body: readonly unknown[],
+    signal: AbortSignal | undefined,
+  ): Promise<unknown> {
     this.#listen();
     const timeout = member === "Reload" ? { timeoutMs: RELOAD_MS } : {};
     const given = signature === "" ? {} : { signature, body };
     return this.#bus.call({ path: ROOT, interface: MANAGER, member, ...given, ...timeout }, signal);
   }
 
-  async #property(path: string, of: string, property: string, signal: AbortSignal): Promise<unknown> {
-    try {
-      return await this.#bus.call(
-        { path, interface: PROPERTIES, member: "Get", signature: "ss", body: [of, property] },
-        signal,
-      );
-    } catch (error) {
-      throw asPortError(error, `Reading ${property} of ${path}`);
-    }
-  }
-
-  async #enablement(name: string, signal: AbortSignal): Promise<string> {
-    const state = await this.callIfThere("GetUnitFileState", "s", [name], signal, `Reading whether ${name} is enabled`);
-    if (state !== undefined) return z.parse(z.string(), state);
-    // Its file is gone, and what it was enabled by may be left.
-    return hasLink(name) ? "enabled" : "";
-  }
-
   #listen(): void {
-    if (this.#unmatch !== null) return;
-    const stops = ["JobRemoved", "UnitFilesChanged"].map((member) =>
-      this.#bus.match(`type='signal',interface='${MANAGER}',member='${member}',path='${ROOT}'`),
-    );
-    this.#unmatch = () => stops.forEach((stop) => stop());
+    if (this.#isListening) return;
+    this.#isListening = true;
+    for (const member of ["JobRemoved", "UnitFilesChanged", "Reloading"]) {
+      this.#bus.match(`type='signal',interface='${MANAGER}',member='${member}',path='${ROOT}'`);
+    }
   }
 
   /** Without this systemd sends no signals at all; it holds for one connection. */
   #subscribe(): void {
-    this.#bus.call({ path: ROOT, interface: MANAGER, member: "Subscribe" }).then(
-      () => this.#tellAll(),
-      () => {},
-    );
-  }
-
-  #jobEnds(job: string, signal: AbortSignal, doing: string): Promise<string> {
-    return new Promise((resolve, reject) => {
-      const giveUp = (): void => {
-        end();
-        reject(
-          new PortError({
-            code: "TimedOut",
-            blame: "device",
-            message: `${doing} was not done in time.`,
-            next: "Look at what it waits for: systemctl list-jobs.",
-          }),
-        );
-      };
-      const timer = setTimeout(giveUp, JOB_MS);
-      const end = (): void => {
-        clearTimeout(timer);
-        signal.removeEventListener("abort", giveUp);
-        this.#jobs.delete(job);
-      };
-      this.#jobs.set(job, (result) => {
-        end();
-        resolve(result);
-      });
-      signal.addEventListener("abort", giveUp, { once: true });
-      if (signal.aborted) giveUp();
+    clearTimeout(this.#again);
+    const subscribed = (): void => {
+      this.#isSubscribed = true;
+      this.#jobs.lost();
+      this.#news.listening();
+    };
+    this.#bus.call({ path: ROOT, interface: MANAGER, member: "Subscribe" }).then(subscribed, (error: unknown) => {
+      if (busNameOf(error) === "org.freedesktop.systemd1.AlreadySubscribed") return subscribed();
+      // After a restart of the bus systemd takes a moment to come back to it.
+      if (this.#isListening) this.#again = setTimeout(() => this.#subscribe(), SUBSCRIBE_AGAIN_MS).unref();
     });
   }
 
   #heard({ path, interface: of, member, body }: BusSignal): void {
-    if (of === MANAGER && member === "JobRemoved") this.#jobEnded(String(body[1]), String(body[3]));
-    else if (of === MANAGER && member === "UnitFilesChanged") this.#tellAll();
-    else if (of === PROPERTIES) for (const tell of this.#watchers.get(path) ?? []) tell();
-  }
-
-  #jobEnded(job: string, result: string): void {
-    const waiting = this.#jobs.get(job);
-    if (waiting !== undefined) return waiting(result);
-    this.#early.set(job, result);
-    const [oldest] = this.#early.keys();
-    if (this.#early.size > EARLY_AT_MOST && oldest !== undefined) this.#early.delete(oldest);
-  }
-
-  #tellAll(): void {
-    for (const watchers of this.#watchers.values()) for (const tell of watchers) tell();
+    if (of === PROPERTIES) {
+      const given = z.safeParse(z.record(z.string(), z.unknown()), body[1]);
+      return this.#news.changed(path, new Map(Object.entries(given.data ?? {})));
+    }
+    if (of !== MANAGER) return;
+    if (member === "JobRemoved") this.#jobs.ended(String(body[1]), String(body[3]));
+    else if (member === "UnitFilesChanged") this.#news.filesChanged();
+    else if (member === "Reloading" && body[0] === false) this.#news.reloaded();
   }
 }
 
+const followed = (unit: string): string =>
+  `type='signal',interface='${PROPERTIES}',member='PropertiesChanged',path='${pathOf(unit)}'`;
+
 /** systemd's way to write a name as a part of an object path. */
-const pathOf = (unit: string): string =>
+export const pathOf = (unit: string): string =>
   `${ROOT}/unit/${[...new TextEncoder().encode(unit)]
     .map((byte, at) => {
       const character = String.fromCodePoint(byte);
@@ -290,8 +186,3 @@ const pathOf = (unit: string): string =>
         : `_${byte.toString(16).padStart(2, "0")}`;
     })
     .join("")}`;
-
-function hasLink(name: string): boolean {
-  const folders = readdirSync(ETC).filter((each) => /\.(wants|requires|upholds)$/.test(each));
-  return folders.some((folder) => readdirSync(`${ETC}/${folder}`).includes(name));
-}

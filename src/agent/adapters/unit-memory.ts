@@ -50,10 +50,19 @@ export class ChangeTimes {
 }
 
 /** What tells one version of some files from another, without reading them. */
-export const signatureOf = (paths: readonly string[]): string =>
-  paths
-    .map((path) => {
-      const found = lstatSync(path, { throwIfNoEntry: false, bigint: true });
-      return found === undefined ? "-" : `${found.ino}:${found.size}:${found.mtimeNs}`;
-    })
-    .join("|");
+export interface Version {
+  readonly text: string;
+  /** When the youngest of them was changed, in milliseconds of the wall clock; 0 where there is none. */
+  readonly changedAtMs: number;
+}
+
+export function versionOf(paths: readonly string[]): Version {
+  let changedAtMs = 0;
+  const signs = paths.map((path) => {
+    const found = lstatSync(path, { throwIfNoEntry: false, bigint: true });
+    if (found === undefined) return "-";
+    changedAtMs = Math.max(changedAtMs, Number(found.ctimeNs / 1_000_000n));
+    return `${found.ino}:${found.size}:${found.mtimeNs}:${found.ctimeNs}`;
+  });
+  return { text: signs.join("|"), changedAtMs };
+}

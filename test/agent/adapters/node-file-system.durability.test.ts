@@ -35,15 +35,29 @@ vi.mock("node:fs/promises", async (original) => {
     handle.chown = noted("chown", handle.chown.bind(handle), () => name);
     return handle;
   };
-  const [rename, unlink] = [noted("rename", real.rename), noted("unlink", real.unlink)];
+  const unlink = noted("unlink", real.unlink);
   const [mkdir, rmdir] = [noted("mkdir", real.mkdir), noted("rmdir", real.rmdir)];
-  return { ...real, open, rename, unlink, mkdir, rmdir };
+  return { ...real, open, unlink, mkdir, rmdir };
 });
 
 vi.mock("node:fs", async (original) => {
   const { default: real } = await original<{ default: typeof fs }>();
-  const fsync = noted("sync", real.fsync, (fd) => place(real.readlinkSync(`/proc/self/fd/${String(fd)}`)));
-  return { default: { ...real, fsync } };
+  const held = (fd: unknown): string => place(real.readlinkSync(`/proc/self/fd/${String(fd)}`));
+  const openSync: typeof real.openSync = (at, flags, mode) => {
+    if (typeof flags === "number" && (flags & real.constants.O_CREAT) !== 0) calls.push(`open ${place(at)}`);
+    return real.openSync(at, flags, mode);
+  };
+  return {
+    default: {
+      ...real,
+      openSync,
+      fsync: noted("sync", real.fsync, held),
+      fchmodSync: noted("chmod", real.fchmodSync, held),
+      fchownSync: noted("chown", real.fchownSync, held),
+      renameSync: noted("rename", real.renameSync),
+      unlinkSync: noted("unlink", real.unlinkSync),
+    },
+  };
 });
 
 let stage: RealStage;

@@ -36,8 +36,8 @@ export function install(): void {
   }
 }
 
-/** What has just been started counts as running a second later. */
-const STEADY_MS = 1100;
+/** What has just been started counts as running so long after it, as the device's specs have it. */
+const STEADY_MS = 60;
 
 /** What the timers of their world start. */
 const TRIGGERED = ["/run/systemd/system/poller.service", "/run/systemd/system/backup.service"];
@@ -57,7 +57,7 @@ const isInTheWay = (name: string): boolean =>
 const leftover = (name: string): string => `${ETC}/.${name}.harmony-new`;
 
 /** Makes a unit so, as an administrator would; what is not said stays. */
-function put(name: string, unit: FakeUnit): void {
+export function put(name: string, unit: FakeUnit): void {
   if (unit.obstacle === "directory") {
     rmSync(`${ETC}/${name}`, { force: true });
     mkdirSync(`${ETC}/${name}`, { recursive: true });
@@ -97,14 +97,18 @@ function put(name: string, unit: FakeUnit): void {
   }
 }
 
-function factsOf(name: string): Record<string, FakeUnitFact> {
+/** By unit, what systemd says of its activity: one process for all of them. */
+function activityOf(names: readonly string[]): ReadonlyMap<string, ReadonlyMap<string, string>> {
+  const shown = systemctl("show", ...names, "-p", "ActiveState,SubState").split("\n\n");
+  const parsed = shown.map(
+    (block) => new Map(block.split("\n").map((line) => [line.split("=")[0] ?? "", line.split("=")[1] ?? ""])),
+  );
+  return new Map(names.map((name, at) => [name, parsed[at] ?? new Map()]));
+}
+
+function factsOf(name: string, activity: ReadonlyMap<string, string> | undefined): Record<string, FakeUnitFact> {
   const facts: Record<string, FakeUnitFact> = {};
   const path = `${ETC}/${name}`;
-  const shown = Object.fromEntries(
-    systemctl("show", name, "-p", "ActiveState,SubState,LoadState")
-      .split("\n")
-      .map((line) => line.split("=")),
-  );
   const isDirectory =
     existsSync(path) &&
     readdirSync(ETC, { withFileTypes: true }).some((each) => each.name === name && each.isDirectory());
@@ -121,10 +125,28 @@ function factsOf(name: string): Record<string, FakeUnitFact> {
   }
   if (existsSync(leftover(name))) facts[`leftover:${name}`] = true;
   if (linksOf(name).length > 0) facts[`enabled:${name}`] = true;
-  const { ActiveState: active, SubState: sub } = shown;
+  const active = activity?.get("ActiveState") ?? "inactive";
   if (active === "failed") facts[`failed:${name}`] = true;
-  else if (active !== "inactive") facts[`active:${name}`] = sub === "auto-restart" ? "looping" : "active";
+  else if (active !== "inactive") {
+    facts[`active:${name}`] = activity?.get("SubState") === "auto-restart" ? "looping" : "active";
+  }
   return facts;
+}
+
+/** Takes away whatever there is of these units. */
+export function clear(names: readonly string[]): void {
+  systemctl("stop", ...names);
+  for (const name of names) {
+    for (const link of linksOf(name)) rmSync(link);
+    const places = [`${ETC}/${name}`, `${ETC}/${name}.d`, `${VENDOR}/${name}`];
+    for (const path of [...places, leftover(name), `/run/harmony-edge/units/${name}`]) {
+      rmSync(path, { recursive: true, force: true });
+    }
+  }
+  systemctl("daemon-reload");
+  // One that is not known keeps the others from being forgotten.
+  const failed = systemctl("list-units", "--state=failed", "--plain", "--no-legend").split("\n");
+  for (const name of names) if (failed.some((line) => line.startsWith(`${name} `))) systemctl("reset-failed", name);
 }
 
 /** Units of this machine; `close` takes away all of them. */
@@ -136,31 +158,16 @@ export async function openRealUnits(units: Units, others: readonly string[]): Pr
     .concat(others)
     .some((name) => name.endsWith(".timer"));
   for (const service of isTimers ? TRIGGERED : []) writeFileSync(service, "[Service]\nExecStart=/bin/true\n");
-  const clear = (): void => {
-    for (const service of TRIGGERED) rmSync(service, { force: true });
-    for (const name of names) {
-      systemctl("stop", name);
-      for (const link of linksOf(name)) rmSync(link);
-      for (const path of [
-        `${ETC}/${name}`,
-        `${ETC}/${name}.d`,
-        `${VENDOR}/${name}`,
-        leftover(name),
-        `/run/harmony-edge/units/${name}`,
-      ]) {
-        rmSync(path, { recursive: true, force: true });
-      }
-    }
-    systemctl("daemon-reload");
-    for (const name of names) systemctl("reset-failed", name);
-  };
   for (const [name, unit] of Object.entries(units)) put(name, { ...unit, active: undefined, enabled: undefined });
   systemctl("daemon-reload");
   for (const [name, { active, enabled }] of Object.entries(units)) put(name, { active, enabled });
   await sleep(STEADY_MS);
   return {
     ports: { SystemdHost: host },
-    snapshot: () => Object.fromEntries(names.flatMap((name) => Object.entries(factsOf(name)))),
+    snapshot() {
+      const activity = activityOf(names);
+      return Object.fromEntries(names.flatMap((name) => Object.entries(factsOf(name, activity.get(name)))));
+    },
     async change({ unit, to }) {
       put(unit, { ...to, active: undefined, enabled: undefined });
       systemctl("daemon-reload");
@@ -170,7 +177,8 @@ export async function openRealUnits(units: Units, others: readonly string[]): Pr
     close() {
       host.close();
       files.close();
-      clear();
+      for (const service of TRIGGERED) rmSync(service, { force: true });
+      clear(names);
     },
   };
 }

@@ -15,6 +15,15 @@ target=$folder/$name.building
 packages=$(tr '\n' ',' <"$recipe/packages")
 debootstrap --variant=minbase --include="${packages%,}" trixie "$target" "$mirror"
 
+mount -t proc proc "$target/proc"
+# Packages that are not installed, with all that they need: tests install them from the machine's own source. This is the
+# last time that the machine knows a mirror.
+mkdir -p "$target/opt/repo/partial"
+chroot "$target" apt-get update
+chroot "$target" apt-get install --download-only --yes --no-install-recommends -o Dir::Cache::archives=/opt/repo \
+  $(cat "$recipe/repo-packages")
+rm -r "$target/opt/repo/partial" "$target/opt/repo/lock"
+
 # Through tar, because the owner and the umask of a checkout are no part of the recipe.
 copy() {
   mkdir -p "$2"
@@ -23,7 +32,6 @@ copy() {
 copy "$recipe/root" "$target"
 copy "$recipe/debs" "$target/debs"
 
-mount -t proc proc "$target/proc"
 chroot "$target" sh -s <"$recipe/prepare.sh"
 umount "$target/proc"
 mv "$target" "$folder/$name"

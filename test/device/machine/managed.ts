@@ -3,7 +3,7 @@ import { AgentId, connectStore, createFleet, type Fleet, systemClock } from "../
 import { CapabilitiesDocument, readDocument } from "../../../src/wire/status.ts";
 import type { Store } from "../../../src/wire/store.ts";
 import { natsServer, type NatsServerForTest } from "../../support/nats-server.ts";
-import { startAgent } from "./agent.ts";
+import { type AgentOnMachine, startAgent } from "./agent.ts";
 import type { Machine } from "./machine.ts";
 
 /** A machine with the shipped agent on it, a real server between, and the control plane's side of it. */
@@ -21,7 +21,7 @@ export interface Managed {
 /** Starts a server and, on the machine, an agent that goes by the machine's name. Until the end of the test, unless `cleanup` is given. */
 export async function managed(
   machine: Machine,
-  { cleanup = onTestFinished }: Pick<NatsServerForTest, "cleanup"> = {},
+  { cleanup = onTestFinished, flags }: Pick<NatsServerForTest, "cleanup"> & Pick<AgentOnMachine, "flags"> = {},
 ): Promise<Managed> {
   const { url } = await natsServer({ cleanup });
   const agentId = AgentId.parse(machine.name);
@@ -31,7 +31,7 @@ export async function managed(
   cleanup(async () => store.close());
   const ready = await store.ensureBuckets();
   if (ready._tag === "Unreachable") throw new Error(ready.message);
-  await startAgent(machine, { id: agentId, server: await machine.natsUrl({ url }) });
+  await startAgent(machine, { id: agentId, server: await machine.natsUrl({ url }), flags });
   return {
     machine,
     agentId,

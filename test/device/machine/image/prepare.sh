@@ -11,7 +11,7 @@ ln -sf /etc/machine-id /var/lib/dbus/machine-id
 chmod 0600 /etc/NetworkManager/system-connections/*
 
 systemctl disable apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer fstrim.timer \
-  docker-registry.service haproxy.service netavark-dhcp-proxy.service netavark-dhcp-proxy.socket getty@tty1.service
+  docker-registry.service netavark-dhcp-proxy.service netavark-dhcp-proxy.socket getty@tty1.service
 systemctl mask NetworkManager-wait-online.service systemd-networkd-wait-online.service
 
 mkdir -p /opt/repo

@@ -1,0 +1,129 @@
+import http from "node:http";
+import { PortError } from "../../capabilities/port-error.ts";
+
+const SOCKET = "/run/podman/podman.sock";
+/** Understood by every podman since 4.4, which has Quadlet. */
+const API = "/v4.4.0/libpod";
+const CALL_MS = 30_000;
+/** A list of all images of a device is some 100 KiB. */
+const ANSWER_LIMIT_BYTES = 16 * 1024 * 1024;
+
+export interface Answer {
+  readonly status: number;
+  /** Undefined where it was no JSON. */
+  readonly body: unknown;
+}
+
+/**
+ * Podman's own API, on demand: systemd starts it at a call, and it ends by itself after some seconds without one. It is no
+ * part of what keeps containers running.
+ */
+export class Libpod {
+  readonly #socket: string;
+  readonly #open: (signal: AbortSignal) => Promise<void>;
+
+  constructor(options: {
+    readonly socket?: string | undefined;
+    /** Makes systemd listen at the socket, where it does not. */
+    readonly open: (signal: AbortSignal) => Promise<void>;
+  }) {
+    this.#socket = options.socket ?? SOCKET;
+    this.#open = options.open;
+  }
+
+  /** The answer to one call; `doing` begins the message of its error. Any status is an answer. */
+  async call(method: "GET" | "POST" | "DELETE", path: string, doing: string, signal: AbortSignal): Promise<Answer> {
+    const within = AbortSignal.any([signal, AbortSignal.timeout(CALL_MS)]);
+    const response = await this.#request(method, path, doing, within);
+    const chunks: Buffer[] = [];
+    let size = 0;
+    try {
+      for await (const chunk of response) {
+        if (!(chunk instanceof Buffer)) continue;
+        size += chunk.length;
+        if (size > ANSWER_LIMIT_BYTES) throw failed(doing, "the answer is longer than 16 MiB");
+        chunks.push(chunk);
+      }
+    } catch (error) {
+      throw this.#asPortError(error, doing, within);
+    }
+    return { status: response.statusCode ?? 0, body: parsed(Buffer.concat(chunks).toString("utf8")) };
+  }
+
+  /** The same for a call that answers bit by bit. */
+  async stream(method: "POST", path: string, doing: string, signal: AbortSignal): Promise<http.IncomingMessage> {
+    return this.#request(method, path, doing, signal);
+  }
+
+  async #request(method: string, path: string, doing: string, signal: AbortSignal): Promise<http.IncomingMessage> {
+    try {
+      return await this.#once(method, path, signal);
+    } catch (error) {
+      if (!isNobodyThere(error)) throw this.#asPortError(error, doing, signal);
+    }
+    await this.#open(signal);
+    try {
+      return await this.#once(method, path, signal);
+    } catch (error) {
+      throw this.#asPortError(error, doing, signal);
+    }
+  }
+
+  #once(method: string, path: string, signal: AbortSignal): Promise<http.IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      const request = http.request(
+        { socketPath: this.#socket, method, path: `${API}${path}`, signal, agent: false },
+        resolve,
+      );
+      request.on("error", reject);
+      request.end();
+    });
+  }
+
+  #asPortError(error: unknown, doing: string, signal: AbortSignal): PortError {
+    if (error instanceof PortError) return error;
+    if (signal.aborted) {
+      return new PortError({
+        code: "TimedOut",
+        blame: "device",
+        message: `${doing} was not done in time.`,
+        next: "Look at what podman is doing: systemctl status podman.service.",
+      });
+    }
+    return new PortError(
+      {
+        code: "Unavailable",
+        blame: "device",
+        message: `${doing} failed: podman does not answer at ${this.#socket} (${error instanceof Error ? error.message : String(error)}).`,
+        next: "Read why: journalctl --unit podman.service --lines 50.",
+      },
+      { cause: error },
+    );
+  }
+}
+
+const isNobodyThere = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ECONNREFUSED");
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What podman says against it, in its answer. */
+export function refused(doing: string, { status, body }: Answer): PortError {
+  const said =
+    typeof body === "object" && body !== null && "message" in body ? String(body.message) : `status ${status}`;
+  return failed(doing, said);
+}
+
+const failed = (doing: string, said: string): PortError =>
+  new PortError({
+    code: "Failed",
+    blame: "device",
+    message: `${doing} failed: ${said}.`,
+    next: "Read on: journalctl --unit podman.service --lines 50.",
+  });
