@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import * as z from "zod";
+import { PortError, type PortProblem } from "../capabilities/port-error.ts";
 import type { Log } from "../scores/context.ts";
 import { WireScore } from "../wire/envelope.ts";
 import { ScoreStatus } from "../wire/status.ts";
@@ -68,6 +69,9 @@ export class Ledger {
   #journalBytes = 0;
   #journalLimit = JOURNAL_MIN_BYTES;
   #flushing: Promise<void> = Promise.resolve();
+  #trouble: PortProblem | null = null;
+  /** Called when {@link trouble} becomes another. */
+  onTrouble: () => void = () => {};
 
   private constructor(disk: Disk, log: Log) {
     this.#disk = disk;
@@ -168,8 +172,29 @@ export class Ledger {
   /** Resolves when all that was told before is on disk. Writes nothing when it is already. Rejects with a PortError. */
   flush(): Promise<void> {
     if (this.#acceptedIsSaved && this.#unsaved.size === 0) return this.#flushing;
-    this.#flushing = this.#flushing.catch(() => {}).then(() => this.#save());
+    this.#flushing = this.#flushing.catch(() => {}).then(() => this.#saveAndTell());
     return this.#flushing;
+  }
+
+  /** Why it could not be saved when that was tried last; null where it could. */
+  get trouble(): PortProblem | null {
+    return this.#trouble;
+  }
+
+  async #saveAndTell(): Promise<void> {
+    try {
+      await this.#save();
+      this.#troubled(null);
+    } catch (error) {
+      this.#troubled(error instanceof PortError ? error.problem : null);
+      throw error;
+    }
+  }
+
+  #troubled(problem: PortProblem | null): void {
+    const isSame = problem?.message === this.#trouble?.message;
+    this.#trouble = problem;
+    if (!isSame) this.onTrouble();
   }
 
   async #save(): Promise<void> {

@@ -30,7 +30,8 @@ export function whatOf({
   if (state === "Blocked") return `waits for ${blockedOn.join(", ")}`;
   if (state === "Retiring") return "is being removed";
   if (state === "Drifted") {
-    return `differs by ${wouldDo.length === 1 ? "one step" : `${wouldDo.length} steps`}, and that is only to be told`;
+    const by = wouldDo.length === 0 ? "" : wouldDo.length === 1 ? " by one step" : ` by ${wouldDo.length} steps`;
+    return `differs${by}, and that is only to be told`;
   }
   if (state !== "Ready") return "";
   if (contested !== undefined) return `repaired ${contested.inARow} times in a row: somebody undoes it`;

@@ -83,15 +83,27 @@ export type ScoreStatus = z.infer<typeof ScoreStatus>;
 /**
  * `Ready`: all Scores of the manifest are as they should be. `Reconciling`: work is under way. `Degraded`: some Score
  * failed or was refused. `Accepted`: the newest desired state could be taken; while it is False the one before stays in
- * force.
+ * force. The others are there only where they have something to tell. `Contested`: somebody undoes what the agent does.
+ * `DiskPressure`: the agent cannot save what it has to know. `Offline`: it was out of reach. `Fenced`: another agent has its
+ * id; that is in no document of the two, since the key is the other one's, but in what the agent tells on its own device.
  */
-export const CONDITION_TYPES = ["Ready", "Reconciling", "Degraded", "Accepted"] as const;
+export const CONDITION_TYPES = [
+  "Ready",
+  "Reconciling",
+  "Degraded",
+  "Accepted",
+  "Contested",
+  "DiskPressure",
+  "Offline",
+  "Fenced",
+] as const;
 
 export const Condition = z.object({
   type: z.enum(CONDITION_TYPES),
   status: z.enum(["True", "False", "Unknown"]),
   reason: z.enum([
     "Converged",
+    "DriftReported",
     "Working",
     "Idle",
     "ScoresFailed",
@@ -100,6 +112,12 @@ export const Condition = z.object({
     "NoDesiredState",
     "DesiredStateDeleted",
     "Accepted",
+    "UndoneByOthers",
+    "NoSpace",
+    "NotSaved",
+    "NoLink",
+    "LinkBack",
+    "TakenOver",
     ...MANIFEST_REFUSALS,
   ]),
   message: z.string(),
