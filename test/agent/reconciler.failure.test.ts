@@ -40,6 +40,21 @@ describe("failure", () => {
     });
   });
 
+  test("keeps its first cause through restarts, unrelated generations, and the noise that comes later", async () => {
+    const rig = await ReconcilerRig.open();
+    rig.probe.fails("a/0", "NoSpace");
+    await rig.accept({ generation: 1, scores: { a: probe("a") } });
+    const { error, since } = rig.status("a");
+    await rig.ledger.flush();
+    const next = await rig.crash();
+    next.probe.throws("a/0");
+    await next.accept({ generation: 1, scores: { a: probe("a") } }, "corrective");
+    await next.accept({ generation: 2, scores: { a: probe("a"), b: probe("b") } });
+    await next.clock.advance(60_000);
+    expect(next.status("a")).toMatchObject({ error, since, state: "Failed", change: "intentional" });
+    expect(next.status("a").attempts).toBeGreaterThan(4);
+  });
+
   test("starts its pauses anew when the content changes, but not when only the generation does", async () => {
     const rig = await ReconcilerRig.open();
     rig.probe.fails("a/0");
