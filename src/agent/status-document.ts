@@ -165,7 +165,11 @@ const list = (ids: readonly string[]): string =>
 
 /** Cuts what can be cut when the whole is too large for one message: first details and steps, then texts; never states. */
 export function cut(status: AgentStatus, how: "details" | "texts"): AgentStatus {
-  const bare = ({ wouldDo: _, ...score }: ScoreStatus): ScoreStatus => ({ ...score, details: null });
+  const bare = (score: ScoreStatus): ScoreStatus => {
+    const short = { ...score, details: null };
+    delete short.wouldDo;
+    return short;
+  };
   const brief = (score: ScoreStatus): ScoreStatus => ({
     ...bare(score),
     digest: "",

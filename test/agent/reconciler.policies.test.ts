@@ -227,6 +227,9 @@ describe("what is repaired again and again", () => {
     await undo(rig);
     await calm(rig);
     rig.probe.tamper("a/1", "theirs");
+    await calm(rig);
+    expect(rig.status("a")).toMatchObject({ repairs: 2 });
+    expect(rig.status("a")).not.toHaveProperty("contested");
     await rig.clock.advance(1_000_000);
     rig.probe.tamper("a/1", "theirs");
     await calm(rig);

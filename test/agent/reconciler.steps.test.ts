@@ -116,8 +116,8 @@ describe("whatever comes when,", () => {
           const isSo = rig.tree["/a"] === now.content;
           const { state } = rig.status("a");
           expect(isSo).toBe(state === "Ready");
-          if (change === "corrective" && (ownership ?? "adopt") === "adopt" && drift !== "report")
-            expect(state).toBe("Ready");
+          const isRepaired = (ownership ?? "adopt") === "adopt" && drift !== "report";
+          if (change === "corrective" && isRepaired) expect(state).toBe("Ready");
           expect(rig.reconciler.observedGeneration).toBe(generation);
           expect(rig.logged.filter(({ message }) => message.startsWith("a bug"))).toEqual([]);
         }
