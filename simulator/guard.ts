@@ -255,6 +255,8 @@ export class Guard implements Overheard {
     const { clock } = this.#parts.world;
     const now = clock.monotonicMs();
     this.#idleSince ??= now;
+    // What it made with the supervisor is removed when that is back.
+    if (this.#lackedSupervisor) return;
     for (const [id, retryAt] of this.#retiring) {
       const due = Math.max(retryAt, this.#idleSince);
       if (now - due > TELLS_WITHIN_MS) {

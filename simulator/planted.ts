@@ -97,9 +97,9 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: "claims are not on disk before the first step",
-    file: "agent/reconciler.ts",
-    snippet: "ledger.own(id, identity, wire, claims);\n        await ledger.flush();",
-    instead: "ledger.own(id, identity, wire, claims);",
+    file: "agent/interpreting.ts",
+    snippet: "[...claims, identity] : claims);\n    await this.#ledger.flush();",
+    instead: "[...claims, identity] : claims);",
   },
   {
     name: "superseded work goes on",
@@ -109,13 +109,13 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: "what failed is not tried again",
-    file: "agent/reconciler.ts",
-    snippet: "resource.cancelRetry = clock.after(delay, () => this.#becomesDue(resource, change));",
-    instead: "resource.cancelRetry = () => {};",
+    file: "agent/interpreting.ts",
+    snippet: "if (failing) resource.cancelRetry = clock.after(delay, () => this.#around.onDue(resource, change));",
+    instead: "",
   },
   {
     name: "hints of drift are lost",
-    file: "agent/reconciler.ts",
+    file: "agent/interpreting.ts",
     snippet: "    if (resource.due !== null || resource.cancelHint !== null) return;",
     instead: "    if (resource.id !== null) return;",
   },

@@ -107,10 +107,14 @@ export class Host<T extends Topology = Topology> {
 
   async #lookOnce(): Promise<void> {
     const { clock, log } = this.#parts;
+    // One of its own, and not AbortSignal.any: Node keeps such a one for as long as somebody listens to it, for ever here.
     const late = new AbortController();
-    const signal = AbortSignal.any([late.signal, this.#stop.signal]);
+    const { signal } = late;
     const inTime = new Promise<null>((resolve) => signal.addEventListener("abort", () => resolve(null)));
-    const cancel = clock.after(LOOK_MS, () => late.abort());
+    const giveUp = (): void => late.abort();
+    const cancel = clock.after(LOOK_MS, giveUp);
+    this.#stop.signal.addEventListener("abort", giveUp);
+    if (this.#stop.signal.aborted) giveUp();
     const looked = await Promise.all(
       [...this.#offerings].map(async ([name, offering]): Promise<[string, Detection]> => {
         const before = this.#found.get(name);
@@ -126,6 +130,7 @@ export class Host<T extends Topology = Topology> {
       }),
     );
     cancel();
+    this.#stop.signal.removeEventListener("abort", giveUp);
     if (this.#stop.signal.aborted) return;
     const found = new Map(looked);
     const isNews = JSON.stringify([...found]) !== JSON.stringify([...this.#found]);
