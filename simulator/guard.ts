@@ -29,7 +29,7 @@ export interface GuardParts {
 const deadlineMs = (target: string): number => (target.startsWith("/") ? 30_000 : 120_000);
 
 /** So many manifests may be accepted while one Score is worked on. */
-const STILL_UNDER_WAY = 3;
+const STILL_UNDER_WAY = 20;
 
 /** A call that has begun and not ended. */
 export interface Call {
@@ -301,8 +301,9 @@ export class Guard implements Overheard {
     }
     // Work on a Score that did not change goes on when a newer manifest orders otherwise.
     const ready = this.#ready.get(identity) ?? -Infinity;
-    if (this.#accepted - ready > STILL_UNDER_WAY)
+    if (this.#accepted - ready > STILL_UNDER_WAY) {
       this.#break("what comes after others waits for them", `${what}, for ${for_.id}`);
+    }
   }
 
   #removes(wish: Wish, wanted: Wanted | undefined, { method, target }: Step): void {

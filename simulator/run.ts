@@ -52,16 +52,16 @@ const REPAIRS_MS = 5_000;
 
 /** One run: faults, then none; and then everything has to come right. */
 export async function run(options: RunOptions): Promise<Run> {
-  const run = new Scenario(options);
-  await run.play();
-  const { world } = run;
+  const scenario = new Scenario(options);
+  await scenario.play();
+  const { world, faults } = scenario;
   return {
     seed: options.seed,
     broken: world.broken,
     trace: world.trace ?? [],
     steps: world.steps,
     virtualMs: world.clock.monotonicMs(),
-    faults: run.faults,
+    faults,
   };
 }
 
@@ -191,19 +191,27 @@ class Scenario {
   #bad(): void {
     const { random } = this.world;
     const wish: Wish = { generation: this.#author.generation, scores: new Map() };
-    const how = random.below(5);
-    if (how === 0) {
-      this.world.note("operator", "removes the key");
-      this.#server.write("desired-state", AGENT, undefined, undefined);
-    } else if (how === 1) this.#put(Buffer.from('{"wire":1,"payload":'), "a broken envelope is put");
-    else if (how === 2)
-      this.#put(inlineEnvelope(payloadOf({ ...wish, generation: 999 }, "pi-8"), []), "another agent's manifest is put");
-    else if (how === 3) this.#put(assetEnvelope("0".repeat(64), []), "an envelope without its payload is put");
-    else {
-      // Whoever has not read that generation before takes it.
-      const payload = payloadOf(wish);
-      this.#wishes.set(payload, wish);
-      this.#put(inlineEnvelope(payload, []), `generation ${wish.generation} is put again, with nothing in it`);
+    const put = (payload: string, what: string): void => this.#put(inlineEnvelope(payload, []), what);
+    switch (random.below(5)) {
+      case 0:
+        this.world.note("operator", "removes the key");
+        this.#server.write("desired-state", AGENT, undefined, undefined);
+        break;
+      case 1:
+        this.#put(Buffer.from('{"wire":1,"payload":'), "a broken envelope is put");
+        break;
+      case 2:
+        put(payloadOf({ ...wish, generation: 999 }, "pi-8"), "another agent's manifest is put");
+        break;
+      case 3:
+        this.#put(assetEnvelope("0".repeat(64), []), "an envelope without its payload is put");
+        break;
+      default: {
+        // Whoever has not read that generation before takes it.
+        const payload = payloadOf(wish);
+        this.#wishes.set(payload, wish);
+        put(payload, `generation ${wish.generation} is put again, with nothing in it`);
+      }
     }
   }
 
@@ -228,9 +236,9 @@ class Scenario {
       const bytes = Buffer.from(payload);
       const sha256 = createHash("sha256").update(bytes).digest("hex");
       envelope = assetEnvelope(sha256, []);
-      if (this.world.strikes(0.3))
-        this.#later(10_000, "the payload is put", () => this.#server.assets.set(sha256, bytes));
-      else this.#server.assets.set(sha256, bytes);
+      const store = (): unknown => this.#server.assets.set(sha256, bytes);
+      if (this.world.strikes(0.3)) this.#later(10_000, "the payload is put", store);
+      else store();
     }
     this.#sent.push(envelope);
     this.#put(envelope, what);
@@ -329,8 +337,8 @@ class Scenario {
       why = holders.length === 1 && holder ? this.#wrong(holder, wish) : `${holders.length} agents are not fenced`;
       if (why === null && holder) return holder;
     }
-    if (world.broken === null)
-      world.break("all comes right when the faults end", `${why ?? ""} after ${CONVERGES_MS / 1000} s`);
+    if (world.broken !== null) return null;
+    world.break("all comes right when the faults end", `${why ?? ""} after ${CONVERGES_MS / 1000} s`);
     return null;
   }
 
