@@ -1,3 +1,4 @@
+import type { Host } from "../src/agent/host.ts";
 import type { Ledger } from "../src/agent/ledger.ts";
 import { AgentStatus, Heartbeat } from "../src/wire/status.ts";
 import type { Bucket } from "../src/wire/store.ts";
@@ -57,6 +58,7 @@ const startOf = ({ epoch, agent }: AgentStatus) => ({ epoch, bootId: agent.bootI
 export class Guard implements Overheard {
   readonly #parts: GuardParts;
   #ledger: Ledger | null = null;
+  #host: Host | null = null;
   #epoch = 0;
   /** How it came to know that another agent has its id; null while it does not. */
   #fencedBy: string | null = null;
@@ -75,7 +77,7 @@ export class Guard implements Overheard {
   readonly #ready = new Map<string, number>();
   #accepted = 0;
   readonly #calls = new Set<Call>();
-  /** At some time it was told that there is no supervisor, and so could not look at units. */
+  /** At some time there was no supervisor for it, and so it could not look at units. */
   #lackedSupervisor = false;
   /** Calls that would change the device. */
   steps = 0;
@@ -90,8 +92,9 @@ export class Guard implements Overheard {
     this.#parts = parts;
   }
 
-  opened(ledger: Ledger): void {
+  opened(ledger: Ledger, host: Host): void {
     this.#ledger = ledger;
+    this.#host = host;
     this.#generation = ledger.accepted?.generation ?? 0;
   }
 
@@ -152,12 +155,9 @@ export class Guard implements Overheard {
     return false;
   }
 
-  lacksSupervisor(): void {
-    this.#lackedSupervisor = true;
-  }
-
   #judges(step: Step): void {
     this.steps += 1;
+    this.#looksForSupervisor();
     const { method, target } = step;
     const what = `${method} ${target}`;
     if (this.#fencedBy !== null) this.#break("a fenced agent takes no step", `${what}, fenced by ${this.#fencedBy}`);
@@ -222,6 +222,11 @@ export class Guard implements Overheard {
       this.#break("generations only rise", `${generation} is in force after ${this.#generation}`);
     }
     this.#generation = generation;
+    this.#looksForSupervisor();
+  }
+
+  #looksForSupervisor(): void {
+    this.#lackedSupervisor ||= this.#host?.topology.offers.every(({ name }) => name !== "SystemdHost") === true;
   }
 
   works(): void {
