@@ -11,10 +11,13 @@ import { canBoot } from "../test/device/machine/can-boot.ts";
 import { bootMachine, type Machine } from "../test/device/machine/machine.ts";
 import { secondsSince } from "../test/device/machine/progress.ts";
 import { removeCgroups } from "../test/device/machine/yard.ts";
-import { chapter, here, interrupted, operator, outcomeOf, say, until } from "./demo/telling.ts";
+import { chapter, here, indented, interrupted, operator, outcomeOf, say, until } from "./demo/telling.ts";
 
 const AGENT = "kiosk-pi";
 const KIOSK = here("kiosk-pi.ts");
+/** What kiosk-pi.ts runs in its container, and where it serves the page to. */
+const IMAGE = "127.0.0.1:5000/busybox:1";
+const PAGE = "http://203.0.113.2:8080/";
 
 async function main(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "harmony-demo-pi-"));
@@ -29,11 +32,18 @@ async function main(): Promise<void> {
     const version = await machine.run(["systemctl", "--version"]);
     say(`it is up after ${secondsSince(began)}: ${version.split("\n")[0]}`);
 
+    await fillRegistry(machine);
+
     const server = await startNatsServer({ storeDir: join(folder, "nats"), signal: interrupted });
     stops.push(async () => server.stop());
     await startAgent(machine, { id: AGENT, server: await machine.natsUrl(server) });
     say(`nats-server at ${server.url}; agent "${AGENT}" runs there as harmony-agent.service`);
-    await tell(machine, operator(server.url, AGENT));
+    await tell(machine, operator(server.url, AGENT)).catch(async (error: unknown) => {
+      const last = ["journalctl", "--unit", "harmony-agent.service", "--output", "cat", "--lines", "20"];
+      const words = await machine.run(last).catch(String);
+      if (!interrupted.aborted) process.stderr.write(`\nThe agent's last words:\n${words}\n`);
+      throw error;
+    });
     chapter("The machine is switched off");
   } catch (error) {
     const why: unknown = interrupted.aborted ? interrupted.reason : error;
@@ -43,6 +53,17 @@ async function main(): Promise<void> {
     for (const stop of stops.toReversed()) await stop();
   }
   if (process.exitCode === undefined) say("Done. Everything above really happened, and nothing of it is left.");
+}
+
+/** The registry is on the machine itself, so that the demo needs no network. */
+async function fillRegistry(machine: Machine): Promise<void> {
+  await machine.run(["systemctl", "start", "docker-registry.service"]);
+  await machine.run(["podman", "import", "--quiet", "/opt/busybox.tar", IMAGE]);
+  await until("the registry", async () =>
+    (await machine.exec(["podman", "push", "--quiet", IMAGE])).code === 0 ? true : undefined,
+  );
+  await machine.run(["podman", "rmi", IMAGE]);
+  say(`a container registry on it has the image ${IMAGE}`);
 }
 
 async function tell(machine: Machine, { harmony, status }: ReturnType<typeof operator>): Promise<void> {
@@ -97,6 +118,18 @@ const tampering = (machine: Machine): readonly Tampering[] => [
     isWell: async () => (await machine.readFile("/srv/kiosk/index.html")).includes("Departures"),
   },
   {
+    id: "site.server",
+    what: "removes the container",
+    argv: ["podman", "rm", "--force", "--time", "1", "kiosk-server"],
+    isWell: async () => (await served(machine)) !== null,
+  },
+  {
+    id: "hall",
+    what: "takes the address away",
+    argv: ["ip", "address", "flush", "dev", "eth1"],
+    isWell: async () => (await served(machine)) !== null,
+  },
+  {
     id: "screen.service",
     what: "stops the service",
     argv: ["systemctl", "stop", "kiosk-screen.service"],
@@ -107,27 +140,33 @@ const tampering = (machine: Machine): readonly Tampering[] => [
 /** Each of these says no once the kiosk is removed. */
 const gone: readonly (readonly string[])[] = [
   ["ls", "/srv/kiosk"],
+  ["podman", "container", "inspect", "kiosk-server"],
+  ["sh", "-c", "ip address show dev eth1 | grep 203.0.113.2"],
   ["systemctl", "cat", "kiosk-screen.service"],
 ];
 
 const asTyped = (argv: readonly string[]): string =>
   argv.map((word) => (/^[\w./:@=-]+$/.test(word) ? word : `'${word}'`)).join(" ");
 
+/** The page as the displays in the hall get it: by the second network interface. Null where nothing answers. */
+async function served(machine: Machine): Promise<string | null> {
+  // It gives up by itself: a connection to a container that is being removed is never answered.
+  const ask =
+    "fetch(process.argv[1], { signal: AbortSignal.timeout(2000) }).then(async (answer) => process.stdout.write(await answer.text()))";
+  return machine.outside([process.execPath, "-e", ask, PAGE]).catch(() => null);
+}
+
 /** What people see of the kiosk. */
 async function look(machine: Machine): Promise<void> {
   const shown = await until("the page on the screen", async () => {
-    const journal = await machine.run([
-      "journalctl",
-      "--unit",
-      "kiosk-screen.service",
-      "--output",
-      "cat",
-      "--lines",
-      "1",
-    ]);
-    return journal.startsWith("showing ") ? journal.trim() : undefined;
+    const journal = ["journalctl", "--unit", "kiosk-screen.service", "--output", "cat", "--lines", "1"];
+    const last = await machine.run(journal);
+    return last.startsWith("showing ") ? last.trim() : undefined;
   });
   say(`the screen says: ${shown}`);
+  const page = await until("the page in the hall", async () => (await served(machine)) ?? undefined);
+  assert.ok(page.includes("<title>Departures</title>"), "the page is served");
+  say(`the hall's displays get from ${PAGE}:\n${indented(page)}`);
 }
 
 const possible = await canBoot();

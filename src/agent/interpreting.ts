@@ -83,7 +83,7 @@ export class Interpreting {
       return;
     }
     if (failing || (outcome.outcome === "SUCCESS" && change === "corrective")) resource.troubles += 1;
-    const delay = retryDelayMs(outcome, resource.status.attempts, this.#parts.random);
+    const delay = retryDelayMs(outcome, resource.status.attempts, this.#parts.random, change);
     const now = clock.now();
     const retryAfter = new Date(now.getTime() + delay);
     const status = settled(resource.status, outcome, {

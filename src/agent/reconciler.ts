@@ -125,10 +125,11 @@ export class Reconciler {
     this.#kick();
   }
 
-  /** Has every Score looked at: drift that no event told of. */
+  /** Has every Score looked at: drift that no event told of. One that failed has a time of its own, which this would undercut. */
   lookAtAll(): void {
     for (const resource of this.#resources.values()) {
-      if (resource.decoded._tag === "Score") resource.due ??= unasked(resource.status);
+      const { decoded, status } = resource;
+      if (decoded._tag === "Score" && status.state !== "Failed") resource.due ??= unasked(status);
     }
     this.#kick();
   }
@@ -176,7 +177,7 @@ export class Reconciler {
       } else if (this.#workers.size === this.#removing && this.#retirements.next() !== undefined) {
         await this.#remove();
       } else if (this.#workers.size > 0) {
-        this.#workers.releaseGathered();
+        if (!this.#turns.isHeldUp) this.#workers.releaseGathered();
         await this.#workers.next();
         onChange("working");
       } else break;

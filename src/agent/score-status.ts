@@ -129,19 +129,27 @@ export const retiring = (from: ScoreStatus, generation: number, now: Date): Scor
   });
 
 const MOST_MS = 300_000;
+/** What was as declared before can be so again: whoever disturbed it may have stopped, and no event tells of that. */
+const MOST_FOR_DRIFT_MS = 60_000;
 
 /** How long to wait after this FAILURE. Where only what somebody changes can help, the longest time from the start. */
-export const retryDelayMs = (outcome: Outcome, attempts: number, random: () => number): number => {
+export const retryDelayMs = (
+  outcome: Outcome,
+  attempts: number,
+  random: () => number,
+  change: "intentional" | "corrective" = "intentional",
+): number => {
   const isHopeless =
     outcome.outcome === "FAILURE" &&
     outcome.failure._tag === "PortFailed" &&
     outcome.failure.problem.retryable === false;
-  return isHopeless ? MOST_MS * (0.8 + 0.4 * random()) : backoffMs(attempts, random);
+  if (isHopeless) return MOST_MS * (0.8 + 0.4 * random());
+  return backoffMs(attempts, random, change === "corrective" ? MOST_FOR_DRIFT_MS : MOST_MS);
 };
 
-/** Milliseconds until the next attempt: 1 s, doubled with each failure, at most 5 min, with up to a fifth of jitter either way. */
-export const backoffMs = (attempts: number, random: () => number): number =>
-  Math.min(1000 * 2 ** Math.min(attempts, 16), MOST_MS) * (0.8 + 0.4 * random());
+/** Milliseconds until the next attempt: 1 s, doubled with each failure, at most so many, with up to a fifth of jitter either way. */
+export const backoffMs = (attempts: number, random: () => number, mostMs = MOST_MS): number =>
+  Math.min(1000 * 2 ** Math.min(attempts, 16), mostMs) * (0.8 + 0.4 * random());
 
 const seen = (from: ScoreStatus, observed: unknown): Pick<ScoreStatus, "details"> => ({
   details: sameJson(from.details, observed) ? from.details : asJson(observed),

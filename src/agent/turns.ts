@@ -6,6 +6,10 @@ export class Turns {
   readonly #workers: Workers;
   /** By id. */
   readonly #resources: ReadonlyMap<string, Resource>;
+  /** How many are worked on that may go together, which are all of one kind. */
+  #together = 0;
+  #kind = "";
+  #isHeldUp = false;
   #order: readonly string[] = [];
   #round: Iterator<string> = [].values();
 
@@ -20,12 +24,25 @@ export class Turns {
     this.#round = [].values();
   }
 
+  /** Whether a Score is due that waits for nothing but the end of what goes together. */
+  get isHeldUp(): boolean {
+    return this.#isHeldUp;
+  }
+
   /** The next Score that is due and may begin: a round goes through the whole order, and begins anew while there is any. */
   next(): Resource | undefined {
+    this.#isHeldUp = false;
     for (let rounds = 0; rounds < 2; rounds += 1) {
       for (let step = this.#round.next(); step.done !== true; step = this.#round.next()) {
         const resource = this.#resources.get(step.value);
-        if (resource !== undefined && resource.due !== null && this.#mayBegin(resource)) return resource;
+        if (resource === undefined || resource.due === null) continue;
+        if (this.#together > 0 && kindOf(resource) !== this.#kind) {
+          // Nothing overtakes it, so that the next look goes through the order from its beginning.
+          this.#round = [].values();
+          this.#isHeldUp = true;
+          return undefined;
+        }
+        if (this.#mayBegin(resource)) return resource;
       }
       this.#round = this.#order.values();
     }
@@ -46,7 +63,12 @@ export class Turns {
       },
       looking,
     );
-    return turns === "in-order" ? free : undefined;
+    if (turns !== "together") return turns === "in-order" ? free : undefined;
+    this.#kind = kindOf(resource);
+    this.#together += 1;
+    // Before the reconciler hears that it has ended.
+    void free.then(() => (this.#together -= 1));
+    return undefined;
   }
 
   #mayBegin({ id, decoded }: Resource): boolean {
@@ -62,5 +84,7 @@ export class Turns {
     return this.#workers.hasRoom && !(turns === "lane" && this.#workers.isLaneBusy(laneOf(decoded)));
   }
 }
+
+const kindOf = ({ status }: Resource): string => status.kind;
 
 const laneOf = ({ score }: Accepted): string => score.requires[0]?.name ?? "";

@@ -74,7 +74,7 @@ export class Deadline implements Context {
     });
     expired.catch(() => {});
     const stopped = (): void => expire("Stopped");
-    this.#stop.addEventListener("abort", stopped);
+    const forget = onStop(this.#stop, stopped);
     const armed: Armed = {
       controller,
       expired,
@@ -82,7 +82,7 @@ export class Deadline implements Context {
       cancel: () => {},
       disarm: () => {
         armed.cancel();
-        this.#stop.removeEventListener("abort", stopped);
+        forget();
       },
     };
     armed.cancel = this.#timer(armed);
@@ -94,6 +94,25 @@ export class Deadline implements Context {
   #timer({ expire }: Armed): () => void {
     return this.clock.after(Math.max(0, this.#endsAt - this.clock.monotonicMs()), () => expire("TimedOut"));
   }
+}
+
+/** All interpretations of an agent end by one signal. One listener for all of them: Node takes more than ten for a leak. */
+const waiting = new WeakMap<AbortSignal, { readonly all: Set<() => void>; readonly tell: () => void }>();
+
+function onStop(signal: AbortSignal, stopped: () => void): () => void {
+  let those = waiting.get(signal);
+  if (those === undefined) {
+    const all = new Set<() => void>();
+    waiting.set(signal, (those = { all, tell: () => all.forEach((each) => each()) }));
+  }
+  const { all, tell } = those;
+  // The same one again is not added twice.
+  signal.addEventListener("abort", tell);
+  all.add(stopped);
+  return () => {
+    all.delete(stopped);
+    if (all.size === 0) signal.removeEventListener("abort", tell);
+  };
 }
 
 interface Armed {

@@ -72,6 +72,8 @@ export class FileScore extends Score(
   "File",
   { version: 1, requires: [FileSystemHost], spec, observed, step },
   {
+    // The disk takes many at once for little more than one.
+    turns: "together",
     identity: ({ path }) => `path:${path}`,
 
     observe(wanted, { FileSystemHost: fs }) {

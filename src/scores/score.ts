@@ -24,7 +24,7 @@ export interface ScoreShape<Version extends number, N extends Needs, Out, In, Se
   readonly step: z.core.$ZodType<Step>;
 }
 
-export type Turns = "in-order" | "lane" | "free";
+export type Turns = "in-order" | "together" | "lane" | "free";
 
 /**
  * `gather`: the step serves many Scores at once (to read all unit files again, say), so it waits until all others that
@@ -67,7 +67,8 @@ export interface Interpretation<N extends Needs, Spec, Seen, Step> {
   restart?(spec: Spec, observed: Seen): Plan<Step>;
   /**
    * What may go on while a Score of this kind is worked on. `in-order` (default): nothing that comes later in the manifest
-   * begins before this has ended, so that what is quick needs no `after`. `lane`: all but Scores with the same first
+   * begins before this has ended, so that what is quick needs no `after`. `together`: the same, but Scores of this kind that
+   * follow each other go on side by side. `lane`: all but Scores with the same first
    * required capability. `free`: everything.
    */
   readonly turns?: Turns;

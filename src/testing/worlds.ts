@@ -16,13 +16,13 @@ import type { World } from "./world.ts";
 export const WORLDS = {
   File: fileWorld,
   Directory: directoryWorld,
-  FirewallPorts: firewallPortsWorld,
-  K8sDeployment: k8sDeploymentWorld,
-  Package: packageWorld,
   SystemdService: systemdServiceWorld,
   SystemdTimer: systemdTimerWorld,
   SystemdUnit: systemdUnitWorld,
-  ShellJob: shellJobWorld,
-  NetworkInterface: networkInterfaceWorld,
   Container: containerWorld,
+  NetworkInterface: networkInterfaceWorld,
+  FirewallPorts: firewallPortsWorld,
+  Package: packageWorld,
+  ShellJob: shellJobWorld,
+  K8sDeployment: k8sDeploymentWorld,
 } satisfies { readonly [Kind in (typeof KINDS)[number]["kind"]]: World };

@@ -118,4 +118,18 @@ describe("drift", () => {
     expect(after).toEqual(before);
     for (const [id, status] of Object.entries(before[0])) expect(after[0][id]).toBe(status);
   });
+
+  test("does not undercut the pauses between the attempts at what fails", async () => {
+    const rig = await ReconcilerRig.open();
+    rig.probe.fails("a/0");
+    await rig.accept({ generation: 1, scores: { a: probe("a") } });
+    const { attempts } = rig.status("a");
+    for (let pass = 0; pass < 5; pass += 1) {
+      rig.reconciler.lookAtAll();
+      await settle();
+    }
+    expect(rig.status("a")).toMatchObject({ state: "Failed", attempts });
+    await rig.clock.advance(1500);
+    expect(rig.status("a").attempts).toBe(attempts + 1);
+  });
 });

@@ -1,7 +1,16 @@
 import * as fc from "fast-check";
 import { canonicalize } from "json-canonicalize";
 import { describe, expect, test } from "vitest";
-import { backoffMs, begin, blocked, retiring, sameJson, settled, started } from "../../src/agent/score-status.ts";
+import {
+  backoffMs,
+  begin,
+  blocked,
+  retiring,
+  retryDelayMs,
+  sameJson,
+  settled,
+  started,
+} from "../../src/agent/score-status.ts";
 import type { Failure, Outcome } from "../../src/scores/outcome.ts";
 import type { DecodedScore } from "../../src/wire/decode.ts";
 import { ScoreStatus } from "../../src/wire/status.ts";
@@ -190,6 +199,25 @@ describe("sameJson", () => {
     fc.jsonValue(),
     fc.constantFrom<unknown>(0, -0, null, [], {}, [[]], [{}], { a: null }, { a: [] }),
   );
+
+  test("what was as declared before is tried again at least once a minute, and what cannot help by itself every five", () => {
+    const failing = (retryable: boolean): Outcome => ({
+      outcome: "FAILURE",
+      observed: null,
+      did: [],
+      failure: {
+        _tag: "PortFailed",
+        during: "apply",
+        step: null,
+        problem: { code: "Failed", message: "no", blame: "device", next: "look", retryable },
+      },
+    });
+    const delay = (...given: [boolean, number, "intentional" | "corrective"]): number =>
+      retryDelayMs(failing(given[0]), given[1], () => 0.5, given[2]);
+    expect([2, 20].map((attempts) => delay(true, attempts, "corrective"))).toEqual([4000, 60_000]);
+    expect([2, 20].map((attempts) => delay(true, attempts, "intentional"))).toEqual([4000, 300_000]);
+    expect(delay(false, 1, "corrective")).toBe(300_000);
+  });
 
   test("is equality of what is written out, whatever the order of the keys", () => {
     fc.assert(

@@ -26,7 +26,11 @@ onMachines("containers, on a real podman", () => {
 
   const sh = (script: string): Promise<string> => machine.run(["sh", "-c", script]);
   const act = async (work: string, spec: object = {}): Promise<z.infer<typeof Told>> =>
-    Told.parse(JSON.parse(await machine.run(["node", "/root/containers.mjs", work, JSON.stringify(spec)])));
+    Told.parse(
+      JSON.parse(
+        await machine.run(["node", "/root/containers.mjs", work, JSON.stringify(spec)], { timeoutMs: 100_000 }),
+      ),
+    );
   const interpret = (spec: object) => act("interpret", spec);
   const seen = async (spec: object): Promise<unknown> => (await act("preview", spec)).result["observed"];
   const byDigest = (tag: string): string => `${REGISTRY}/app@${digests[tag] ?? ""}`;

@@ -56,7 +56,7 @@ async function demo(
 }
 
 onMachines("the demo on a booted machine", () => {
-  test("shows the whole road, and leaves nothing", { tags: ["systemd"] }, async () => {
+  test("shows the whole road, and leaves nothing", { tags: ["systemd", "podman", "network"] }, async () => {
     const { by, out, err, left } = await demo();
     if (by !== 0) throw new Error(`it ended with ${by}: ${out}${err}`);
     expect(out.match(/^# .*$/gm)).toEqual([

@@ -47,7 +47,8 @@ onMachines("the agent on a booted Debian 13", () => {
       expect(await fleet.apply(clock, agentId)).toMatchObject({ _tag: "Lacking", objections: [{ sentence }] });
 
       await machine.run(["systemctl", "unmask", "--runtime", "dbus.socket", "dbus.service"]);
-      await machine.run(["systemctl", "start", "dbus.socket"]);
+      // NetworkManager went down with its bus.
+      await machine.run(["systemctl", "start", "dbus.socket", "NetworkManager.service"]);
       await vi.waitFor(async () => expect((await capabilities()).absent).toEqual(NOT_ALLOWED), {
         timeout: 70_000,
         interval: 200,

@@ -12,6 +12,32 @@ const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = fs.cons
 
 const sync = promisify(fs.fsync);
 
+/** The sync of each directory that is to come, and the one that is under way. */
+const coming = new Map<string, Promise<void>>();
+const underWay = new Map<string, Promise<void>>();
+
+/**
+ * Syncs a directory, once for all who ask before it begins: of many files that are written side by side in one directory,
+ * each would else have the disk write the same block.
+ */
+function syncDirectory({ fd }: Pick<OpenDirectory, "fd">): Promise<void> {
+  const { dev, ino } = fs.fstatSync(fd);
+  const key = `${dev}:${ino}`;
+  const shared = coming.get(key);
+  if (shared !== undefined) return shared;
+  // The descriptor stays open until then: who opened it waits for this.
+  const own = (underWay.get(key) ?? Promise.resolve())
+    .catch(() => {})
+    .then(async () => {
+      coming.delete(key);
+      const begun = sync(fd);
+      underWay.set(key, begun);
+      await begun.finally(() => void (underWay.get(key) === begun && underWay.delete(key)));
+    });
+  coming.set(key, own);
+  return own;
+}
+
 /** The agent's own user and group, as every new entry gets them. */
 const own = () => ({ uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 });
 
@@ -47,7 +73,7 @@ export async function replaceFile(change: Change, bytes: Uint8Array, wanted: Wan
   } finally {
     fs.closeSync(fd);
   }
-  await sync(parent.fd);
+  await syncDirectory(parent);
 }
 
 /** Makes the temporary file, in the place of one that an interrupted write left behind. */
@@ -104,7 +130,7 @@ export async function makeDirectory(change: Change, wanted: Wanted): Promise<voi
     await rmdir(at).catch(() => undefined);
     throw error;
   }
-  await sync(parent.fd);
+  await syncDirectory(parent);
 }
 
 export async function setAttributes(change: Change, wanted: Wanted, directories: RootedDirectories): Promise<void> {
@@ -130,7 +156,7 @@ export async function removeFile(change: Change): Promise<void> {
   regularFileNow(change);
   const removed = await unlinkIfThere(parent.prefix + path.leaf);
   const cleared = await unlinkLeftover(parent.prefix + temporaryName(path.leaf));
-  if (removed || cleared) await sync(parent.fd);
+  if (removed || cleared) await syncDirectory(parent);
 }
 
 export async function removeDirectory({ doing, path, parent }: Change): Promise<void> {
@@ -140,7 +166,7 @@ export async function removeDirectory({ doing, path, parent }: Change): Promise<
   if (there === undefined) return;
   if (!there.isDirectory()) throw obstructedBy(doing, path.path, sortOf(there), path.path);
   await ifThere(rmdir(at));
-  await sync(parent.fd);
+  await syncDirectory(parent);
 }
 
 /** The owner of the regular file at the path, undefined when there is none; refuses anything else. */

@@ -21,6 +21,7 @@ export interface Answer {
 export class Libpod {
   readonly #socket: string;
   readonly #open: (signal: AbortSignal) => Promise<void>;
+  #opening: Promise<void> | null = null;
 
   constructor(options: {
     readonly socket?: string | undefined;
@@ -61,12 +62,17 @@ export class Libpod {
     } catch (error) {
       if (!isNobodyThere(error)) throw this.#asPortError(error, doing, signal);
     }
-    await this.#open(signal);
+    await this.#opened();
     try {
       return await this.#once(method, path, signal);
     } catch (error) {
       throw this.#asPortError(error, doing, signal);
     }
+  }
+
+  /** Once for all calls that find nobody there: of two orders to start one unit, systemd makes one job. */
+  #opened(): Promise<void> {
+    return (this.#opening ??= this.#open(AbortSignal.timeout(CALL_MS)).finally(() => (this.#opening = null)));
   }
 
   #once(method: string, path: string, signal: AbortSignal): Promise<http.IncomingMessage> {

@@ -3,8 +3,8 @@ import { gaveUp } from "./systemd-errors.ts";
 
 /** Longer than any job may take by itself: the caller's own deadline comes first. */
 const JOB_MS = 600_000;
-/** Jobs that ended before their caller knew their names. */
-const EARLY_AT_MOST = 256;
+/** Jobs that are over, whose callers may not know their names yet. */
+const OVER_AT_MOST = 256;
 
 interface Waiting {
   readonly ended: (result: string) => void;
@@ -13,29 +13,28 @@ interface Waiting {
 
 /** The jobs that somebody waits for, until systemd says that they are over. */
 export class SystemdJobs {
-  readonly #waiting = new Map<string, Waiting>();
-  readonly #early = new Map<string, string>();
+  /** By job: systemd makes one job of two orders that are alike, so that several may wait for it. */
+  readonly #waiting = new Map<string, Set<Waiting>>();
+  /** A name never comes again. */
+  readonly #over = new Map<string, string>();
 
   /** systemd has said how a job ended. */
   ended(job: string, result: string): void {
-    const waiting = this.#waiting.get(job);
-    if (waiting !== undefined) return waiting.ended(result);
-    this.#early.set(job, result);
-    const [oldest] = this.#early.keys();
-    if (this.#early.size > EARLY_AT_MOST && oldest !== undefined) this.#early.delete(oldest);
+    for (const { ended } of this.#waiting.get(job) ?? []) ended(result);
+    this.#over.set(job, result);
+    const [oldest] = this.#over.keys();
+    if (this.#over.size > OVER_AT_MOST && oldest !== undefined) this.#over.delete(oldest);
   }
 
   /** The connection was another one for a while: what ended meanwhile is not told any more. */
   lost(): void {
-    this.#early.clear();
-    for (const { lost } of this.#waiting.values()) lost();
+    this.#over.clear();
+    for (const waiting of this.#waiting.values()) for (const { lost } of waiting) lost();
   }
 
   /** How the job ends: `"done"`, `"failed"`, `"dependency"`, `"canceled"`... */
   async end(job: string, signal: AbortSignal, doing: string): Promise<string> {
-    const early = this.#early.get(job);
-    this.#early.delete(job);
-    return early ?? this.#told(job, signal, doing);
+    return this.#over.get(job) ?? this.#told(job, signal, doing);
   }
 
   #told(job: string, signal: AbortSignal, doing: string): Promise<string> {
@@ -43,14 +42,16 @@ export class SystemdJobs {
       const over = (): void => {
         clearTimeout(timer);
         signal.removeEventListener("abort", late);
-        this.#waiting.delete(job);
+        const others = this.#waiting.get(job);
+        others?.delete(waiting);
+        if (others?.size === 0) this.#waiting.delete(job);
       };
       const late = (): void => {
         over();
         reject(gaveUp(doing, "Look at what it waits for: systemctl list-jobs."));
       };
       const timer = setTimeout(late, JOB_MS);
-      this.#waiting.set(job, {
+      const waiting: Waiting = {
         ended(result) {
           over();
           resolve(result);
@@ -59,7 +60,8 @@ export class SystemdJobs {
           over();
           reject(connectionLost(doing));
         },
-      });
+      };
+      this.#waiting.set(job, (this.#waiting.get(job) ?? new Set()).add(waiting));
       signal.addEventListener("abort", late, { once: true });
       if (signal.aborted) late();
     });
