@@ -54,7 +54,10 @@ const TELLS_WITHIN_MS = 16_000;
 
 const startOf = ({ epoch, agent }: AgentStatus) => ({ epoch, bootId: agent.bootId });
 
-/** Stands beside one process, sees all that it does and learns, and holds it to the invariants that hold at every step. */
+/**
+ * Stands beside one process, sees all that it does and learns, and holds it to the invariants that hold at every step. All
+ * of them in one place, since most judge the same call by the same things: what is in force, owned, looked at, under way.
+ */
 export class Guard implements Overheard {
   readonly #parts: GuardParts;
   #ledger: Ledger | null = null;

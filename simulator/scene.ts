@@ -4,10 +4,10 @@ import { MemoryServer } from "../src/wire/memory-server.ts";
 import { Device } from "./device.ts";
 import { Process } from "./process.ts";
 import { AGENT, Author, payloadOf, type Wish } from "./wanted.ts";
-import { type Actor, World } from "./world.ts";
+import type { Actor, World } from "./world.ts";
 
 /** Which of the two devices. */
-export type At = 0 | 1;
+type At = 0 | 1;
 
 /** All there is in one run: a server, an operator who writes manifests, and two devices with one agent's id. */
 export class Scene {
@@ -75,7 +75,7 @@ export class Scene {
     this.server.write("desired-state", AGENT, envelope, undefined);
   }
 
-  start(at: 0 | 1): void {
+  start(at: At): void {
     const device = this.devices[at];
     const start = this.starts[at] + 1;
     this.starts[at] = start;
@@ -87,7 +87,7 @@ export class Scene {
   }
 
   /** A process ends, and is started again after a while. */
-  goes(at: 0 | 1, how: () => void): void {
+  goes(at: At, how: () => void): void {
     const process = this.processes[at];
     if (process?.alive !== true) return;
     how();
