@@ -191,9 +191,10 @@ class Look implements ApplySurroundings {
     const { identity, wire } = this.#decoded;
     const isOwn = await this.#isAsOlderSpec();
     if (this.superseded()) return;
-    if (why === "change") this.#around.notices.changes(this.#of.id, this.#change);
+    const isNews = why === "change" && this.#around.notices.changes(this.#of.id, this.#change);
     this.#ledger.own(this.#of.id, identity, wire, isOwn ? [...claims, identity] : claims);
-    await this.#ledger.flush();
+    // What is repaired is owned already. It need not wait for what else there is to be saved.
+    if (isNews || !this.#ledger.isSaved(identity)) await this.#ledger.flush();
   }
 
   /**

@@ -49,6 +49,8 @@ export class Ledger {
   readonly #statuses = new Map<string, ScoreStatus>();
   readonly #notices = new Map<string, Notice>();
   #unsaved: Unsaved = new Map();
+  /** What is on its way to the disk. */
+  #saving: Unsaved = new Map();
   #journalBytes = 0;
   #journalLimit = JOURNAL_MIN_BYTES;
   #flushing: Promise<void> = Promise.resolve();
@@ -91,6 +93,12 @@ export class Ledger {
     // The decoder makes new objects for an unchanged Score; the journal need not hear of those.
     const same = held !== undefined && JSON.stringify(held) === JSON.stringify(owned);
     if (!same) pile(this.#unsaved, { own: owned });
+  }
+
+  /** Whether what is owned under this identity is on disk, and the manifest that wants it. */
+  isSaved(identity: string): boolean {
+    const key = `own ${identity}`;
+    return this.#acceptedIsSaved && !this.#unsaved.has(key) && !this.#saving.has(key);
   }
 
   disown(identity: string): void {
@@ -143,6 +151,7 @@ export class Ledger {
     if (this.#unsaved.size === 0) return;
     const lines = this.#unsaved;
     this.#unsaved = new Map();
+    this.#saving = lines;
     try {
       const bytes = asLines([...lines.values()]);
       await this.#disk.append(JOURNAL, bytes);
@@ -151,6 +160,8 @@ export class Ledger {
       for (const line of this.#unsaved.values()) pile(lines, line);
       this.#unsaved = lines;
       throw error;
+    } finally {
+      this.#saving = new Map();
     }
     if (this.#journalBytes > this.#journalLimit) await this.#compact();
   }
