@@ -98,8 +98,8 @@ export const PLANTED: readonly Planted[] = [
   {
     name: "claims are not on disk before the first step",
     file: "agent/interpreting.ts",
-    snippet: "[...claims, identity] : claims);\n    await this.#ledger.flush();",
-    instead: "[...claims, identity] : claims);",
+    snippet: "if (isNews || !this.#ledger.isSaved(identity)) await this.#ledger.flush();",
+    instead: "",
   },
   {
     name: "superseded work goes on",
