@@ -149,4 +149,38 @@ const plan: PlanReply = {
 
 const refusedPlan: PlanReply = { _tag: "Refused", reason: "WrongAgent", message: 'the manifest is for agent "pi-8"' };
 
-export const DOCUMENTS = { status, heartbeat, capabilities, plan, "plan-refused": refusedPlan };
+/** What policies can add, and the conditions that are there only where they have something to tell. */
+const ruledStatus: AgentStatus = {
+  ...status,
+  conditions: [
+    { type: "Ready", status: "True", reason: "DriftReported", message: "as declared, but for told", since },
+    { type: "Contested", status: "True", reason: "UndoneByOthers", message: "undone: motd", since },
+    { type: "DiskPressure", status: "True", reason: "NoSpace", message: "no space", since },
+    { type: "Offline", status: "False", reason: "LinkBack", message: "out of reach", since },
+  ],
+  scores: {
+    motd: { ...ready, repairs: 3, contested: { inARow: 2, since, last: since } },
+    told: { ...ready, state: "Drifted", change: "corrective", wouldDo: [{ do: "write", path: "/etc/told" }] },
+    bad: { ...ready, state: "Failed", outcome: "FAILURE", knownBad: true, attempts: 1 },
+  },
+};
+
+const ruledPlan: PlanReply = {
+  _tag: "Plan",
+  agentId,
+  generation: 7,
+  scores: {
+    told: { would: "TELL", kind: "File", observed: ready.details, steps: [{ do: "write", path: "/etc/told" }] },
+    left: { would: "LEAVE", kind: "File" },
+  },
+};
+
+export const DOCUMENTS = {
+  status,
+  heartbeat,
+  capabilities,
+  plan,
+  "plan-refused": refusedPlan,
+  "status-policies": ruledStatus,
+  "plan-policies": ruledPlan,
+};

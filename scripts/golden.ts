@@ -320,6 +320,31 @@ write({
 write({ "envelope-inline.json": inlineEnvelope(encoded(motd).payload, []) });
 write({ "envelope-empty.json": inlineEnvelope(encoded(manifest(Everywhere, {})).payload, []) });
 write({
+  "envelope-policies.json": inlineEnvelope(
+    encoded(
+      manifest(
+        Everywhere,
+        {
+          plain: new FileScore({ path: "/etc/plain", content: "" }),
+          told: new FileScore({ path: "/etc/told", content: "" }),
+          own: new FileScore({ path: "/etc/own", content: "" }),
+          seed: new FileScore({ path: "/etc/seed", content: "" }),
+          theirs: new FileScore({ path: "/etc/theirs", content: "" }),
+        },
+        {
+          policies: {
+            told: { drift: "report", lookEverySeconds: 60 },
+            own: { drift: "ignore", ownership: "own" },
+            seed: { ownership: "createOnly", removal: "orphan" },
+            theirs: { ownership: "observe", lookEverySeconds: 1.5 },
+          },
+        },
+      ),
+    ).payload,
+    [],
+  ),
+});
+write({
   "envelope-asset.json": assetEnvelope(
     "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     signed.signatures,

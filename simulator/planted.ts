@@ -110,8 +110,8 @@ export const PLANTED: readonly Planted[] = [
   {
     name: "what failed is not tried again",
     file: "agent/interpreting.ts",
-    snippet: "if (failing) resource.cancelRetry = clock.after(delay, () => this.#around.onDue(resource, change));",
-    instead: "",
+    snippet: "resource.cancelRetry = clock.after(delay, () => this.#around.onDue(resource, change));",
+    instead: "resource.cancelRetry = () => {};",
   },
   {
     name: "hints of drift are lost",
@@ -128,7 +128,7 @@ export const PLANTED: readonly Planted[] = [
   {
     name: "the order is not kept",
     file: "agent/reconciler.ts",
-    snippet: 'const waitsFor = decoded.after.filter((on) => this.#resources.get(on)?.status.state !== "Ready");',
+    snippet: "const waitsFor = decoded.after.filter((on) => !isUpNow(this.#resources.get(on)));",
     instead: "const waitsFor = decoded.after.filter((on) => !this.#resources.has(on));",
   },
   {

@@ -38,6 +38,7 @@ export type { Manifest } from "./topology/manifest.ts";
 export type { Order } from "./topology/order.ts";
 export { InvalidManifest } from "./topology/parts.ts";
 export type { Composition } from "./topology/parts.ts";
+export type { Policy } from "./topology/policies.ts";
 export { PiTopology } from "./topology/pi.ts";
 export { PiWithAuditedShellTopology } from "./topology/pi-with-audited-shell.ts";
 export { topology, without } from "./topology/topology.ts";

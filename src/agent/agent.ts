@@ -11,7 +11,8 @@ import { servePlans } from "./planner.ts";
 import { Presence } from "./presence.ts";
 import { Reconciler } from "./reconciler.ts";
 import { Reporter } from "./reporter.ts";
-import { conditionsOf, dated, type Reading } from "./status-document.ts";
+import { Link } from "./link.ts";
+import { conditionsOf, dated, type Reading, type StatusFacts } from "./status-document.ts";
 
 /** How often every Score is looked at when no event told of drift; jittered by a fifth either way. */
 export const DRIFT_PASS_MS = 300_000;
@@ -54,7 +55,8 @@ export class Agent {
   #revision = 0;
   /** The generation that an earlier start told of, for when the ledger was lost. */
   #floor = 0;
-  #fenced = false;
+  #fencedBy: number | null = null;
+  readonly #link: Link;
   #toldChanges = 0;
   #toldWorking = false;
   #isTaking = false;
@@ -73,6 +75,7 @@ export class Agent {
       },
     };
     this.#gate = gate;
+    this.#link = new Link(clock);
     const onFenced = (epoch: number): void => this.#fence(epoch);
     this.#reconciler = new Reconciler({
       ...parts,
@@ -114,7 +117,12 @@ export class Agent {
 
   /** Whether another agent with this id has taken over. */
   get isFenced(): boolean {
-    return this.#fenced;
+    return this.#fencedBy !== null;
+  }
+
+  /** As they are now, for whoever asks on the device: also those that cannot be told, as `Fenced` and `Offline`. */
+  get conditions(): readonly Condition[] {
+    return dated(conditionsOf(this.#facts()), this.#conditions, this.#parts.clock.now());
   }
 
   start(): void {
@@ -122,6 +130,7 @@ export class Agent {
     this.#resume();
     host.onChange(() => this.#hostChanged());
     this.#scheduleDriftPass();
+    this.#parts.ledger.onTrouble = () => this.#reporter.report(true);
     let wasConnected = false;
     this.#endings.push(
       servePlans({
@@ -133,7 +142,10 @@ export class Agent {
       }),
       store.onConnection((state) => {
         log(state === "connected" ? "connected" : "disconnected; the last accepted manifest stays in force", {});
+        const before = this.#link.outage;
+        this.#link.goes(state);
         if (state === "disconnected") return;
+        if (this.#link.outage !== before) this.#reporter.report(true);
         if (this.#presence.epoch === 0) void this.#takeEpoch(0);
         else if (wasConnected) this.#reconnected();
         wasConnected = true;
@@ -288,8 +300,8 @@ export class Agent {
   }
 
   #fence(epoch: number): void {
-    if (this.#fenced) return;
-    this.#fenced = true;
+    if (this.#fencedBy !== null) return;
+    this.#fencedBy = epoch;
     this.#parts.log(
       "Fenced: another agent with this id has started; this one stops interpreting and stays silent until it is restarted",
       {
@@ -311,13 +323,26 @@ export class Agent {
     return { agentId, topology: name, capabilities, absent, ...(device && { device }), kinds, agentVersion: VERSION };
   }
 
+  #facts(): StatusFacts {
+    const { generation, observedGeneration, isWorking } = this.#reconciler;
+    return {
+      generation,
+      observedGeneration,
+      isWorking,
+      scores: this.#reconciler.statuses(),
+      reading: this.#reading,
+      unsaved: this.#parts.ledger.trouble,
+      outage: this.#link.outage,
+      fencedBy: this.#fencedBy,
+    };
+  }
+
   #status(): AgentStatus {
     const { agentId, host, clock, bootId } = this.#parts;
-    const { generation, observedGeneration, isWorking } = this.#reconciler;
-    const scores = this.#reconciler.statuses();
-    const told = conditionsOf({ generation, observedGeneration, isWorking, scores, reading: this.#reading });
-    this.#conditions = dated(told, this.#conditions, clock.now());
-    this.#toldWorking = isWorking;
+    const facts = this.#facts();
+    const { generation, observedGeneration, scores } = facts;
+    this.#conditions = dated(conditionsOf(facts), this.#conditions, clock.now());
+    this.#toldWorking = facts.isWorking;
     return {
       agentId,
       generation,

@@ -1,15 +1,18 @@
 import { attenuate, type PortTable } from "../scores/attenuate.ts";
 import type { Clock, Log, MaybePromise } from "../scores/context.ts";
-import { type ApplySurroundings, interpretNow, preview } from "../scores/interpret.ts";
-import type { Outcome } from "../scores/outcome.ts";
+import { type Found, type GuardedSurroundings, interpretNow, type Permission, preview } from "../scores/interpret.ts";
+import type { OnlyTold, Outcome } from "../scores/outcome.ts";
 import type { AnyScore } from "../scores/score.ts";
+import { isGuarded } from "../topology/policies.ts";
 import { decodeScore } from "../wire/decode.ts";
 import type { ScoreStatus } from "../wire/status.ts";
+import { type Repair, repaired } from "./contention.ts";
 import type { Ledger, Notice } from "./ledger.ts";
 import type { Notices } from "./notices.ts";
+import { permits } from "./permits.ts";
 import type { ReconcilerParts } from "./reconciler-parts.ts";
 import { type Accepted, type Change, isNoNews, looks, type Resource, restMs, unasked } from "./resource.ts";
-import { retryDelayMs, settled, started } from "./score-status.ts";
+import { interrupted, isForGood, isUp, retryDelayMs, settled, started } from "./score-status.ts";
 import type { Workers } from "./workers.ts";
 
 export interface InterpretingParts {
@@ -63,46 +66,68 @@ export class Interpreting {
     change: Change,
     before: ScoreStatus,
     notices: readonly Notice[],
-    outcome: Outcome,
+    outcome: Outcome | OnlyTold,
   ): void {
     const { clock, ledger } = this.#parts;
     const { id } = resource;
-    const { score, wire, identity } = decoded;
+    const { score, wire, identity, policies, digest } = decoded;
     if (this.#around.current(id) !== resource) return;
     const failing = outcome.outcome === "FAILURE";
     if (!failing) {
       if (notices.length > 0) this.#around.notices.done(notices);
       this.#around.notices.ready(id, (to, why) => this.#notified(to, why));
     }
-    if (isNoNews(resource, this.#around.generation(), change, outcome)) return;
+    if (isNoNews(resource, this.#around.generation(), change, outcome, clock)) return;
     // From now on the thing itself is the Score's. What it could not change yet may still be somebody else's.
-    if (!failing) ledger.own(id, identity, wire, [identity]);
+    if (outcome.outcome === "NOOP" || outcome.outcome === "SUCCESS") {
+      const takesOver = policies.ownership === "adopt" || ledger.owned.has(identity);
+      const marks = isGuarded(policies) ? { reached: digest } : {};
+      if (takesOver && policies.ownership !== "observe") ledger.own(id, identity, wire, [identity], marks);
+    }
     if (failing && outcome.failure._tag === "Interrupted") {
-      resource.status = before;
+      resource.status = interrupted(resource.status, before);
       resource.due ??= change;
       return;
     }
     if (failing || (outcome.outcome === "SUCCESS" && change === "corrective")) resource.troubles += 1;
+    const isOver = outcome.outcome === "FAILURE" && (isForGood(outcome) || before.knownBad === true);
     const delay = retryDelayMs(outcome, resource.status.attempts, this.#parts.random, change);
     const now = clock.now();
-    const retryAfter = new Date(now.getTime() + delay);
     const status = settled(resource.status, outcome, {
       change,
       generation: this.#around.generation(),
       now,
-      retryAfter,
+      retryAfter: isOver ? null : new Date(now.getTime() + delay),
+      ...this.#repair(resource, change, outcome, now),
     });
     resource.status = status;
-    // A Score that was not Ready before this look has been worked on, so its dependents have waited.
-    if (status.state === "Ready" && before.state !== "Ready") this.#around.onReady(id);
+    // A Score that was not up before this look has been worked on, so its dependents have waited.
+    if (isUp(status) && !isUp(before)) this.#around.onReady(id);
     if (status !== before) {
       this.#around.onChange();
       ledger.remember(id, status);
     }
     resource.cancelRetry();
-    if (failing) resource.cancelRetry = clock.after(delay, () => this.#around.onDue(resource, change));
-    this.#log(resource, change, outcome, notices);
+    if (failing && !isOver) resource.cancelRetry = clock.after(delay, () => this.#around.onDue(resource, change));
+    if (outcome.outcome !== "TOLD") this.#log(resource, change, outcome, notices);
+    else if (status !== before) this.#logTold(resource);
     resource.unwatch ??= this.#watch(resource, score);
+  }
+
+  /** Counts a repair, and takes note of it for the next one. */
+  #repair(resource: Resource, change: Change, outcome: Outcome | OnlyTold, now: Date) {
+    if (outcome.outcome !== "SUCCESS") return {};
+    const last = resource.lastRepair;
+    resource.lastRepair = null;
+    if (change === "intentional") return { repair: { repairs: resource.status.repairs, contested: null } };
+    const repair: Repair = { steps: JSON.stringify(outcome.did), atMs: this.#parts.clock.monotonicMs() };
+    resource.lastRepair = repair;
+    return { repair: repaired(resource.status, last, repair, now) };
+  }
+
+  #logTold({ id, status: { kind, state, wouldDo } }: Resource): void {
+    if (state !== "Drifted") return;
+    this.#parts.log("a Score is not as declared, and that is only told", { id, kind, wouldDo });
   }
 
   #notified(to: string, change: Change): void {
@@ -122,8 +147,9 @@ export class Interpreting {
   }
 
   #watch(resource: Resource, score: AnyScore): () => void {
+    if (resource.decoded._tag === "Score" && resource.decoded.policies.drift === "ignore") return () => {};
     try {
-      return score.bind().watch(attenuate(score.requires, this.#parts.ports).reads, () => this.#hinted(resource));
+      return score.bind().watch(attenuate(score.requires, this.#parts.ports).reads, () => this.hinted(resource));
     } catch (error) {
       this.#parts.log("drift of a Score will be found by the periodic pass alone", {
         id: resource.id,
@@ -133,7 +159,8 @@ export class Interpreting {
     }
   }
 
-  #hinted(resource: Resource): void {
+  /** Something may have changed about it: it is looked at, at once or after its rest. */
+  hinted(resource: Resource): void {
     if (resource.due !== null || resource.cancelHint !== null) return;
     // The hint may be about what the agent did itself, or the first of many: one later look serves them all.
     const rest = resource.lookedAt + restMs(resource) - this.#parts.clock.monotonicMs();
@@ -148,7 +175,7 @@ export class Interpreting {
 }
 
 /** What one interpretation is handed. A class, since one is made for each Score of each pass. */
-class Look implements ApplySurroundings {
+class Look implements GuardedSurroundings {
   readonly ports: PortTable;
   readonly clock: Clock;
   readonly log: Log;
@@ -160,6 +187,8 @@ class Look implements ApplySurroundings {
   readonly #of: Resource;
   readonly #decoded: Accepted;
   readonly #change: Change;
+  /** Whether what it is about was there when it was looked at. */
+  #exists = true;
 
   constructor(
     { ports, clock, log, stop, ledger, gate }: ReconcilerParts,
@@ -185,14 +214,34 @@ class Look implements ApplySurroundings {
   superseded(): boolean {
     return this.stop.aborted || this.#around.current(this.#of.id) !== this.#of;
   }
+  permit({ exists, why }: Found): Permission {
+    this.#exists = exists;
+    const { policies, identity, digest } = this.#decoded;
+    return permits(
+      {
+        policies,
+        identity,
+        digest,
+        owned: this.#ledger.owned.get(identity),
+        isKnownBad: this.#of.status.knownBad === true,
+        notified: this.notified,
+      },
+      { exists, why },
+    );
+  }
   async claim(claims: readonly string[], why: "change" | "restart"): Promise<void> {
     // No step follows. A claim that came after the manifest that drops it would be kept until the next one.
     if (this.superseded()) return;
-    const { identity, wire } = this.#decoded;
+    const { identity, wire, policies } = this.#decoded;
     const isOwn = await this.#isAsOlderSpec();
     if (this.superseded()) return;
     const isNews = why === "change" && this.#around.notices.changes(this.#of.id, this.#change);
-    this.#ledger.own(this.#of.id, identity, wire, isOwn ? [...claims, identity] : claims);
+    const held = this.#ledger.owned.get(identity);
+    const isMade = policies.ownership === "createOnly" && (!this.#exists || held?.making === true);
+    const reached =
+      why === "restart" && held?.reached !== undefined && isGuarded(policies) ? { reached: held.reached } : {};
+    const marks = { ...(isMade && { making: true as const }), ...reached };
+    this.#ledger.own(this.#of.id, identity, wire, isOwn ? [...claims, identity] : claims, marks);
     // What is repaired is owned already. It need not wait for what else there is to be saved.
     if (isNews || !this.#ledger.isSaved(identity)) await this.#ledger.flush();
   }

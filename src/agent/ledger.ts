@@ -1,13 +1,25 @@
 import { createHash } from "node:crypto";
 import * as z from "zod";
+import { PortError, type PortProblem } from "../capabilities/port-error.ts";
 import type { Log } from "../scores/context.ts";
 import { WireScore } from "../wire/envelope.ts";
 import { ScoreStatus } from "../wire/status.ts";
 import type { Disk } from "./disk.ts";
 
 /** Something on the device that the agent made or took over, and the spec by which it would remove it. */
-export const Owned = z.object({ id: z.string(), identity: z.string(), wire: WireScore, claims: z.array(z.string()) });
+export const Owned = z.object({
+  id: z.string(),
+  identity: z.string(),
+  wire: WireScore,
+  claims: z.array(z.string()),
+  /** The Score began to make it, and it was not as declared since. Only noted where a policy needs it, as is the next. */
+  making: z.literal(true).exactOptional(),
+  /** The digest of the content that it was last seen to have. */
+  reached: z.string().exactOptional(),
+});
 export type Owned = z.infer<typeof Owned>;
+
+type Marks = Pick<Owned, "making" | "reached">;
 
 /** `by` may have changed something on the device, and `to` has not been restarted since. Both are Score ids. */
 export const Notice = z.object({ to: z.string(), by: z.string(), change: z.enum(["intentional", "corrective"]) });
@@ -51,9 +63,17 @@ export class Ledger {
   #unsaved: Unsaved = new Map();
   /** What is on its way to the disk. */
   #saving: Unsaved = new Map();
+  /**
+   * Keys of unsaved lines that are written before the manifest, and not after it as the rest: a manifest that drops something
+   * must never be found without the policy by which that is to be dropped.
+   */
+  readonly #ruled = new Set<string>();
   #journalBytes = 0;
   #journalLimit = JOURNAL_MIN_BYTES;
   #flushing: Promise<void> = Promise.resolve();
+  #trouble: PortProblem | null = null;
+  /** Called when {@link trouble} becomes another. */
+  onTrouble: () => void = () => {};
 
   private constructor(disk: Disk, log: Log) {
     this.#disk = disk;
@@ -84,11 +104,28 @@ export class Ledger {
   }
 
   /** Adds claims to those already held. Does nothing where all of it is known. */
-  own(id: string, identity: string, wire: WireScore, claims: readonly string[]): void {
+  own(id: string, identity: string, wire: WireScore, claims: readonly string[], marks: Marks = {}): void {
     const held = this.#owned.get(identity);
     const all = [...new Set([...(held?.claims ?? []), ...claims])];
-    if (held?.id === id && held.wire === wire && all.length === held.claims.length) return;
-    const owned = { id, identity, wire, claims: all };
+    const marked = held?.making === marks.making && held?.reached === marks.reached;
+    if (held?.id === id && held.wire === wire && all.length === held.claims.length && marked) return;
+    this.#own({ id, identity, wire, claims: all, ...marks });
+  }
+
+  /** The policies that hold from now on for what is owned; by those it is dealt with when it is dropped. */
+  govern(identity: string, { kind, policies }: WireScore, marks: Marks): void {
+    const held = this.#owned.get(identity);
+    if (held === undefined || held.wire.kind !== kind) return;
+    if (JSON.stringify(held.wire.policies) === JSON.stringify(policies)) return;
+    const { policies: _, ...wire } = held.wire;
+    const { id, claims } = held;
+    this.#ruled.add(`own ${identity}`);
+    this.#own({ id, identity, claims, wire: { ...wire, ...(policies && { policies }) }, ...marks });
+  }
+
+  #own(owned: Owned): void {
+    const { identity } = owned;
+    const held = this.#owned.get(identity);
     this.#owned.set(identity, owned);
     // The decoder makes new objects for an unchanged Score; the journal need not hear of those.
     const same = held !== undefined && JSON.stringify(held) === JSON.stringify(owned);
@@ -99,6 +136,12 @@ export class Ledger {
   isSaved(identity: string): boolean {
     const key = `own ${identity}`;
     return this.#acceptedIsSaved && !this.#unsaved.has(key) && !this.#saving.has(key);
+  }
+
+  /** It stays, and is nobody's any more. */
+  leave(identity: string): void {
+    this.#ruled.add(`disown ${identity}`);
+    this.disown(identity);
   }
 
   disown(identity: string): void {
@@ -137,20 +180,52 @@ export class Ledger {
   /** Resolves when all that was told before is on disk. Writes nothing when it is already. Rejects with a PortError. */
   flush(): Promise<void> {
     if (this.#acceptedIsSaved && this.#unsaved.size === 0) return this.#flushing;
-    this.#flushing = this.#flushing.catch(() => {}).then(() => this.#save());
+    this.#flushing = this.#flushing.catch(() => {}).then(() => this.#saveAndTell());
     return this.#flushing;
+  }
+
+  /** Why it could not be saved when that was tried last; null where it could. */
+  get trouble(): PortProblem | null {
+    return this.#trouble;
+  }
+
+  async #saveAndTell(): Promise<void> {
+    try {
+      await this.#save();
+      this.#troubled(null);
+    } catch (error) {
+      this.#troubled(error instanceof PortError ? error.problem : null);
+      throw error;
+    }
+  }
+
+  #troubled(problem: PortProblem | null): void {
+    const isSame = problem?.message === this.#trouble?.message;
+    this.#trouble = problem;
+    if (!isSame) this.onTrouble();
   }
 
   async #save(): Promise<void> {
     if (!this.#acceptedIsSaved && this.#accepted !== null) {
+      const [ruled, rest] = [new Map<string, Line>(), new Map<string, Line>()];
+      for (const [key, line] of this.#unsaved) (this.#ruled.has(key) ? ruled : rest).set(key, line);
+      this.#unsaved = rest;
+      await this.#append(ruled);
       const accepted = this.#accepted;
       const text = JSON.stringify({ sha256: sha256(accepted.payload), ...accepted } satisfies z.infer<typeof Accepted>);
       await this.#disk.replace(MANIFEST, Buffer.from(text));
       this.#acceptedIsSaved = this.#accepted === accepted;
     }
-    if (this.#unsaved.size === 0) return;
+    this.#ruled.clear();
     const lines = this.#unsaved;
     this.#unsaved = new Map();
+    await this.#append(lines);
+    if (this.#journalBytes > this.#journalLimit) await this.#compact();
+  }
+
+  /** What could not be written is unsaved again, but for what was told anew meanwhile. */
+  async #append(lines: Unsaved): Promise<void> {
+    if (lines.size === 0) return;
     this.#saving = lines;
     try {
       const bytes = asLines([...lines.values()]);
@@ -163,7 +238,6 @@ export class Ledger {
     } finally {
       this.#saving = new Map();
     }
-    if (this.#journalBytes > this.#journalLimit) await this.#compact();
   }
 
   async #load(): Promise<void> {

@@ -3,13 +3,15 @@ import type { PortTable } from "../scores/attenuate.ts";
 import type { Clock, Log } from "../scores/context.ts";
 import { preview, previewRetire, type Surroundings } from "../scores/interpret.ts";
 import type { Preview } from "../scores/outcome.ts";
-import { decodePayload, decodeScore, type Gate } from "../wire/decode.ts";
+import { policiesOf } from "../topology/policies.ts";
+import { decodePayload, type DecodedScore, decodeScore, type Gate } from "../wire/decode.ts";
 import { planSubject } from "../wire/keys.ts";
 import { asJson, errorOf, errorOfRefusal } from "../wire/score-error.ts";
 import { type PlanReply, writeDocument } from "../wire/status.ts";
 import type { Store } from "../wire/store.ts";
 import { payloadOf } from "./desired-state.ts";
 import type { Ledger } from "./ledger.ts";
+import { isLeft, permits } from "./permits.ts";
 import { withoutTexts } from "./status-document.ts";
 
 type ScorePlan = Extract<PlanReply, { readonly _tag: "Plan" }>["scores"][string];
@@ -38,7 +40,11 @@ function fitting(reply: PlanReply, limit: number): Uint8Array {
   if (whole.length <= limit || reply._tag === "Refused") return whole;
   const short = Object.entries(reply.scores).map(([id, score]): [string, ScorePlan] => [
     id,
-    "error" in score ? { ...score, error: withoutTexts(score.error) } : { ...score, observed: null },
+    "error" in score
+      ? { ...score, error: withoutTexts(score.error) }
+      : "observed" in score
+        ? { ...score, observed: null }
+        : score,
   ]);
   const cut = writeDocument({ ...reply, scores: Object.fromEntries(short) });
   if (cut.length <= limit) return cut;
@@ -67,18 +73,43 @@ async function plan(request: Uint8Array, parts: PlannerParts): Promise<PlanReply
       scores[id] = { would: "REFUSE", kind: each.kind, error: errorOfRefusal(each.refusal) };
       continue;
     }
-    wanted.set(each.score.bind().identity, each.score.kind);
-    scores[id] = told(each.score.kind, await preview(each.score, around), "CHANGE");
+    wanted.set(each.identity, each.score.kind);
+    scores[id] = guarded(id, each, await preview(each.score, around), parts.ledger);
     await breathe();
   }
   for (const { id, identity, wire, claims } of ledger.owned.values()) {
     if (wanted.get(identity) === wire.kind || (!wanted.has(identity) && scores[id]?.would === "REFUSE")) continue;
+    if (isLeft(policiesOf(wire.policies))) {
+      scores[id in scores ? `${id}~${identity}` : id] = { would: "LEAVE", kind: wire.kind };
+      continue;
+    }
     const owned = decodeScore(wire, gate);
     if (owned._tag === "Refused") continue;
     const looked = await previewRetire(owned.score, new Set(claims), around);
     scores[id in scores ? `${id}~${identity}` : id] = told(wire.kind, looked, "RETIRE");
   }
   return { _tag: "Plan", agentId: gate.agentId, generation: parts.generation(), scores };
+}
+
+/** What the Score's policies make of it. */
+function guarded(id: string, of: Extract<DecodedScore, { _tag: "Score" }>, looked: Preview, ledger: Ledger): ScorePlan {
+  const { score, identity, digest, policies } = of;
+  const unguarded = told(score.kind, looked, "CHANGE");
+  if (unguarded.would !== "CHANGE") return unguarded;
+  const { knownBad, digest: before } = ledger.statuses.get(id) ?? {};
+  const standing = {
+    policies,
+    identity,
+    digest,
+    owned: ledger.owned.get(identity),
+    isKnownBad: knownBad === true && before === digest,
+    notified: false,
+  };
+  const permission = permits(standing, { exists: score.bind().exists(looked.observed), why: "change" });
+  if (permission === "take") return unguarded;
+  if (permission === "tell") return { ...unguarded, would: "TELL" };
+  const failure = { _tag: "Obstructed", during: "plan", obstruction: permission } as const;
+  return { would: "FAIL", kind: score.kind, error: errorOf(failure) };
 }
 
 const told = (kind: string, looked: Preview, would: "CHANGE" | "RETIRE"): ScorePlan =>

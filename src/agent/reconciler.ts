@@ -1,5 +1,6 @@
 import type { MaybePromise } from "../scores/context.ts";
 import { inOrder } from "../topology/order.ts";
+import { isGuarded } from "../topology/policies.ts";
 import type { DecodedManifest } from "../wire/decode.ts";
 import type { ScoreStatus } from "../wire/status.ts";
 import { Interpreting } from "./interpreting.ts";
@@ -7,7 +8,8 @@ import { Notices } from "./notices.ts";
 import type { ReconcilerParts } from "./reconciler-parts.ts";
 import { type Accepted, type Change, digestOf, newResource, type Resource, unasked } from "./resource.ts";
 import { type Retirement, Retirements } from "./retirements.ts";
-import { begin, blocked } from "./score-status.ts";
+import { contestedRestMs } from "./contention.ts";
+import { begin, blocked, isUp, passedOver } from "./score-status.ts";
 import { Turns } from "./turns.ts";
 import { Workers } from "./workers.ts";
 
@@ -96,18 +98,23 @@ export class Reconciler {
     for (const [id, decoded] of manifest.scores) {
       if (decoded._tag === "Score") after[id] = decoded.after;
       const known = this.#resources.get(id);
-      const status = begin(decoded, manifest.generation, known?.status ?? ledger.statuses.get(id), now);
+      const before = begin(decoded, manifest.generation, known?.status ?? ledger.statuses.get(id), now);
+      const isIgnored = decoded._tag === "Score" && decoded.policies.drift === "ignore" && isUp(before);
+      const status = isIgnored ? passedOver(before, manifest.generation, now) : before;
       // After a restart: what this generation orders and was not carried through yet is no drift.
       const why =
         change === "corrective" && status.generation === manifest.generation ? unasked(status) : "intentional";
-      const due = decoded._tag === "Score" ? why : null;
+      const due = decoded._tag === "Score" && !isIgnored ? why : null;
       ledger.remember(id, status);
+      if (decoded._tag === "Score") this.#govern(decoded, status);
+      if (known !== undefined && policyText(known.decoded) !== policyText(decoded)) this.#watchAnew(known);
       // An unchanged Score stays the same resource: work on it that is under way goes on.
       const resource =
         known === undefined ? newResource(id, decoded, status, due) : Object.assign(known, { decoded, status, due });
       // Put in anew, so that the status tells of them in the manifest's order.
       this.#resources.delete(id);
       this.#resources.set(id, resource);
+      this.#lookEvery(resource);
     }
     this.#turns.follow(inOrder([...manifest.scores.keys()], after));
     this.#notices.plan(manifest);
@@ -129,9 +136,37 @@ export class Reconciler {
   lookAtAll(): void {
     for (const resource of this.#resources.values()) {
       const { decoded, status } = resource;
-      if (decoded._tag === "Score" && status.state !== "Failed") resource.due ??= unasked(status);
+      if (decoded._tag === "Refused" || decoded.policies.lookEverySeconds !== null) continue;
+      if (decoded.policies.drift === "ignore" && isUp(status)) continue;
+      // What failed is tried again at its own time, if at all; what will not be may have been made good by somebody else.
+      if (status.state === "Failed" && status.knownBad !== true) continue;
+      // What others undo again and again rests, whatever it is looked at for.
+      if (contestedRestMs(status) > 0) this.#interpreting.hinted(resource);
+      else resource.due ??= unasked(status);
     }
     this.#kick();
+  }
+
+  /** What is owned is dealt with by the policies that were accepted last, also if nothing else of it changed. */
+  #govern({ identity, wire, policies, digest }: Accepted, status: ScoreStatus): void {
+    const isReached = isGuarded(policies) && isUp(status) && status.digest === digest;
+    this.#parts.ledger.govern(identity, wire, isReached ? { reached: digest } : {});
+  }
+
+  #watchAnew(resource: Resource): void {
+    resource.unwatch?.();
+    resource.unwatch = null;
+  }
+
+  #lookEvery(resource: Resource): void {
+    resource.cancelLooks();
+    const { decoded } = resource;
+    if (decoded._tag === "Refused" || decoded.policies.lookEverySeconds === null) return;
+    const every = decoded.policies.lookEverySeconds * 1000 * (0.8 + 0.4 * this.#parts.random());
+    resource.cancelLooks = this.#parts.clock.after(every, () => {
+      this.#lookEvery(resource);
+      this.#interpreting.hinted(resource);
+    });
   }
 
   /** Stops for good: another agent has this one's id. */
@@ -215,7 +250,7 @@ export class Reconciler {
     const change = resource.due ?? "corrective";
     resource.due = null;
     if (decoded._tag === "Refused") return;
-    const waitsFor = decoded.after.filter((on) => this.#resources.get(on)?.status.state !== "Ready");
+    const waitsFor = decoded.after.filter((on) => !isUpNow(this.#resources.get(on)));
     if (waitsFor.length > 0) {
       this.#block(resource, waitsFor, change);
       return;
@@ -264,7 +299,12 @@ export class Reconciler {
   #drop(resource: Resource): void {
     resource.cancelRetry();
     resource.cancelHint?.();
+    resource.cancelLooks();
     resource.unwatch?.();
     this.#resources.delete(resource.id);
   }
 }
+
+const isUpNow = (resource: Resource | undefined): boolean => resource !== undefined && isUp(resource.status);
+const policyText = (decoded: Resource["decoded"]): string =>
+  decoded._tag === "Score" ? JSON.stringify(decoded.policies) : "";

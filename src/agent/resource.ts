@@ -1,6 +1,8 @@
-import type { Outcome } from "../scores/outcome.ts";
+import type { Clock } from "../scores/context.ts";
+import type { OnlyTold, Outcome } from "../scores/outcome.ts";
 import type { DecodedScore } from "../wire/decode.ts";
 import type { ScoreStatus } from "../wire/status.ts";
+import { contestedRestMs, isOver, type Repair } from "./contention.ts";
 import { sameJson } from "./score-status.ts";
 
 export type Change = "intentional" | "corrective";
@@ -18,9 +20,13 @@ export interface Resource {
   lookedAt: number;
   /** Looks in a row, without a quiet time between them, that failed or found something to repair. */
   troubles: number;
+  /** Null before the first one of this start. */
+  lastRepair: Repair | null;
   cancelRetry: () => void;
   /** Not null while a hint waits for the Score to have rested. */
   cancelHint: (() => void) | null;
+  /** Ends the looks of its own interval. */
+  cancelLooks: () => void;
   unwatch: (() => void) | null;
 }
 
@@ -32,7 +38,9 @@ export const newResource = (id: string, decoded: DecodedScore, status: ScoreStat
   blockedFor: "intentional",
   lookedAt: -Infinity,
   troubles: 0,
+  lastRepair: null,
   cancelRetry: () => {},
+  cancelLooks: () => {},
   cancelHint: null,
   unwatch: null,
 });
@@ -49,8 +57,11 @@ const QUIET_MS = 1000;
  * A hint is answered at once, but not for ever: two managers that undo each other's work, or a step whose failure is
  * itself a change that is hinted at, would otherwise write to the device many times a second for years.
  */
-export const restMs = ({ troubles }: Resource): number =>
-  Math.min(REST_MS * 2 ** Math.min(Math.max(0, troubles - FREE_TROUBLES), 16), MOST_REST_MS);
+export const restMs = ({ troubles, status }: Resource): number =>
+  Math.max(
+    Math.min(REST_MS * 2 ** Math.min(Math.max(0, troubles - FREE_TROUBLES), 16), MOST_REST_MS),
+    contestedRestMs(status),
+  );
 
 /** A look begins. */
 export function looks(resource: Resource, nowMs: number): void {
@@ -74,11 +85,13 @@ export const isNoNews = (
   { status, unwatch }: Resource,
   generation: number,
   change: Change,
-  outcome: Outcome,
+  outcome: Outcome | OnlyTold,
+  clock: Pick<Clock, "now">,
 ): boolean =>
   outcome.outcome === "NOOP" &&
   change === "corrective" &&
   unwatch !== null &&
   status.state === "Ready" &&
   status.generation === generation &&
+  (status.contested === undefined || !isOver(status.contested, clock.now())) &&
   sameJson(status.details, outcome.observed);

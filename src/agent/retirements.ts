@@ -1,11 +1,13 @@
 import { retire } from "../scores/interpret.ts";
 import type { Outcome } from "../scores/outcome.ts";
 import type { AnyScore } from "../scores/score.ts";
+import { policiesOf } from "../topology/policies.ts";
 import { type DecodedManifest, decodeScore } from "../wire/decode.ts";
 import { errorOfRefusal } from "../wire/score-error.ts";
 import type { ScoreStatus } from "../wire/status.ts";
 import type { Owned } from "./ledger.ts";
 import type { ReconcilerParts } from "./reconciler-parts.ts";
+import { isLeft } from "./permits.ts";
 import { begin, retiring, retryDelayMs, settled } from "./score-status.ts";
 import type { Workers } from "./workers.ts";
 
@@ -67,6 +69,11 @@ export class Retirements {
       const { id, identity, wire } = owned;
       if (wanted.get(identity) === wire.kind) continue;
       if (!wanted.has(identity) && manifest.scores.get(id)?._tag === "Refused") continue;
+      if (isLeft(policiesOf(wire.policies))) {
+        ledger.leave(identity);
+        log("what a dropped Score made stays, and is nobody's any more", { id, identity, policies: wire.policies });
+        continue;
+      }
       const decoded = decodeScore(wire, gate);
       const told = manifest.scores.has(id) ? undefined : ledger.statuses.get(id);
       const known = before.get(identity)?.status ?? told ?? begin(decoded, manifest.generation, undefined, now);

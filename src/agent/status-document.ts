@@ -1,4 +1,6 @@
 import type { AgentStatus, Condition, ScoreError, ScoreStatus } from "../wire/status.ts";
+import type { PortProblem } from "../capabilities/port-error.ts";
+import type { Outage } from "./link.ts";
 import type { ManifestRefusal } from "../wire/refusal.ts";
 
 /** What the agent made of the desired-state key when it last read it. */
@@ -17,13 +19,22 @@ export interface StatusFacts {
   readonly scores: Readonly<Record<string, ScoreStatus>>;
   /** Null until the key was read for the first time. */
   readonly reading: Reading | null;
+  /** Why the ledger could not be saved when that was tried last; null where it could. */
+  readonly unsaved: Pick<PortProblem, "code" | "message"> | null;
+  /** See {@link Link}. */
+  readonly outage: Outage | null;
+  /** The epoch of the agent that has taken over; null where none has. */
+  readonly fencedBy: number | null;
 }
 
 type Told = Omit<Condition, "since">;
 
 /** The conditions of these facts. Each holds by a predicate over them alone. */
 export function conditionsOf(facts: StatusFacts): readonly Told[] {
-  return [ready(facts), reconciling(facts), degraded(facts), ...accepted(facts)];
+  // It looks at nothing any more, so that it knows nothing else.
+  if (facts.fencedBy !== null) return [fenced(facts.fencedBy)];
+  const always = [ready(facts), reconciling(facts), degraded(facts), ...accepted(facts)];
+  return [...always, ...contested(facts), ...diskPressure(facts), ...offline(facts)];
 }
 
 /** Conditions with the time of their last change of status, kept from the ones before. */
@@ -64,6 +75,11 @@ function ready(facts: StatusFacts): Told {
     return no("Working", open.length > 0 ? `under way: ${list(open)}` : `generation ${facts.generation} is under way`);
   }
   const count = Object.keys(facts.scores).length;
+  const drifted = inState(facts, "Drifted");
+  if (drifted.length > 0) {
+    const message = `as declared, but for what is only to be told, generation ${facts.generation}: ${list(drifted)}`;
+    return { type: "Ready", status: "True", reason: "DriftReported", message };
+  }
   const all =
     count === 0 ? "nothing is wanted" : `${count === 1 ? "the one Score is" : `all ${count} Scores are`} as declared`;
   return { type: "Ready", status: "True", reason: "Converged", message: `${all}, generation ${facts.generation}` };
@@ -111,22 +127,52 @@ function accepted({ reading, generation }: StatusFacts): readonly Told[] {
   }
 }
 
+function contested({ scores }: StatusFacts): readonly Told[] {
+  const undone = Object.entries(scores).flatMap(([id, each]) => (each.contested === undefined ? [] : [id]));
+  if (undone.length === 0) return [];
+  const message = `what the agent repairs is undone again and again: ${list(undone)}`;
+  return [{ type: "Contested", status: "True", reason: "UndoneByOthers", message }];
+}
+
+function diskPressure({ unsaved }: StatusFacts): readonly Told[] {
+  if (unsaved === null) return [];
+  const { code, message } = unsaved;
+  const reason = code === "NoSpace" ? "NoSpace" : "NotSaved";
+  return [
+    { type: "DiskPressure", status: "True", reason, message: `${message}; nothing new is begun until it can be saved` },
+  ];
+}
+
+function offline({ outage }: StatusFacts): readonly Told[] {
+  if (outage === null) return [];
+  const { since, until } = outage;
+  return [
+    until === null
+      ? { type: "Offline", status: "True", reason: "NoLink", message: `the server is out of reach since ${since}` }
+      : { type: "Offline", status: "False", reason: "LinkBack", message: `out of reach from ${since} until ${until}` },
+  ];
+}
+
+const fenced = (by: number): Told => ({
+  type: "Fenced",
+  status: "True",
+  reason: "TakenOver",
+  message: `another agent with this id has started, with epoch ${by}; this one does nothing until it is restarted`,
+});
+
 const list = (ids: readonly string[]): string =>
   ids.length <= 5 ? ids.join(", ") : `${ids.slice(0, 5).join(", ")} and ${ids.length - 5} more`;
 
-/** Cuts what can be cut when the whole is too large for one message: first details, then texts; never states. */
+/** Cuts what can be cut when the whole is too large for one message: first details and steps, then texts; never states. */
 export function cut(status: AgentStatus, how: "details" | "texts"): AgentStatus {
+  const bare = ({ wouldDo: _, ...score }: ScoreStatus): ScoreStatus => ({ ...score, details: null });
   const brief = (score: ScoreStatus): ScoreStatus => ({
-    ...score,
-    details: null,
+    ...bare(score),
     digest: "",
     error: score.error && withoutTexts(score.error),
   });
   const scores = Object.fromEntries(
-    Object.entries(status.scores).map(([id, score]) => [
-      id,
-      how === "texts" ? brief(score) : { ...score, details: null },
-    ]),
+    Object.entries(status.scores).map(([id, score]) => [id, how === "texts" ? brief(score) : bare(score)]),
   );
   return { ...status, scores, truncated: true };
 }

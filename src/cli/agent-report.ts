@@ -62,7 +62,7 @@ export function agentReport(view: AgentView, desired: number | null, paint: Pain
     `${paint.bold(agentId)}  ${printable(agent.topology)}, agent ${printable(agent.version)}, generation ${generation}${waits}`,
     `heartbeat: ${typeof beat === "string" ? beat : beat.paint(beat.text)}`,
     ...document.conditions.map(({ type, status: is, reason, message, since }) => {
-      const good = is === (type === "Degraded" || type === "Reconciling" ? "False" : "True");
+      const good = is === (type === "Ready" || type === "Accepted" ? "True" : "False");
       const colour = good ? paint.green : paint.yellow;
       return `${type}: ${colour(is)} (${reason}) ${printable(message)}, for ${spoken(Math.max(0, now.getTime() - Date.parse(since)))}`;
     }),

@@ -21,11 +21,15 @@ export function reportApply(session: Session, result: ApplyResult, agentId: stri
     .returnType<ExitCode>()
     .with({ _tag: "Converged" }, ({ generation, status }) => {
       show(status);
-      const count = Object.keys(status.scores).length;
+      const all = Object.values(status.scores);
+      const drifted = all.filter(({ state }) => state === "Drifted").length;
+      const ready = all.length - drifted;
       const what =
-        count === 0
+        all.length === 0
           ? "nothing of Harmony's is left there"
-          : `${count === 1 ? "its Score is" : `all ${count} Scores are`} Ready`;
+          : drifted === 0
+            ? `${ready === 1 ? "its Score is" : `all ${ready} Scores are`} Ready`
+            : `${ready} Ready, ${drifted} Drifted, which is only to be told`;
       if (!json) say(paintErr.green(`${agentId} has converged on generation ${generation}: ${what}`));
       return EXIT.done;
     })

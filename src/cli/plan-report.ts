@@ -12,6 +12,8 @@ export function planReport({ agentId, generation, scores }: Plan, paint: Paint):
   const parts = [
     [count("CHANGE"), "to change"],
     [count("RETIRE"), "to remove"],
+    [count("TELL"), "that differ and would only be told of"],
+    [count("LEAVE"), "to leave as they are, as nobody's"],
     [count("NOOP"), "so already"],
     [count("FAIL"), "that would fail"],
     [count("REFUSE"), "that would be refused"],
@@ -31,6 +33,8 @@ const verb = (would: Plan["scores"][string]["would"], { red, yellow, dim }: Pain
     .with("NOOP", () => dim("NOOP  "))
     .with("CHANGE", () => yellow("CHANGE"))
     .with("RETIRE", () => yellow("RETIRE"))
+    .with("TELL", () => dim("TELL  "))
+    .with("LEAVE", () => dim("LEAVE "))
     .with("FAIL", () => red("FAIL  "))
     .with("REFUSE", () => red("REFUSE"))
     .exhaustive();
@@ -38,8 +42,10 @@ const verb = (would: Plan["scores"][string]["would"], { red, yellow, dim }: Pain
 function details(score: Plan["scores"][string]): readonly string[] {
   switch (score.would) {
     case "NOOP":
+    case "LEAVE":
       return [];
     case "CHANGE":
+    case "TELL":
     case "RETIRE":
       return score.steps.map((step) => `         ${printable(stepText(step))}`);
     case "FAIL":

@@ -16,15 +16,30 @@ export function scoreTable(status: AgentStatus, paint: Paint): string {
 }
 
 /** One short phrase about a Score. */
-export function whatOf({ state, outcome, change, error, blockedOn }: ScoreStatus): string {
+export function whatOf({
+  state,
+  outcome,
+  change,
+  error,
+  blockedOn,
+  contested,
+  repairs,
+  wouldDo = [],
+}: ScoreStatus): string {
   if (error !== null) return error.message;
   if (state === "Blocked") return `waits for ${blockedOn.join(", ")}`;
   if (state === "Retiring") return "is being removed";
-  if (state === "Drifted") return "the device differs, and only a report was asked for";
+  if (state === "Drifted") {
+    const by = wouldDo.length === 0 ? "" : wouldDo.length === 1 ? " by one step" : ` by ${wouldDo.length} steps`;
+    return `differs${by}, and that is only to be told`;
+  }
   if (state !== "Ready") return "";
+  if (contested !== undefined) return `repaired ${contested.inARow} times in a row: somebody undoes it`;
   if (outcome === "NOOP") return "was so already";
-  return change === "corrective" ? "was repaired" : "changed";
+  return change === "corrective" ? repairedText(repairs) : "changed";
 }
+
+const repairedText = (repairs = 1): string => (repairs === 1 ? "was repaired" : `was repaired ${repairs} times`);
 
 const DURING: Record<NonNullable<ScoreStatus["error"]>["during"], string> = {
   decode: "when it was read",
@@ -43,13 +58,15 @@ const BLAME: Record<NonNullable<ScoreStatus["error"]>["blame"], string> = {
 /** For each Score that is not as it should be: where it went wrong, why, whose fault it is, and what to do. */
 export function failureReport(status: AgentStatus, paint: Paint, now: Date): string {
   return Object.entries(status.scores)
-    .flatMap(([id, { kind, state, error, attempts, retryAfter }]) => {
+    .flatMap(([id, { kind, state, error, attempts, retryAfter, knownBad }]) => {
       if (error === null) return [];
       const step = error.step === null ? "" : ` ${JSON.stringify(error.step)}`;
       const again =
-        retryAfter === null || !error.retryable
-          ? ""
-          : `, tried again in ${spoken(Math.max(0, Date.parse(retryAfter) - now.getTime()))}`;
+        knownBad === true
+          ? ", not tried again until its content changes"
+          : retryAfter === null || !error.retryable
+            ? ""
+            : `, tried again in ${spoken(Math.max(0, Date.parse(retryAfter) - now.getTime()))}`;
       const tries = attempts > 1 ? ` after ${attempts} attempts` : "";
       return [
         `${paint.red(printable(id))} (${printable(kind)}) is ${state}${tries}${again}`,

@@ -72,7 +72,12 @@ export async function apply(
 
 /** Ships the empty set: whatever the agent made, it removes. The rest is as with {@link apply}. */
 export const remove = (parts: FleetParts, agentId: AgentId, options: ApplyOptions = {}): Promise<ApplyResult> =>
-  apply(parts, { topology: topology("none", []), scores: {}, after: {}, restartOn: {} }, agentId, options);
+  apply(
+    parts,
+    { topology: topology("none", []), scores: {}, after: {}, restartOn: {}, policies: {} },
+    agentId,
+    options,
+  );
 
 /** Makes the buckets, and holds the manifest against what is known of its target. Null: nothing speaks against shipping. */
 async function prepare(

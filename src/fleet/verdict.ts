@@ -44,7 +44,8 @@ export function judge(
         sentence: `the agent tells of another ${id} than the one shipped`,
       });
     } else if (score === undefined || !settled.has(id)) missing.push(waitingFor(id, score));
-    else if (score.state !== "Ready") troubled.push(id);
+    // A difference that is only to be told was asked for.
+    else if (score.state !== "Ready" && score.state !== "Drifted") troubled.push(id);
   }
   for (const [id, score] of Object.entries(status.scores)) {
     if (digests.has(id)) continue;

@@ -3,7 +3,7 @@ import { PortError } from "../capabilities/port-error.ts";
 import { attenuate, type PortTable } from "./attenuate.ts";
 import type { Clock, Log, MaybePromise } from "./context.ts";
 import { Deadline, Expired } from "./deadline.ts";
-import type { Failure, Obstruction, Outcome, Phase, Plan, Preview } from "./outcome.ts";
+import type { Failure, Obstruction, OnlyTold, Outcome, Phase, Plan, Preview } from "./outcome.ts";
 import type { AnyScore, Bound } from "./score.ts";
 
 /** What an interpretation needs beside the Score. */
@@ -33,6 +33,23 @@ export interface ApplySurroundings extends Surroundings {
   aside?(): void;
 }
 
+/** What the first look found to do. */
+export interface Found {
+  readonly observed: unknown;
+  /** Whether what the Score is about is there at all. */
+  readonly exists: boolean;
+  /** As in `claim`. */
+  readonly why: "change" | "restart";
+}
+
+/** Whether it may be done: as a word, or what stands in the way. */
+export type Permission = "take" | "tell" | Obstruction;
+
+export interface GuardedSurroundings extends ApplySurroundings {
+  /** Asked once, where the first look found something to do, before anything is claimed or done. */
+  permit(found: Found): Permission;
+}
+
 /** Looks, and says what an interpretation would do now. Changes nothing: the ports it works with cannot. */
 export const preview = async (score: AnyScore, around: Surroundings): Promise<Preview> =>
   under(score.bind(), around, (bound, deadline) =>
@@ -51,15 +68,26 @@ export const previewRetire = async (
 
 /** Makes it so: observe, plan, apply each step, and observe again. */
 export const interpret = async (score: AnyScore, around: ApplySurroundings): Promise<Outcome> =>
-  interpretNow(score, around);
+  under(score.bind(), around, (bound, deadline) =>
+    converge(score, bound, around, deadline, (seen) => bound.plan(seen), "plan", "apply", unguarded),
+  );
 
 /**
- * As {@link interpret}, but gives the outcome itself where nothing had to be waited for: a pass over a thousand files
+ * As {@link interpret}, but asks whether what there is to do may be done, and gives the outcome itself where nothing had to be waited for: a pass over a thousand files
  * that are as declared makes no promise, which halves what the engine costs.
  */
-export const interpretNow = (score: AnyScore, around: ApplySurroundings): MaybePromise<Outcome> =>
+export const interpretNow = (score: AnyScore, around: GuardedSurroundings): MaybePromise<Outcome | OnlyTold> =>
   under(score.bind(), around, (bound, deadline) =>
-    converge(score, bound, around, deadline, (seen) => bound.plan(seen), "plan", "apply"),
+    converge(
+      score,
+      bound,
+      around,
+      deadline,
+      (seen) => bound.plan(seen),
+      "plan",
+      "apply",
+      (first, why) => guard(first, why, bound, around),
+    ),
   );
 
 /** Removes what the Score made, the same way. SUCCESS: removed. NOOP: nothing of it was there. */
@@ -69,7 +97,7 @@ export const retire = async (
   around: ApplySurroundings,
 ): Promise<Outcome> =>
   under(score.bind(), around, (bound, deadline) =>
-    converge(score, bound, around, deadline, (seen) => bound.retire(seen, claims), "retire", "retire"),
+    converge(score, bound, around, deadline, (seen) => bound.retire(seen, claims), "retire", "retire", unguarded),
   );
 
 type AnyBound = ReturnType<AnyScore["bind"]>;
@@ -114,7 +142,24 @@ function lookOnly(
   );
 }
 
-function converge(
+/** Null: go on. */
+type Guard<T> = (first: Seen, why: Found["why"]) => T | null;
+const unguarded: Guard<never> = () => null;
+
+function guard(
+  { observed, steps }: Seen,
+  why: Found["why"],
+  bound: AnyBound,
+  around: GuardedSurroundings,
+): Outcome | OnlyTold | null {
+  const asked = attemptNow(() => around.permit({ observed, exists: bound.exists(observed), why }), "plan", null, bound);
+  if (asked._tag === "Failed") return fail(asked.failure, observed, []);
+  if (asked.value === "take") return null;
+  if (asked.value === "tell") return { outcome: "TOLD", observed, would: steps };
+  return fail({ _tag: "Obstructed", during: "plan", obstruction: asked.value }, observed, []);
+}
+
+function converge<T>(
   score: AnyScore,
   bound: AnyBound,
   around: ApplySurroundings,
@@ -122,15 +167,18 @@ function converge(
   decide: Decide,
   deciding: Phase,
   acting: Phase,
-): MaybePromise<Outcome> {
+  guarded: Guard<T>,
+): MaybePromise<Outcome | T> {
   const { reads, full } = attenuate(score.requires, around.ports);
   // Only the first look: by the second one it has been started anew.
   const restarts = around.notified === true && acting === "apply";
   const decideFirst: Decide = restarts ? (seen) => bound.restart(seen) : decide;
-  return andThen(look(bound, reads, deadline, decideFirst, deciding), (first) => {
+  return andThen(look(bound, reads, deadline, decideFirst, deciding), (first): MaybePromise<Outcome | T> => {
     if (first._tag === "Failed") return fail(first.failure, first.observed, []);
     if (first.steps.length === 0) return { outcome: "NOOP", observed: first.observed };
     const why = restarts && isSo(first.observed, bound) ? "restart" : "change";
+    const held = guarded(first, why);
+    if (held !== null) return held;
     return take(
       first,
       why,

@@ -46,6 +46,14 @@ export type Outcome<Seen = unknown, Step = unknown> =
       readonly failure: Failure<Step>;
     };
 
+/** There was something to do, and it was not to be done: nothing was. */
+export interface OnlyTold<Seen = unknown, Step = unknown> {
+  readonly outcome: "TOLD";
+  readonly observed: Seen;
+  /** What would have been done. */
+  readonly would: readonly Step[];
+}
+
 /** What a look without touching came to: the steps that an interpretation would take now. */
 export type Preview<Seen = unknown, Step = unknown> =
   | { readonly _tag: "Planned"; readonly observed: Seen; readonly steps: readonly Step[] }

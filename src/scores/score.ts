@@ -74,6 +74,11 @@ export interface Interpretation<N extends Needs, Spec, Seen, Step> {
   readonly turns?: Turns;
   /** Pure. What comes before a step; see {@link Pause}. Default: nothing, ever. */
   pauses?(step: Step): Pause;
+  /**
+   * Pure. Whether what the Score is about is there at all, as it should be or not: whoever made it. Default: unless what is
+   * seen says `state: "absent"`.
+   */
+  exists?(spec: Spec, observed: Seen): boolean;
   /** Milliseconds for one whole interpretation; a function where the spec says how long it may take. Default 30,000. */
   readonly deadlineMs?: number | ((spec: Spec) => number);
 }
@@ -95,6 +100,7 @@ export interface Bound<N extends Needs, Seen, Step> {
   pauses(step: Step): Pause;
   /** Whether any step of this kind can have others wait for it, or wait for others. */
   readonly everPauses: boolean;
+  exists(observed: Seen): boolean;
   readonly deadlineMs: number;
 }
 
@@ -281,4 +287,10 @@ class Binding<N extends Needs, Spec, Seen, Step> implements Bound<N, Seen, Step>
   get everPauses(): boolean {
     return this.#how.pauses !== undefined;
   }
+  exists(observed: Seen): boolean {
+    return this.#how.exists === undefined ? !isAbsent(observed) : this.#how.exists(this.#spec, observed);
+  }
 }
+
+const isAbsent = (observed: unknown): boolean =>
+  typeof observed === "object" && observed !== null && "state" in observed && observed.state === "absent";

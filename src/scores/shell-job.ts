@@ -144,6 +144,8 @@ export class ShellJobScore extends Score(
     turns: "lane",
 
     identity: ({ name }) => `job:${name}`,
+    // What the commands make is nothing that can be seen; that they have made it is.
+    exists: (_, { state }) => state === "so",
 
     async observe(wanted, { AuditedShell: shell }, { signal, clock }): Promise<Seen> {
       const { name, expires } = wanted;

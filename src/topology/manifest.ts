@@ -1,7 +1,7 @@
 import type { AnyScore } from "../scores/score.ts";
 import type { FitsAll } from "./fits.ts";
 import type { Edges, Order } from "./order.ts";
-import { gather, InvalidManifest } from "./parts.ts";
+import { type ByIdPolicies, gather, InvalidManifest } from "./parts.ts";
 import type { Topology } from "./topology.ts";
 
 /** What one agent should be: Scores by id, with order between them. Made by `manifest()`. */
@@ -10,6 +10,7 @@ export interface Manifest {
   readonly scores: Readonly<Record<string, AnyScore>>;
   readonly after: Edges;
   readonly restartOn: Edges;
+  readonly policies: ByIdPolicies;
 }
 
 /** The most Scores that one manifest may hold: the states of so many fit into one status message of 1 MiB. */

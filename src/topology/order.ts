@@ -1,4 +1,6 @@
-/** Order between Scores, by id. */
+import type { Policy } from "./policies.ts";
+
+/** What is said of Scores beside their specs, by id. */
 export interface Order<Id extends string = string> {
   /** A Score is interpreted only when those it comes after are Ready. */
   readonly after?: { readonly [Of in Id]?: readonly Other<Id, Of>[] };
@@ -7,6 +9,11 @@ export interface Order<Id extends string = string> {
    * order. Only for kinds that run something, such as `SystemdService`. To be started anew is no change of its own.
    */
   readonly restartOn?: { readonly [Of in Id]?: readonly Other<Id, Of>[] };
+  /**
+   * What becomes of drift, of what stands there already, and of what the Score made once it is dropped. Default: all that
+   * is there is taken over, drift is repaired, and what is dropped is removed.
+   */
+  readonly policies?: { readonly [Of in Id]?: Policy };
 }
 /** Any id but the one itself. Where the ids are not known before run time, that is told then. */
 type Other<Id extends string, Of extends string> = string extends Id ? string : Exclude<Id, Of>;

@@ -1,5 +1,7 @@
+import * as z from "zod";
 import { type AnyScore, isScore } from "../scores/score.ts";
 import { type Edges, findCycle, type Order } from "./order.ts";
+import { contradiction, policiesOf, Policy, policyOf } from "./policies.ts";
 
 /** A manifest, or a composition, that contradicts itself; the message names the ids and says what to change. */
 export class InvalidManifest extends Error {
@@ -28,7 +30,10 @@ export interface Composition<Part extends AnyScore = AnyScore> {
   readonly scores: Readonly<Record<string, Part>>;
   readonly after: Edges;
   readonly restartOn: Edges;
+  readonly policies: ByIdPolicies;
 }
+/** By id, what is not as by default. */
+export type ByIdPolicies = Readonly<Record<string, Policy>>;
 
 /** Whether a value was made by `compose()`, of this copy of the package or another. */
 const isComposition = (value: unknown): value is Composition =>
@@ -37,7 +42,7 @@ const isComposition = (value: unknown): value is Composition =>
 /** What is made of the parts, for messages. */
 type Whole = "manifest" | "composition";
 /** Scores by id with their order, all of it checked, and each composition taken apart. */
-export type Gathered = Pick<Composition, "scores" | "after" | "restartOn">;
+export type Gathered = Pick<Composition, "scores" | "after" | "restartOn" | "policies">;
 
 export const asComposition = (name: string, gathered: Gathered): Composition =>
   Object.freeze({ ...gathered, name, [composed]: true as const });
@@ -48,10 +53,11 @@ export const asComposition = (name: string, gathered: Gathered): Composition =>
  *
  * @throws {InvalidManifest}
  */
-export function gather(given: object, { after = {}, restartOn = {} }: Order, whole: Whole): Gathered {
+export function gather(given: object, { after = {}, restartOn = {}, policies = {} }: Order, whole: Whole): Gathered {
   const scores: Record<string, AnyScore> = {};
   /** By the id that was given, the ids that came of it. */
   const groups = new Map<string, readonly string[]>();
+  const ruled: Record<string, Policy> = {};
   const inner = { after: new Map<string, readonly string[]>(), restartOn: new Map<string, readonly string[]>() };
   for (const [id, value] of Object.entries(given)) {
     if (!SCORE_ID.test(id)) throw new InvalidManifest(`"${id}" is no Score id: ${RULE}`);
@@ -62,6 +68,7 @@ export function gather(given: object, { after = {}, restartOn = {} }: Order, who
     }
     groups.set(id, [...parts.keys()]);
     if (!isComposition(value)) continue;
+    for (const [of, policy] of Object.entries(value.policies)) ruled[`${id}.${of}`] = policy;
     for (const name of ["after", "restartOn"] as const) {
       for (const [of, ons] of Object.entries(value[name])) {
         inner[name].set(
@@ -91,7 +98,32 @@ export function gather(given: object, { after = {}, restartOn = {} }: Order, who
     scores,
     after: flatEdges("after", after, groups, groups, inner.after),
     restartOn: flatEdges("restartOn", restartOn, runs, groups, inner.restartOn),
+    policies: flatPolicies(policies, ruled, groups, whole),
   };
+}
+
+/** What is said of a composition goes before what it says itself, field by field. */
+function flatPolicies(
+  given: NonNullable<Order["policies"]>,
+  inner: ByIdPolicies,
+  groups: Groups,
+  whole: Whole,
+): ByIdPolicies {
+  const made: Record<string, Policy> = { ...inner };
+  for (const [of, policy] of Object.entries(given)) {
+    if (!groups.has(of)) throw new InvalidManifest(`policies: there is no Score "${of}" in this ${whole}`);
+    const read = Policy.safeParse(policy ?? {});
+    if (!read.success) throw new InvalidManifest(`policies: "${of}": ${z.prettifyError(read.error)}`);
+    for (const id of groups.get(of) ?? []) made[id] = { ...made[id], ...read.data };
+  }
+  return Object.fromEntries(
+    Object.entries(made).flatMap(([id, each]) => {
+      const wrong = contradiction(each);
+      if (wrong !== null) throw new InvalidManifest(`policies: "${id}": ${wrong}`);
+      const policy = policyOf(policiesOf(each));
+      return policy === null ? [] : [[id, policy]];
+    }),
+  );
 }
 
 const RULE =

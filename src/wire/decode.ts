@@ -4,6 +4,7 @@ import { SPEC_LIMIT_BYTES } from "../scores/spec.ts";
 import { cycles } from "../topology/cycles.ts";
 import { lacks, lackSentence } from "../topology/lacks.ts";
 import { SCORES_LIMIT } from "../topology/manifest.ts";
+import { type Policies, policiesOf } from "../topology/policies.ts";
 import { SCORE_ID } from "../topology/parts.ts";
 import type { Topology } from "../topology/topology.ts";
 import { digestOf } from "./digest.ts";
@@ -33,6 +34,7 @@ interface Accepted {
   readonly digest: string;
   readonly after: readonly string[];
   readonly restartOn: readonly string[];
+  readonly policies: Policies;
 }
 
 /** One Score of an accepted manifest. */
@@ -186,7 +188,8 @@ export function decodeScore(value: unknown, { kinds, topology }: Pick<Gate, "kin
     const score = known.parse(spec.value);
     const { identity } = score.bind();
     const { after, restartOn } = wire;
-    return { _tag: "Score", score, identity, wire, digest: digestOf(wire), after, restartOn };
+    const policies = policiesOf(wire.policies);
+    return { _tag: "Score", score, identity, wire, digest: digestOf(wire), after, restartOn, policies };
   } catch (error) {
     // A schema or an identity that throws on hostile input is a bug of the kind, and still no reason to lose the agent.
     return no("InvalidSpec", error instanceof InvalidSpec ? error.message : `${kind}@${version}: ${String(error)}`);

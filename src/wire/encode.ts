@@ -1,6 +1,7 @@
 import type { KeyObject } from "node:crypto";
 import type { AnyScore } from "../scores/score.ts";
 import { lacks, lackSentence } from "../topology/lacks.ts";
+import type { Policy } from "../topology/policies.ts";
 import type { Manifest } from "../topology/manifest.ts";
 import { type Envelope, type Payload, PAYLOAD_LIMIT_BYTES, type WireScore } from "./envelope.ts";
 import type { AgentId } from "./keys.ts";
@@ -35,7 +36,7 @@ export function encode(manifest: Manifest, { agentId, generation, issuedAt, sign
     scores: Object.fromEntries(
       Object.entries(manifest.scores).map(([id, score]) => [
         id,
-        encodeScore(score, manifest.after[id] ?? [], manifest.restartOn[id] ?? []),
+        encodeScore(score, manifest.after[id] ?? [], manifest.restartOn[id] ?? [], manifest.policies[id]),
       ]),
     ),
   } satisfies Payload);
@@ -48,6 +49,7 @@ export const encodeScore = (
   score: AnyScore,
   after: readonly string[] = [],
   restartOn: readonly string[] = [],
+  policies?: Policy,
 ): WireScore => ({
   kind: score.kind,
   version: score.version,
@@ -55,6 +57,7 @@ export const encodeScore = (
   after: [...after],
   restartOn: [...restartOn],
   spec: encodeSpec(score.spec),
+  ...(policies !== undefined && { policies }),
 });
 
 /** The bytes of the key, with the payload inline. */

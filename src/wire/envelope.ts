@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { Policy } from "../topology/policies.ts";
 import { EDGES_LIMIT, SCORE_ID } from "../topology/parts.ts";
 import { AgentId } from "./keys.ts";
 
@@ -40,6 +41,8 @@ export const WireScore = z.strictObject({
   after: ids.default([]),
   restartOn: ids.default([]),
   spec: WireSpec,
+  /** Left out where all of it is as by default, so that an agent that knows no policies reads what needs none. */
+  policies: Policy.exactOptional(),
 });
 export type WireScore = z.infer<typeof WireScore>;
 

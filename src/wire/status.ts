@@ -69,21 +69,41 @@ export const ScoreStatus = z.object({
   retryAfter: At.nullable(),
   /** The Scores that it waits for. */
   blockedOn: z.array(z.string()),
+  /** True where this content failed so that only another one can help: it is not tried again. */
+  knownBad: z.literal(true).exactOptional(),
+  /** The steps that would make it as declared, the first 20 of them; only where it is Drifted. */
+  wouldDo: z.array(Json).exactOptional(),
+  /** How often drift was repaired since this content came; missing where it never was. */
+  repairs: z.int().exactOptional(),
+  /** Somebody undoes the same again and again: how many repairs in a row, since when, and when the last one was. */
+  contested: z.object({ inARow: z.int(), since: At, last: At }).exactOptional(),
 });
 export type ScoreStatus = z.infer<typeof ScoreStatus>;
 
 /**
  * `Ready`: all Scores of the manifest are as they should be. `Reconciling`: work is under way. `Degraded`: some Score
  * failed or was refused. `Accepted`: the newest desired state could be taken; while it is False the one before stays in
- * force.
+ * force. The others are there only where they have something to tell. `Contested`: somebody undoes what the agent does.
+ * `DiskPressure`: the agent cannot save what it has to know. `Offline`: it was out of reach. `Fenced`: another agent has its
+ * id; that is in no document of the two, since the key is the other one's, but in what the agent tells on its own device.
  */
-export const CONDITION_TYPES = ["Ready", "Reconciling", "Degraded", "Accepted"] as const;
+export const CONDITION_TYPES = [
+  "Ready",
+  "Reconciling",
+  "Degraded",
+  "Accepted",
+  "Contested",
+  "DiskPressure",
+  "Offline",
+  "Fenced",
+] as const;
 
 export const Condition = z.object({
   type: z.enum(CONDITION_TYPES),
   status: z.enum(["True", "False", "Unknown"]),
   reason: z.enum([
     "Converged",
+    "DriftReported",
     "Working",
     "Idle",
     "ScoresFailed",
@@ -92,6 +112,12 @@ export const Condition = z.object({
     "NoDesiredState",
     "DesiredStateDeleted",
     "Accepted",
+    "UndoneByOthers",
+    "NoSpace",
+    "NotSaved",
+    "NoLink",
+    "LinkBack",
+    "TakenOver",
     ...MANIFEST_REFUSALS,
   ]),
   message: z.string(),
@@ -176,6 +202,10 @@ export const PlanReply = z.discriminatedUnion("_tag", [
       z.discriminatedUnion("would", [
         z.object({ would: z.literal("NOOP"), kind: z.string(), observed: Json }),
         z.object({ would: z.literal("CHANGE"), kind: z.string(), observed: Json, steps: z.array(Json) }),
+        /** It differs, and by its policies it would only be told of. */
+        z.object({ would: z.literal("TELL"), kind: z.string(), observed: Json, steps: z.array(Json) }),
+        /** Not in the asked manifest any more, and what it made would stay as it is. */
+        z.object({ would: z.literal("LEAVE"), kind: z.string() }),
         /** Not in the asked manifest any more. */
         z.object({ would: z.literal("RETIRE"), kind: z.string(), observed: Json, steps: z.array(Json) }),
         z.object({ would: z.literal("FAIL"), kind: z.string(), error: ScoreError }),

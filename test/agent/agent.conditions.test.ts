@@ -5,7 +5,7 @@ import { AgentRig, CONVERGED } from "./support/agent-rig.ts";
 import { probe, unknownKind } from "./support/manifests.ts";
 
 describe("every state of a Score that this version tells is told by some agent:", () => {
-  test("each but Drifted, which nothing sets yet", async () => {
+  test("each", async () => {
     const seen = new Set<string>();
     const rig = await AgentRig.start();
     const look = async (): Promise<void> => {
@@ -21,7 +21,9 @@ describe("every state of a Score that this version tells is told by some agent:"
     rig.device.probe.fails("later/0");
     await rig.send({ generation: 2, scores: { h: probe("h") } });
     await look();
-    expect([...seen].toSorted()).toEqual(SCORE_STATES.filter((state) => state !== "Drifted").toSorted());
+    await rig.send({ generation: 3, scores: { h: probe("h", "y") }, policies: { h: { ownership: "observe" } } });
+    await look();
+    expect([...seen].toSorted()).toEqual([...SCORE_STATES].toSorted());
   });
 
   test("while a Score takes long, its own and those of the others", async () => {
@@ -58,6 +60,84 @@ describe("conditions", () => {
       Degraded: "True ScoresRefused",
       Accepted: "True Accepted",
     });
+  });
+
+  test("Ready: drift that is only to be told is converged, and says so", async () => {
+    const rig = await AgentRig.start();
+    await rig.send({ generation: 1, scores: { a: probe("a") }, policies: { a: { drift: "report" } } });
+    expect(await rig.conditions()).toEqual(CONVERGED);
+    rig.device.probe.tamper("a/0", "theirs");
+    expect(await rig.conditions()).toEqual({ ...CONVERGED, Ready: "True DriftReported" });
+  });
+
+  test("Contested: as long as somebody undoes the same again and again", async () => {
+    const rig = await AgentRig.start();
+    await rig.send({ generation: 1, scores: { a: probe("a") } });
+    for (let time = 0; time < 2; time += 1) {
+      await rig.clock.advance(5000);
+      rig.device.probe.tamper("a/0", "theirs");
+      await rig.clock.advance(100);
+    }
+    expect(await rig.conditions()).toEqual({ ...CONVERGED, Contested: "True UndoneByOthers" });
+    await rig.clock.advance(1_300_000);
+    expect(await rig.conditions()).toEqual(CONVERGED);
+  });
+
+  test("DiskPressure: as long as the ledger cannot be saved, and what was begun goes on after it", async () => {
+    const rig = await AgentRig.start();
+    await rig.send({ generation: 1, scores: { a: probe("a") } });
+    rig.device.disk.fail("NoSpace");
+    await rig.send({ generation: 2, scores: { a: probe("a", "y") } });
+    expect(await rig.conditions()).toMatchObject({ Ready: "False ScoresFailed", DiskPressure: "True NoSpace" });
+    rig.device.disk.fail("ReadOnly");
+    await rig.clock.advance(10_000);
+    expect(await rig.conditions()).toMatchObject({ DiskPressure: "True NotSaved" });
+    rig.device.disk.heal();
+    await rig.clock.advance(60_000);
+    expect(await rig.conditions()).toEqual(CONVERGED);
+    expect(rig.device.probe.values.get("a/0")).toBe("y");
+  });
+
+  test("Offline: known on the device while the link is down, and told with since and until when it is back", async () => {
+    const rig = await AgentRig.start();
+    await rig.send({ generation: 1, scores: { a: probe("a") } });
+    await rig.status();
+    const offline = () => rig.agent.conditions.find(({ type }) => type === "Offline");
+    rig.store.disconnect();
+    const since = rig.clock.now().toISOString();
+    await rig.clock.advance(30_000);
+    rig.store.reconnect();
+    await settle();
+    expect([offline(), await rig.conditions()]).toEqual([undefined, CONVERGED]);
+    rig.store.disconnect();
+    const again = rig.clock.now().toISOString();
+    await rig.clock.advance(40_000);
+    expect(offline()).toMatchObject({ status: "True", reason: "NoLink", message: expect.stringContaining(again) });
+    const until = rig.clock.now().toISOString();
+    rig.store.reconnect();
+    await settle();
+    expect(await rig.conditions()).toEqual({ ...CONVERGED, Offline: "False LinkBack" });
+    expect(offline()?.message).toBe(`out of reach from ${again} until ${until}`);
+    expect(again > since).toBe(true);
+  });
+
+  test("Offline: also where the server was not there yet when the agent started", async () => {
+    const rig = await AgentRig.start({ offline: true });
+    await rig.clock.advance(40_000);
+    expect(rig.agent.conditions).toContainEqual(expect.objectContaining({ type: "Offline", status: "True" }));
+    rig.store.reconnect();
+    await settle();
+    expect(await rig.conditions()).toMatchObject({ Offline: "False LinkBack" });
+  });
+
+  test("Fenced: known on the device alone, since the key is the other one's", async () => {
+    const rig = await AgentRig.start();
+    await rig.send({ generation: 1, scores: { a: probe("a") } });
+    const other = await AgentRig.start({ server: rig.server, clock: rig.clock, bootId: "boot-2" });
+    await rig.clock.advance(20_000);
+    expect([rig.agent.isFenced, other.agent.isFenced]).toEqual([true, false]);
+    expect(rig.agent.conditions).toMatchObject([{ type: "Fenced", status: "True", reason: "TakenOver" }]);
+    expect(await other.conditions()).toEqual(CONVERGED);
   });
 
   test("do not stay at Reconciling when a status happened to be written in the middle of a pass that found all well", async () => {

@@ -149,10 +149,11 @@ test("a ledger that cannot be saved at the end of the work is saved as soon as i
   rig.device.disk.fail("NoSpace");
   // Nothing has to be done, so that nothing has to be claimed first.
   await rig.send({ generation: 1, scores: { a: file("/a", "as it should be") } });
-  expect(await rig.conditions()).toEqual(CONVERGED);
+  expect(await rig.conditions()).toEqual({ ...CONVERGED, DiskPressure: "True NoSpace" });
   expect(rig.device.disk.files.size).toBe(0);
   expect(rig.logged).toContain("the ledger could not be saved");
   rig.device.disk.heal();
   await rig.clock.advance(600_000);
   expect(rig.device.disk.text("manifest.json")).toContain('"generation":1');
+  expect(await rig.conditions()).toEqual(CONVERGED);
 });

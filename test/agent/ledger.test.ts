@@ -196,6 +196,28 @@ describe("a flush", () => {
     expect(disk.files.size).toBe(0);
   });
 
+  test("writes what is left to nobody, and by which policy, before the manifest that drops it", async () => {
+    const disk = new MemoryDisk();
+    const ledger = await open(disk);
+    const orphan = { ...wire, policies: { removal: "orphan" as const } };
+    for (const name of ["x", "y"]) ledger.own(name, `path:/${name}`, wire, []);
+    ledger.accept(acceptedOf(1));
+    await ledger.flush();
+    ledger.govern("path:/x", orphan, {});
+    ledger.govern("path:/y", orphan, {});
+    ledger.leave("path:/y");
+    ledger.own("z", "path:/z", wire, []);
+    ledger.accept(acceptedOf(2));
+    disk.fail("NoSpace", { only: MANIFEST });
+    await expect(ledger.flush()).rejects.toMatchObject({ problem: { code: "NoSpace" } });
+    const found = await open(disk.copy());
+    expect([...found.owned.values()]).toEqual([{ id: "x", identity: "path:/x", wire: orphan, claims: [] }]);
+    expect(found.accepted).toEqual(acceptedOf(1));
+    disk.heal();
+    await ledger.flush();
+    expect(sorted(known(await open(disk)))).toEqual(sorted(known(ledger)));
+  });
+
   test("that failed is made good by the next one, and the disk is asked again even if nothing new was told", async () => {
     const disk = new MemoryDisk();
     const ledger = await open(disk);

@@ -55,6 +55,39 @@ describe("a plan", () => {
     expect(await rig.status()).toMatchObject({ generation: 1 });
   });
 
+  test("tells what policies make of it: what is only told of, what is not its own, and what would be left", async () => {
+    const rig = await AgentRig.start();
+    const orphan = { removal: "orphan" } as const;
+    const scores = { left: file("/left"), report: file("/report", "1"), seed: file("/seed", "1") };
+    const policies = { left: orphan, report: { drift: "report" }, seed: { ownership: "createOnly" } } as const;
+    await rig.send({ generation: 1, scores, policies });
+    rig.device.files.put("/report", { type: "file", text: "theirs" });
+    rig.device.files.put("/there", { type: "file", text: "theirs" });
+    const asked = {
+      report: file("/report", "1"),
+      seed: file("/seed", "2"),
+      own: file("/there", "mine"),
+      seen: file("/there/not"),
+    };
+    const reply = await rig.plan({
+      generation: 2,
+      scores: asked,
+      policies: { ...policies, own: { ownership: "own" }, seen: { ownership: "observe" } },
+    });
+    expect(reply).toMatchObject({
+      scores: {
+        report: { would: "TELL", steps: [{ do: "write" }] },
+        seed: { would: "TELL", steps: [{ do: "write" }] },
+        own: { would: "FAIL", error: { reason: "Obstructed" } },
+        left: { would: "LEAVE", kind: "File" },
+      },
+    });
+    const changed = await rig.plan({ generation: 2, scores: { report: file("/report", "2") }, policies });
+    expect(changed).toMatchObject({ scores: { report: { would: "CHANGE" } } });
+    await rig.send({ generation: 2, scores: asked, policies: { ...policies, own: { ownership: "own" } } });
+    expect(rig.tree).toMatchObject({ "/left": "", "/report": "theirs", "/seed": "1", "/there": "theirs" });
+  });
+
   test("of a manifest that would be refused says so", async () => {
     const rig = await AgentRig.start();
     expect(await rig.plan(Buffer.from("{"))).toMatchObject({ _tag: "Refused", reason: "Malformed" });

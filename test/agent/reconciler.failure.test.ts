@@ -108,24 +108,79 @@ describe("failure", () => {
     expect(tries).toBeLessThan(40);
   });
 
-  test("that only somebody else can end is not tried again every few seconds", async () => {
-    const rig = await ReconcilerRig.open();
-    const writeFile = rig.files.writeFile.bind(rig.files);
-    const problem = {
-      code: "Invalid",
-      message: "no such owner",
-      blame: "author",
-      next: "Correct it.",
-      retryable: false,
-    } as const;
-    rig.files.writeFile = () => Promise.reject(new PortError(problem));
-    await rig.accept({ generation: 1, scores: { a: file("/a", "mine") } });
-    expect(rig.status("a").error).toMatchObject({ message: "no such owner", retryable: false });
-    await rig.clock.advance(299_000);
-    expect(rig.status("a").attempts).toBe(1);
-    rig.files.writeFile = writeFile;
-    await rig.clock.advance(1000);
-    expect(rig.states).toEqual({ a: "Ready" });
+  describe("of the content", () => {
+    const wanted = { generation: 1, scores: { a: file("/a", "mine"), b: probe("b") } };
+    async function failsForGood() {
+      const rig = await ReconcilerRig.open();
+      let tries = 0;
+      const writeFile = rig.files.writeFile.bind(rig.files);
+      rig.files.writeFile = () => {
+        tries += 1;
+        rig.files.writeFile = writeFile;
+        const problem = { code: "Invalid", message: "no such name", blame: "author", next: "Correct it." } as const;
+        return Promise.reject(new PortError({ ...problem, retryable: false }));
+      };
+      await rig.accept(wanted);
+      return { rig, tries: () => tries };
+    }
+    const bad = {
+      state: "Failed",
+      knownBad: true,
+      retryAfter: null,
+      attempts: 1,
+      error: { message: "no such name", retryable: false },
+    };
+
+    test("is for good: no time, look, unrelated generation or restart tries it again, another content does", async () => {
+      const { rig, tries } = await failsForGood();
+      expect(rig.status("a")).toMatchObject(bad);
+      await rig.clock.advance(1_000_000);
+      rig.reconciler.lookAtAll();
+      rig.files.put("/b", { type: "file", text: "beside" });
+      await rig.clock.advance(1_000_000);
+      await rig.accept({ generation: 2, scores: { ...wanted.scores, c: probe("c") } });
+      expect(rig.status("a")).toMatchObject({ ...bad, generation: 2 });
+      expect(rig.reconciler.observedGeneration).toBe(2);
+      await rig.ledger.flush();
+      const next = await rig.crash();
+      await next.accept({ generation: 2, scores: { ...wanted.scores, c: probe("c") } }, "corrective");
+      await next.clock.advance(1_000_000);
+      expect(next.status("a")).toMatchObject({ ...bad, generation: 2 });
+      expect([tries(), next.tree]).toEqual([1, { "/b": "beside" }]);
+      await next.accept({ generation: 3, scores: { a: file("/a", "other") } });
+      expect(next.states).toEqual({ a: "Ready" });
+      expect(next.status("a")).not.toHaveProperty("knownBad");
+    });
+
+    test("is over when somebody else makes it good, and then it is a Score like any other", async () => {
+      const { rig } = await failsForGood();
+      await rig.clock.advance(10_000);
+      rig.reconciler.lookAtAll();
+      await rig.clock.advance(10_000);
+      rig.files.put("/a", { type: "file", text: "mine" });
+      rig.reconciler.lookAtAll();
+      await rig.clock.advance(100);
+      rig.files.put("/a", { type: "file", text: "theirs" });
+      await rig.clock.advance(100);
+      expect(rig.tree).toEqual({ "/a": "mine" });
+      expect(rig.status("a")).toMatchObject({ state: "Ready", error: null });
+    });
+
+    test("is not forgotten while it waits for others", async () => {
+      const { rig, tries } = await failsForGood();
+      rig.probe.fails("b/0");
+      await rig.accept({
+        ...wanted,
+        generation: 2,
+        scores: { ...wanted.scores, b: probe("b", "y") },
+        after: { a: ["b"] },
+      });
+      expect(rig.states).toEqual({ a: "Blocked", b: "Failed" });
+      rig.probe.heals("b/0");
+      await rig.clock.advance(10_000);
+      expect(rig.status("a")).toMatchObject({ ...bad, generation: 2 });
+      expect([tries(), rig.tree]).toEqual([1, {}]);
+    });
   });
 
   test("to keep the ledger keeps the effects from being taken, and is made good", async () => {

@@ -37,6 +37,8 @@ const scoreIn = (state: ScoreStatus["state"], isStuck = state === "Failed" || st
   blockedOn: [],
 });
 
+const AT = "2026-01-01T00:00:00.000Z";
+
 const readings: fc.Arbitrary<Reading | null> = fc.oneof(
   fc.constantFrom<Reading | null>(null, { _tag: "Absent" }, { _tag: "Deleted" }, { _tag: "Accepted", generation: 3 }),
   fc
@@ -50,11 +52,15 @@ const facts: fc.Arbitrary<StatusFacts> = fc.record({
   reading: readings,
   scores: fc.dictionary(
     fc.constantFrom("a", "b", "c"),
-    fc
-      .tuple(fc.constantFrom(...SCORE_STATES), fc.boolean())
-      .map(([state, stuck]) => scoreIn(state, state === "Retiring" ? stuck : undefined)),
+    fc.tuple(fc.constantFrom(...SCORE_STATES), fc.boolean()).map(([state, stuck]) => {
+      const score = scoreIn(state, state === "Retiring" ? stuck : undefined);
+      return state === "Ready" && stuck ? { ...score, contested: { inARow: 2, since: AT, last: AT } } : score;
+    }),
     { noNullPrototype: true },
   ),
+  unsaved: fc.constantFrom(null, { code: "NoSpace", message: "full" }, { code: "ReadOnly", message: "read-only" }),
+  outage: fc.constantFrom(null, { since: AT, until: null }, { since: AT, until: AT }),
+  fencedBy: fc.constantFrom(null, null, null, 4),
 });
 
 const told = (given: StatusFacts) =>
@@ -62,7 +68,9 @@ const told = (given: StatusFacts) =>
 
 describe("each condition holds by its own predicate", () => {
   /** The predicates once more, in other words. */
-  const expected = ({ generation, observedGeneration, isWorking, scores, reading }: StatusFacts) => {
+  const expected = (given: StatusFacts) => {
+    const { generation, observedGeneration, isWorking, scores, reading, unsaved, outage, fencedBy } = given;
+    if (fencedBy !== null) return { Fenced: "True TakenOver" };
     const all = Object.values(scores);
     const any = (...states: readonly ScoreStatus["state"][]): boolean =>
       all.some(({ state }) => states.includes(state));
@@ -89,11 +97,16 @@ describe("each condition holds by its own predicate", () => {
               ? "False ScoresRefused"
               : open || observedGeneration !== generation
                 ? "False Working"
-                : "True Converged",
+                : any("Drifted")
+                  ? "True DriftReported"
+                  : "True Converged",
       Reconciling: isWorking || open ? "True Working" : "False Idle",
       Degraded:
         any("Failed") || stuck ? "True ScoresFailed" : any("Refused") ? "True ScoresRefused" : "False NothingWrong",
       ...accepted,
+      ...(all.some(({ contested }) => contested !== undefined) && { Contested: "True UndoneByOthers" }),
+      ...(unsaved !== null && { DiskPressure: unsaved.code === "NoSpace" ? "True NoSpace" : "True NotSaved" }),
+      ...(outage !== null && { Offline: outage.until === null ? "True NoLink" : "False LinkBack" }),
     };
   };
 
@@ -105,6 +118,18 @@ describe("each condition holds by its own predicate", () => {
       { numRuns: 2000 },
     ));
 
+  test("and converged is said if and only if the generations are equal and each Score is Ready, or only to be told of", () => {
+    fc.assert(
+      fc.property(facts, (given) => {
+        const { generation, observedGeneration, scores, fencedBy } = given;
+        const isSo = Object.values(scores).every(({ state }) => state === "Ready" || state === "Drifted");
+        const isSaid = told(given)["Ready"]?.startsWith("True") === true;
+        expect(isSaid).toBe(fencedBy === null && generation > 0 && observedGeneration === generation && isSo);
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
   test("and every type and reason that the document knows comes of some facts", () => {
     const types = new Set<string>();
     const reasons = new Set<string>();
@@ -115,7 +140,7 @@ describe("each condition holds by its own predicate", () => {
           reasons.add(reason);
         }
       }),
-      { numRuns: 3000, seed: 1 },
+      { numRuns: 5000, seed: 1 },
     );
     expect([...types].toSorted()).toEqual([...CONDITION_TYPES].toSorted());
     expect([...reasons].toSorted()).toEqual([...Condition.shape.reason.options].toSorted());
@@ -123,7 +148,8 @@ describe("each condition holds by its own predicate", () => {
 });
 
 describe("the message", () => {
-  const idle = { generation: 2, observedGeneration: 2, isWorking: false, reading: null } as const;
+  const well = { unsaved: null, outage: null, fencedBy: null } as const;
+  const idle = { ...well, generation: 2, observedGeneration: 2, isWorking: false, reading: null } as const;
   const ready = (scores: StatusFacts["scores"]) =>
     conditionsOf({ ...idle, scores }).find(({ type }) => type === "Ready")?.message;
 
@@ -131,6 +157,7 @@ describe("the message", () => {
     expect(ready({})).toContain("nothing is wanted");
     expect(ready({ a: scoreIn("Ready") })).toContain("the one Score is as declared, generation 2");
     expect(ready({ a: scoreIn("Ready"), b: scoreIn("Ready") })).toContain("all 2 Scores");
+    expect(ready({ a: scoreIn("Ready"), b: scoreIn("Drifted") })).toMatch(/only to be told, generation 2: b$/);
     const many = Object.fromEntries(Array.from({ length: 100 }, (_, at) => [`s${at}`, scoreIn("Failed")]));
     expect(ready(many)).toMatch(/s0, s1, s2, s3, s4 and 95 more$/);
   });
@@ -163,13 +190,14 @@ test("what is cut is details, then texts; never a state or a reason", () => {
     observedRevision: 1,
     epoch: 1,
     conditions: [],
-    scores: { a: scoreIn("Failed"), b: scoreIn("Ready") },
+    scores: { a: scoreIn("Failed"), b: scoreIn("Ready"), c: { ...scoreIn("Drifted"), wouldDo: [{ do: "it" }] } },
     agent: { version: "0", bootId: "b", topology: "T" },
   };
   const details = cut(status, "details");
   expect(details.scores).toEqual({
     a: { ...scoreIn("Failed"), details: null },
     b: { ...scoreIn("Ready"), details: null },
+    c: { ...scoreIn("Drifted"), details: null },
   });
   const texts = cut(status, "texts");
   expect(texts.scores["a"]?.error).toEqual({ ...error, message: "", step: null, next: "" });

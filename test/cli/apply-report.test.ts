@@ -29,6 +29,16 @@ const lacking = { rule: "MissingCapability", severity: "error", kind: "X", capab
 /** Each way an apply can end: what the command ends with, what it says, and whether a document is shown. */
 const endings: readonly (readonly [ApplyResult, number, RegExp, boolean])[] = [
   [{ _tag: "Converged", ...shipped, status }, 0, /converged on generation 7: its Score is Ready/, true],
+  [
+    {
+      _tag: "Converged",
+      ...shipped,
+      status: agentStatus({ generation: 7, scores: { a: scoreStatus("Ready"), b: scoreStatus("Drifted") } }),
+    },
+    0,
+    /converged on generation 7: 1 Ready, 1 Drifted, which is only to be told/,
+    true,
+  ],
   [{ _tag: "NotConverged", ...shipped, status, troubled: ["a"] }, 1, /not converged on generation 7: a is not/, true],
   [{ _tag: "Shipped", ...shipped }, 0, /generation 7 is stored for pi-7/, true],
   [

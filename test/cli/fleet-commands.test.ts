@@ -168,6 +168,21 @@ describe("plan", () => {
     );
   });
 
+  test("tells what would only be told of, and what would be left", async () => {
+    const { code, out } = await planWith({
+      ...good,
+      scores: {
+        told: { would: "TELL", kind: "File", observed: null, steps: [{ do: "write", path: "/b" }] },
+        left: { would: "LEAVE", kind: "File" },
+      },
+    });
+    expect([code, out]).toEqual([
+      0,
+      'TELL   told (File)\n         write {"path":"/b"}\nLEAVE  left (File)\n' +
+        "pi-7, from generation 3: 1 that differ and would only be told of, 1 to leave as they are, as nobody's\n",
+    ]);
+  });
+
   test("with --json writes the agent's answer", async () => {
     const { code, out } = await planWith(good, ["--json"]);
     expect(code).toBe(0);

@@ -38,7 +38,7 @@ test("is settled exactly when every Score is Ready, stuck or drifted, and nothin
         ["Ready", "Drifted"].includes(scores[id]?.state ?? "") || isStuck(id, scores);
       const expected = wanted.every(atRest) && Object.keys(scores).every((id) => wanted.includes(id));
       expect(verdict._tag).toBe(expected ? "Settled" : "Waiting");
-      const troubled = wanted.filter((id) => scores[id]?.state !== "Ready");
+      const troubled = wanted.filter((id) => !["Ready", "Drifted"].includes(scores[id]?.state ?? ""));
       expect(verdict._tag === "Settled" ? verdict.troubled : troubled).toEqual(troubled);
     }),
     { numRuns: 2000 },

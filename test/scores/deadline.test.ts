@@ -46,10 +46,10 @@ describe("synchronous work", () => {
     const fs = new FakeFileSystem();
     fs.put("/a", { type: "file", text: "x" });
     const clock = new CountingClock();
-    const outcome = interpretNow(
-      new FileScore({ path: "/a", content: "x" }),
-      around({ FileSystemHost: fs }, { clock }),
-    );
+    const outcome = interpretNow(new FileScore({ path: "/a", content: "x" }), {
+      ...around({ FileSystemHost: fs }, { clock }),
+      permit: () => "take",
+    });
     expect(outcome).toMatchObject({ outcome: "NOOP" });
     expect(clock.set).toBe(0);
   });

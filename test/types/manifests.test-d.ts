@@ -95,6 +95,13 @@ export const composition = manifest(
   { mall, own: new SystemdServiceScore({ name: "own", exec: ["/usr/bin/own"] }) },
   { after: { own: ["mall"] }, restartOn: { own: ["mall"] } },
 );
+/** What is not as by default: of a Score, and of all parts of a composition. */
+export const ruled = manifest(
+  PiTopology,
+  { ...banner, pages: site("pages", "1") },
+  { policies: { motd: { drift: "report", lookEverySeconds: 60 }, pages: { ownership: "own", removal: "orphan" } } },
+);
+
 export const compositionOfMore = manifest(Cluster, {
   shop: compose("Shop", { pods: new K8sDeploymentScore({ name: "shop", image: "shop:1" }), ...banner }),
 });

@@ -12,6 +12,7 @@ import { ContainerRuntime } from "../../src/capabilities/container-runtime.ts";
 import { SystemdHost } from "../../src/capabilities/systemd-host.ts";
 import { KINDS } from "../../src/scores/index.ts";
 import { PiTopology } from "../../src/topology/pi.ts";
+import { DEFAULT_POLICIES } from "../../src/topology/policies.ts";
 import { topology } from "../../src/topology/topology.ts";
 import {
   type DecodedManifest,
@@ -120,6 +121,19 @@ describe("the golden envelopes", () => {
     expect(decode(golden("envelope-empty.json")).scores.size).toBe(0);
   });
 
+  test("with policies", () => {
+    const [plain, ...ruled] = [...decode(golden("envelope-policies.json")).scores.values()].map((score) =>
+      score._tag === "Score" ? score.policies : score,
+    );
+    expect(plain).toEqual(DEFAULT_POLICIES);
+    expect(ruled).toEqual([
+      { ...DEFAULT_POLICIES, drift: "report", lookEverySeconds: 60 },
+      { ...DEFAULT_POLICIES, drift: "ignore", ownership: "own" },
+      { ...DEFAULT_POLICIES, ownership: "createOnly", removal: "orphan" },
+      { ...DEFAULT_POLICIES, ownership: "observe", lookEverySeconds: 1.5 },
+    ]);
+  });
+
   test("by hash", () => {
     expect(openEnvelope(golden("envelope-asset.json"))).toEqual({
       _tag: "Asset",
@@ -144,6 +158,8 @@ describe("the golden documents", () => {
     ["capabilities.json", CapabilitiesDocument],
     ["plan.json", PlanReply],
     ["plan-refused.json", PlanReply],
+    ["status-policies.json", AgentStatus],
+    ["plan-policies.json", PlanReply],
   ])("%s is read whole", (name, schema: z.ZodType) => {
     const bytes = golden(name);
     const read = readDocument(schema, bytes);

@@ -1,5 +1,6 @@
 import type { AnyScore } from "../../../src/scores/score.ts";
 import { DirectoryScore, FileScore, SystemdServiceScore } from "../../../src/scores/index.ts";
+import type { Policy } from "../../../src/topology/policies.ts";
 import { type DecodedManifest, decodePayload, type Gate } from "../../../src/wire/decode.ts";
 import { encodeScore, inlineEnvelope } from "../../../src/wire/encode.ts";
 import { AgentId } from "../../../src/wire/keys.ts";
@@ -17,6 +18,7 @@ export interface Wanted {
   readonly scores: Readonly<Record<string, Given>>;
   readonly after?: Readonly<Record<string, readonly string[]>>;
   readonly restartOn?: Readonly<Record<string, readonly string[]>>;
+  readonly policies?: Readonly<Record<string, Policy>>;
   readonly agentId?: string;
 }
 
@@ -41,7 +43,14 @@ export const unknownKind = (kind = "Teleporter"): Given => ({
   wire: { kind, version: 1, requires: [], spec: { json: {} } },
 });
 
-export const payloadOf = ({ generation, scores, after = {}, restartOn = {}, agentId = AGENT }: Wanted): string =>
+export const payloadOf = ({
+  generation,
+  scores,
+  after = {},
+  restartOn = {},
+  policies = {},
+  agentId = AGENT,
+}: Wanted): string =>
   JSON.stringify({
     agentId,
     generation,
@@ -49,7 +58,7 @@ export const payloadOf = ({ generation, scores, after = {}, restartOn = {}, agen
     scores: Object.fromEntries(
       Object.entries(scores).map(([id, given]) => [
         id,
-        "wire" in given ? given.wire : encodeScore(given, after[id], restartOn[id]),
+        "wire" in given ? given.wire : encodeScore(given, after[id], restartOn[id], policies[id]),
       ]),
     ),
   });

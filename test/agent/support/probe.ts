@@ -43,6 +43,7 @@ export class ProbeScore extends Score(
       namesOf(name, parts).flatMap((part, at) => (values[at] === null ? [] : [{ do: "remove", part } as const])),
     apply: (step, { value }, { ProbeHost: host }) =>
       step.do === "set" ? host.set(step.part, value) : host.remove(step.part),
+    exists: (_, { values }) => values.some((value) => value !== null),
     watch: ({ name }, { ProbeHost: host }, changed) => host.watch(name, changed),
     deadlineMs: 30_000,
   },
@@ -85,6 +86,7 @@ export class FreeProbeScore extends Score(
         : step.do === "remove"
           ? host.remove(step.part)
           : host.restart(step.part),
+    exists: (_, { values }) => values.some((value) => value !== null),
     watch: ({ name }, { ProbeHost: host }, changed) => host.watch(name, changed),
     turns: "free",
     pauses: ({ gathers }) => (gathers ? "gather" : null),
