@@ -1,3 +1,4 @@
+import type { Host } from "../src/agent/host.ts";
 import type { Ledger } from "../src/agent/ledger.ts";
 import { AgentStatus, Heartbeat } from "../src/wire/status.ts";
 import type { Bucket } from "../src/wire/store.ts";
@@ -29,7 +30,7 @@ export interface GuardParts {
 const deadlineMs = (target: string): number => (target.startsWith("/") ? 30_000 : 120_000);
 
 /** So many manifests may be accepted while one Score is worked on. */
-const STILL_UNDER_WAY = 3;
+const STILL_UNDER_WAY = 20;
 
 /** A call that has begun and not ended. */
 export interface Call {
@@ -53,10 +54,14 @@ const TELLS_WITHIN_MS = 16_000;
 
 const startOf = ({ epoch, agent }: AgentStatus) => ({ epoch, bootId: agent.bootId });
 
-/** Stands beside one process, sees all that it does and learns, and holds it to the invariants that hold at every step. */
+/**
+ * Stands beside one process, sees all that it does and learns, and holds it to the invariants that hold at every step. All
+ * of them in one place, since most judge the same call by the same things: what is in force, owned, looked at, under way.
+ */
 export class Guard implements Overheard {
   readonly #parts: GuardParts;
   #ledger: Ledger | null = null;
+  #host: Host | null = null;
   #epoch = 0;
   /** How it came to know that another agent has its id; null while it does not. */
   #fencedBy: string | null = null;
@@ -75,7 +80,7 @@ export class Guard implements Overheard {
   readonly #ready = new Map<string, number>();
   #accepted = 0;
   readonly #calls = new Set<Call>();
-  /** At some time it was told that there is no supervisor, and so could not look at units. */
+  /** At some time there was no supervisor for it, and so it could not look at units. */
   #lackedSupervisor = false;
   /** Calls that would change the device. */
   steps = 0;
@@ -90,8 +95,9 @@ export class Guard implements Overheard {
     this.#parts = parts;
   }
 
-  opened(ledger: Ledger): void {
+  opened(ledger: Ledger, host: Host): void {
     this.#ledger = ledger;
+    this.#host = host;
     this.#generation = ledger.accepted?.generation ?? 0;
   }
 
@@ -152,12 +158,9 @@ export class Guard implements Overheard {
     return false;
   }
 
-  lacksSupervisor(): void {
-    this.#lackedSupervisor = true;
-  }
-
   #judges(step: Step): void {
     this.steps += 1;
+    this.#looksForSupervisor();
     const { method, target } = step;
     const what = `${method} ${target}`;
     if (this.#fencedBy !== null) this.#break("a fenced agent takes no step", `${what}, fenced by ${this.#fencedBy}`);
@@ -222,6 +225,11 @@ export class Guard implements Overheard {
       this.#break("generations only rise", `${generation} is in force after ${this.#generation}`);
     }
     this.#generation = generation;
+    this.#looksForSupervisor();
+  }
+
+  #looksForSupervisor(): void {
+    this.#lackedSupervisor ||= this.#host?.topology.offers.every(({ name }) => name !== "SystemdHost") === true;
   }
 
   works(): void {
@@ -301,8 +309,9 @@ export class Guard implements Overheard {
     }
     // Work on a Score that did not change goes on when a newer manifest orders otherwise.
     const ready = this.#ready.get(identity) ?? -Infinity;
-    if (this.#accepted - ready > STILL_UNDER_WAY)
+    if (this.#accepted - ready > STILL_UNDER_WAY) {
       this.#break("what comes after others waits for them", `${what}, for ${for_.id}`);
+    }
   }
 
   #removes(wish: Wish, wanted: Wanted | undefined, { method, target }: Step): void {

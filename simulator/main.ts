@@ -1,6 +1,7 @@
 // `npm run simulate`: many runs of whole agents against a world that goes wrong, each decided by its seed alone.
 import { parseArgs } from "node:util";
-import { FAULTS, type Fault, type Run, run } from "./run.ts";
+import { type Fault, FAULTS } from "./faults.ts";
+import { type Run, run } from "./run.ts";
 
 const USAGE = `Usage: npm run simulate -- [--seeds N] [--from SEED] [--without FAULT]...
        npm run simulate -- --seed SEED [--trace] [--without FAULT]...

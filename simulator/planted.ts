@@ -98,7 +98,7 @@ export const PLANTED: readonly Planted[] = [
   {
     name: "claims are not on disk before the first step",
     file: "agent/interpreting.ts",
-    snippet: "    await this.#ledger.flush();\n",
+    snippet: "if (isNews || !this.#ledger.isSaved(identity)) await this.#ledger.flush();",
     instead: "",
   },
   {
@@ -186,8 +186,8 @@ export async function bundled(entry: string, planted: Planted): Promise<string> 
 
 const planting = ({ name, file, snippet, instead }: Planted): Plugin => ({
   name: "planting",
-  setup({ onLoad }) {
-    onLoad({ filter: new RegExp(`/src/${file.replaceAll(".", "\\.")}$`) }, async ({ path }) => {
+  setup(bundling) {
+    bundling.onLoad({ filter: new RegExp(`/src/${file.replaceAll(".", "\\.")}$`) }, async ({ path }) => {
       const text = await readFile(path, "utf8");
       const times = text.split(snippet).length - 1;
       if (times !== 1) throw new Error(`"${name}" cannot be planted: its snippet is ${times} times in src/${file}`);

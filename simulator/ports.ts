@@ -27,6 +27,7 @@ export function portOf<Port extends object>(
 
   const write = (method: string, given: readonly unknown[], effect: () => unknown): Promise<unknown> => {
     const target = String(given[0]);
+    world.note(actor.name, `begins to ${method} ${target}`);
     const call = guard.begins({ method, target, text: textOf(method, given) });
     return settled(`${method} ${target}`, call, effect);
   };

@@ -95,7 +95,6 @@ export class Process implements Actor {
     };
     const ledger = await Ledger.open(new ProcessDisk(world, this, device.files), log);
     if (!this.alive) return;
-    this.guard.opened(ledger);
     const host = new Host({
       topology: SimulatedTopology,
       offerings: {
@@ -115,6 +114,7 @@ export class Process implements Actor {
     });
     await host.look();
     if (!this.alive) return;
+    this.guard.opened(ledger, host);
     this.#agent = new Agent({
       agentId: AGENT,
       kinds: KINDS,
@@ -137,7 +137,6 @@ export class Process implements Actor {
     return new Promise((resolve) => {
       this.#world.post(this, "message", "has looked at what the host offers", () => {
         const reason = lack();
-        if (reason !== null) this.guard.lacksSupervisor();
         resolve(reason === null ? { _tag: "Found", facts: {} } : { _tag: "Absent", reason });
       });
     });

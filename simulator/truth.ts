@@ -92,8 +92,9 @@ export function untruth(status: AgentStatus, wish: Wish, device: Device): string
   const ids = new Set([...states.keys(), ...Object.keys(status.scores)]);
   for (const id of ids) {
     const told = status.scores[id];
-    if (told?.state !== states.get(id))
+    if (told?.state !== states.get(id)) {
       return `${id} is ${told?.state ?? "not told of"}, not ${states.get(id) ?? "there"}`;
+    }
     if (told?.generation !== wish.generation) return `${id} is told of for generation ${told?.generation}`;
   }
   const ready = status.conditions.find(({ type }) => type === "Ready");

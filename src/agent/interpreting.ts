@@ -235,14 +235,15 @@ class Look implements GuardedSurroundings {
     const { identity, wire, policies } = this.#decoded;
     const isOwn = await this.#isAsOlderSpec();
     if (this.superseded()) return;
-    if (why === "change") this.#around.notices.changes(this.#of.id, this.#change);
+    const isNews = why === "change" && this.#around.notices.changes(this.#of.id, this.#change);
     const held = this.#ledger.owned.get(identity);
     const isMade = policies.ownership === "createOnly" && (!this.#exists || held?.making === true);
     const reached =
       why === "restart" && held?.reached !== undefined && isGuarded(policies) ? { reached: held.reached } : {};
     const marks = { ...(isMade && { making: true as const }), ...reached };
     this.#ledger.own(this.#of.id, identity, wire, isOwn ? [...claims, identity] : claims, marks);
-    await this.#ledger.flush();
+    // What is repaired is owned already. It need not wait for what else there is to be saved.
+    if (isNews || !this.#ledger.isSaved(identity)) await this.#ledger.flush();
   }
 
   /**

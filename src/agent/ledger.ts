@@ -61,6 +61,8 @@ export class Ledger {
   readonly #statuses = new Map<string, ScoreStatus>();
   readonly #notices = new Map<string, Notice>();
   #unsaved: Unsaved = new Map();
+  /** What is on its way to the disk. */
+  #saving: Unsaved = new Map();
   /**
    * Keys of unsaved lines that are written before the manifest, and not after it as the rest: a manifest that drops something
    * must never be found without the policy by which that is to be dropped.
@@ -128,6 +130,12 @@ export class Ledger {
     // The decoder makes new objects for an unchanged Score; the journal need not hear of those.
     const same = held !== undefined && JSON.stringify(held) === JSON.stringify(owned);
     if (!same) pile(this.#unsaved, { own: owned });
+  }
+
+  /** Whether what is owned under this identity is on disk, and the manifest that wants it. */
+  isSaved(identity: string): boolean {
+    const key = `own ${identity}`;
+    return this.#acceptedIsSaved && !this.#unsaved.has(key) && !this.#saving.has(key);
   }
 
   /** It stays, and is nobody's any more. */
@@ -218,6 +226,7 @@ export class Ledger {
   /** What could not be written is unsaved again, but for what was told anew meanwhile. */
   async #append(lines: Unsaved): Promise<void> {
     if (lines.size === 0) return;
+    this.#saving = lines;
     try {
       const bytes = asLines([...lines.values()]);
       await this.#disk.append(JOURNAL, bytes);
@@ -226,6 +235,8 @@ export class Ledger {
       for (const line of this.#unsaved.values()) pile(lines, line);
       this.#unsaved = lines;
       throw error;
+    } finally {
+      this.#saving = new Map();
     }
   }
 

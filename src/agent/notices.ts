@@ -46,14 +46,16 @@ export class Notices {
     }
   }
 
-  /** The Score is about to change something. The caller flushes the ledger. */
-  changes(by: string, change: Change): void {
-    for (const to of this.#listeners.get(by) ?? []) {
+  /** The Score is about to change something. Whether anybody is told of it, and the ledger has to be flushed. */
+  changes(by: string, change: Change): boolean {
+    const listeners = this.#listeners.get(by) ?? [];
+    for (const to of listeners) {
       const before = this.#ledger.notice(to, by);
       const isOrdered = change === "intentional" || before?.change === "intentional";
       this.#ledger.notify({ to, by, change: isOrdered ? "intentional" : "corrective" });
       if (before !== undefined) this.#due.get(to)?.delete(before);
     }
+    return listeners.length > 0;
   }
 
   /** The Score is Ready: calls `tell` for each one that is to be restarted because of what it has changed. */

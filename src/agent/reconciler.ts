@@ -123,7 +123,7 @@ export class Reconciler {
     // After a restart it is no news that this generation was carried through before.
     const all = [...this.#resources.values()];
     const wasDone = all.every(({ status }) => status.generation === manifest.generation && status.state !== "Pending");
-    if (change === "corrective" && wasDone && this.#retirements.next() === undefined) {
+    if (change === "corrective" && wasDone && !this.#retirements.isAnyDue) {
       this.#observedGeneration = manifest.generation;
     }
     this.#changes += 1;

@@ -91,12 +91,19 @@ export class Retirements {
     for (const id of [...ledger.statuses.keys()]) if (!manifest.scores.has(id) && !kept.has(id)) ledger.forget(id);
   }
 
+  /** Whether anything is to be removed, now or once an earlier removal of it has ended. */
+  get isAnyDue(): boolean {
+    return [...this.#byIdentity.values()].some(({ stage }) => stage === "due" || stage === "empty");
+  }
+
   next(): Retirement | undefined {
     let empty: Retirement | undefined;
     let othersGo = false;
     for (const each of this.#byIdentity.values()) {
-      if (each.stage === "due") return each;
-      if (each.stage === "empty") empty ??= each;
+      // A step of an earlier removal of it may still be under way.
+      const isBusy = this.#around.workers.isBusy(each.owned.identity);
+      if (each.stage === "due" && !isBusy) return each;
+      if (each.stage === "empty" && !isBusy) empty ??= each;
       else othersGo ||= each.score !== null;
     }
     // When nothing else goes any more, what is left of the empty ones is not the agent's, and they are done.

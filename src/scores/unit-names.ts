@@ -23,4 +23,7 @@ export const UnitName = z
 export const Line = z
   .string()
   .max(4096)
-  .refine(isWritable, "a unit file cannot hold a line feed, NUL or half of a surrogate pair");
+  .refine(
+    isWritable,
+    "a unit file cannot hold a line feed, NUL, half of a surrogate pair or what Unicode calls no character",
+  );

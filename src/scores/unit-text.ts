@@ -5,10 +5,11 @@ export type Directive = readonly [name: string, value: string];
 export type Section = readonly [name: string, directives: readonly Directive[]];
 
 /**
- * What no value can hold: NUL and line feed end a value in a unit file, and half of a surrogate pair has no UTF-8.
- * Specs refuse it, so that nothing is ever dropped silently.
+ * What no value can hold: NUL and line feed end a value in a unit file, half of a surrogate pair has no UTF-8, and what
+ * Unicode calls no character (U+FFFE, U+10FFFF) systemd calls unclean and ignores. Specs refuse it, so that nothing is ever
+ * dropped silently.
  */
-export const isWritable = (value: string): boolean => !/[\0\n]|\p{Surrogate}/u.test(value);
+export const isWritable = (value: string): boolean => !/[\0\n]|\p{Surrogate}|\p{Noncharacter_Code_Point}/u.test(value);
 
 /** The whole text. A section without directives is left out. */
 export const unitText = (sections: readonly Section[]): string =>

@@ -262,6 +262,23 @@ describe("the capabilities", () => {
     expect(published(next)).toBe(0);
   });
 
+  test("are not published any more by one that is fenced while it looks what is there", async () => {
+    const server = new MemoryServer();
+    const it = start(server, "boot-1");
+    await it.presence.take();
+    await it.reader.delete("capabilities", AGENT);
+    const get = it.store.get.bind(it.store);
+    it.store.get = async (...given) => {
+      const found = await get(...given);
+      if (given[0] === "capabilities") it.presence.stop();
+      return found;
+    };
+    it.puts.length = 0;
+    it.presence.capabilitiesChanged();
+    await settle();
+    expect(it.puts).toEqual([]);
+  });
+
   test("are tried again with each heartbeat until they are", async () => {
     const it = start();
     it.store.fail("before", { only: ["get"], times: 3 });

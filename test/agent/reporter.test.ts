@@ -131,3 +131,55 @@ test("a status of a higher epoch fences: it is told once, and nothing is written
   expect(it.fenced).toEqual([2]);
   expect(await it.stored()).toEqual(statusOf(5, {}, 2));
 });
+
+/** Somebody else's start. */
+const by = (status: ReturnType<typeof statusOf>, bootId: string) => ({ ...status, agent: { ...status.agent, bootId } });
+
+test("of two starts with one epoch, as after the loss of a store, the higher boot id holds here too", async () => {
+  const it = report();
+  it.reporter.begin(0);
+  await it.tell(1);
+  await it.other.put("actual-state", AGENT, writeDocument(by(statusOf(5), "a lower one")));
+  await it.tell(2);
+  expect([it.fenced, await it.stored()]).toEqual([[], statusOf(2)]);
+  await it.other.put("actual-state", AGENT, writeDocument(by(statusOf(5), "the higher one")));
+  await it.tell(3);
+  await it.clock.advance(60_000);
+  expect([it.fenced, await it.stored()]).toEqual([[1], by(statusOf(5), "the higher one")]);
+});
+
+describe("a look whether the key still holds what was stored", () => {
+  test("writes nothing where it does", async () => {
+    const it = report();
+    it.reporter.begin(0);
+    await it.reporter.verify();
+    await it.tell(1);
+    await it.reporter.verify();
+    await settle();
+    expect([it.puts.length, await it.stored()]).toEqual([1, statusOf(1)]);
+  });
+
+  test("writes it again where another start wrote over it, which compare-and-set did not see, or where it is gone", async () => {
+    const it = report();
+    it.reporter.begin(0);
+    await it.tell(2);
+    await it.other.put("actual-state", AGENT, writeDocument(by(statusOf(1), "a lower one")));
+    await it.reporter.verify();
+    await settle();
+    expect(await it.stored()).toEqual(statusOf(2));
+    await it.other.delete("actual-state", AGENT);
+    await it.reporter.verify();
+    await settle();
+    expect(await it.stored()).toEqual(statusOf(2));
+  });
+
+  test("fences where the other start holds, and then writes nothing", async () => {
+    const it = report();
+    it.reporter.begin(0);
+    await it.tell(2);
+    await it.other.put("actual-state", AGENT, writeDocument(statusOf(1, {}, 7)));
+    await it.reporter.verify();
+    await it.clock.advance(60_000);
+    expect([it.fenced, it.puts.length, await it.stored()]).toEqual([[7], 1, statusOf(1, {}, 7)]);
+  });
+});

@@ -145,7 +145,7 @@ onMachines("on a booted Debian 13, the example", () => {
         const journal = ["journalctl", "--unit", "kiosk-screen.service", "--output", "cat"];
         await vi.waitFor(async () => expect(await machine.run(journal)).toContain("showing Departures\n"), patience);
       });
-      await expect(get(machine, "http://203.0.113.2:8080/")).rejects.toThrow();
+      await expect(get(machine, "http://203.0.113.2:8080/")).rejects.toThrow("203.0.113.2");
       await machine.run(["systemctl", "stop", "docker-registry.service"]);
     },
   );

@@ -7,8 +7,9 @@ const SEEDS = 1500;
 test.each(PLANTED)("the simulator finds: $name", { timeout: 60_000 }, async (planted) => {
   const run = await withPlanted(planted);
   let found: string | null = null;
-  for (let seed = 1; seed <= SEEDS && found === null; seed += 1)
+  for (let seed = 1; seed <= SEEDS && found === null; seed += 1) {
     found = (await run({ seed })).broken?.invariant ?? null;
+  }
   expect(found).not.toBeNull();
 });
 

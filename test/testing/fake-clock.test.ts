@@ -73,6 +73,16 @@ describe("a fake clock", () => {
     expect(clock.nextInMs).toBe(15);
   });
 
+  test("rings the next timer alone when it is asked to, and tells where there is none", () => {
+    const clock = new FakeClock();
+    const rung: number[] = [];
+    for (const ms of [20, 10, 20]) clock.after(ms, () => void rung.push(ms));
+    expect(clock.ringNext()).toBe(true);
+    expect([rung, clock.monotonicMs(), clock.timers]).toEqual([[10], 10, 2]);
+    expect([clock.ringNext(), clock.ringNext(), clock.ringNext()]).toEqual([true, true, false]);
+    expect([rung, clock.monotonicMs()]).toEqual([[10, 20, 20], 20]);
+  });
+
   test("jumps in wall time without running a timer", async () => {
     const clock = new FakeClock();
     let ran = false;

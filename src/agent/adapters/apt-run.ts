@@ -1,9 +1,10 @@
 import fs from "node:fs";
 import { type CommandResult, runCommand } from "./command.ts";
+import { RUNTIME_DIRECTORY } from "./scratch.ts";
 
 const ENVIRONMENT = { DEBIAN_FRONTEND: "noninteractive", APT_LISTCHANGES_FRONTEND: "none" };
 const UNIT = "harmony-packages.service";
-const FOLDER = "/run/harmony-edge";
+const FOLDER = RUNTIME_DIRECTORY;
 /** Longer than any change should take; by then it hangs. */
 const UNIT_SECONDS = 3600;
 const CHANGE_MS = UNIT_SECONDS * 1000;

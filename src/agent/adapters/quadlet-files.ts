@@ -1,11 +1,11 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { QuadletFile } from "../../capabilities/container-runtime.ts";
 import type { FileSystemHost } from "../../capabilities/file-system-host.ts";
 import { PortError } from "../../capabilities/port-error.ts";
 import { runCommand } from "./command.ts";
+import { inScratch } from "./scratch.ts";
 
 export const QUADLET = "/usr/libexec/podman/quadlet";
 const FOLDER = "/etc/containers/systemd";
@@ -108,9 +108,8 @@ function namesIn(folder: string): readonly string[] {
 }
 
 /** Has the generator read it before it is put in place: at a reload its complaints would reach nobody. */
-async function tryOut(name: string, text: string, signal: AbortSignal): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), "harmony-quadlet-"));
-  try {
+const tryOut = (name: string, text: string, signal: AbortSignal): Promise<void> =>
+  inScratch(async (folder) => {
     await writeFile(join(folder, `${name}.container`), text, { mode: 0o600 });
     const ran = await runCommand({
       argv: [QUADLET, "-dryrun", "-no-kmsg-log"],
@@ -122,10 +121,7 @@ async function tryOut(name: string, text: string, signal: AbortSignal): Promise<
     if (ran._tag === "Ended" && ran.code === 0) return;
     if (ran._tag === "Ended" && ran.timedOut) throw tooSlow(name);
     throw notUnderstood(name, ran._tag === "Ended" ? ran.stderr.replaceAll(`${folder}/`, "") : ran.message);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
+  });
 
 function notUnderstood(name: string, said: string): PortError {
   const complaints = said

@@ -1,10 +1,13 @@
-import { constants } from "node:fs";
+import fs, { constants } from "node:fs";
 import { lstat, mkdir, open, readFile, rename } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { promisify } from "node:util";
 import { PortError } from "../../capabilities/port-error.ts";
 import type { Disk } from "../disk.ts";
 
 const DEFAULT = ["var", "lib", "harmony-edge", "agent"];
+
+const dataSync = promisify(fs.fdatasync);
 
 /** The agent's own directory, mode 0700, made if missing. */
 export class StateDirectory implements Disk {
@@ -57,16 +60,19 @@ export class StateDirectory implements Disk {
     const path = join(this.path, name);
     return told(path, async () => {
       const flags = constants.O_RDWR | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW;
-      const file = await open(path, flags, 0o600);
+      // Direct calls, as for the files of Scores: only the disk is worth waiting for.
+      const fd = fs.openSync(path, flags, 0o600);
       try {
-        const { size } = await file.stat();
+        const { size } = fs.fstatSync(fd);
         // A crash may have cut the last line short. What comes now must not be glued to its stump and be lost with it.
-        const torn = size > 0 && (await file.read(Buffer.alloc(1), 0, 1, size - 1)).buffer[0] !== NEWLINE;
-        await file.appendFile(torn ? Buffer.concat([Buffer.of(NEWLINE), bytes]) : bytes);
-        await file.datasync();
+        const last = Buffer.alloc(1);
+        const torn = size > 0 && fs.readSync(fd, last, 0, 1, size - 1) === 1 && last[0] !== NEWLINE;
+        const whole = torn ? Buffer.concat([Buffer.of(NEWLINE), bytes]) : bytes;
+        for (let written = 0; written < whole.length;) written += fs.writeSync(fd, whole, written);
+        await dataSync(fd);
         if (size === 0) await this.#syncDirectory();
       } finally {
-        await file.close();
+        fs.closeSync(fd);
       }
     });
   }

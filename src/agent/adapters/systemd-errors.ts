@@ -59,9 +59,11 @@ export const busNameOf = (error: unknown): string | undefined =>
 
 export const isNotFound = (error: unknown): boolean => meanings.get(busNameOf(error) ?? "") === notFound;
 
-/** Whether what stands in the place of a file cannot be read as one: a directory, a circle of links. */
+/** Whether what stands in the place of a unit file cannot be read as one: a directory, a circle of links, a broken text. */
 export const isNoFile = (error: unknown): boolean =>
-  /^System\.Error\.E(ISDIR|LOOP|NOTDIR|NOENT)$/.test(busNameOf(error) ?? "");
+  /^(System\.Error\.E(ISDIR|LOOP|NOTDIR|NOENT|INVAL|BADMSG)|org\.freedesktop\.DBus\.Error\.(InvalidArgs|InconsistentMessage))$/.test(
+    busNameOf(error) ?? "",
+  );
 
 /** Puts an error of the bus into the port's words. Anything else comes back as it is, since it is a bug. */
 export function asPortError(error: unknown, doing: string): unknown {

@@ -39,6 +39,8 @@ export class SystemdManager {
       onSignal: (signal) => this.#heard(signal),
       onConnected: () => {
         this.#isSubscribed = false;
+        // Now, and not with the answer to the subscription: what the new connection tells may come in one piece with that.
+        this.#jobs.lost();
         this.#subscribe();
       },
     });
@@ -151,7 +153,6 @@ export class SystemdManager {
     clearTimeout(this.#again);
     const subscribed = (): void => {
       this.#isSubscribed = true;
-      this.#jobs.lost();
       this.#news.listening();
     };
     this.#bus.call({ path: ROOT, interface: MANAGER, member: "Subscribe" }).then(subscribed, (error: unknown) => {

@@ -1,8 +1,9 @@
 import { lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { RUNTIME_DIRECTORY } from "./scratch.ts";
 
 /** Of this boot alone: whatever was started before it is started anew by it. */
-const FOLDER = "/run/harmony-edge/units";
+const FOLDER = `${RUNTIME_DIRECTORY}/units`;
 
 /** Microseconds of the clock that systemd's monotonic timestamps are of. */
 export const monotonicMicroseconds = (): number => Number(process.hrtime.bigint() / 1000n);

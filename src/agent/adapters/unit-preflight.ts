@@ -1,8 +1,8 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PortError } from "../../capabilities/port-error.ts";
 import { runCommand } from "./command.ts";
+import { inScratch } from "./scratch.ts";
 import { gaveUp } from "./systemd-errors.ts";
 
 const VERIFY_MS = 15_000;
@@ -70,9 +70,8 @@ async function tryOne(unit: string, text: string): Promise<void> {
 }
 
 /** What systemd says against the units, line by line; nothing where it cannot be asked. */
-async function complaintsAbout(units: readonly string[], files: Files): Promise<readonly string[]> {
-  const folder = await mkdtemp(join(tmpdir(), "harmony-unit-"));
-  try {
+const complaintsAbout = (units: readonly string[], files: Files): Promise<readonly string[]> =>
+  inScratch(async (folder) => {
     for (const [path, text] of Object.entries(files)) {
       if (path.includes("/")) await mkdir(join(folder, path.slice(0, path.lastIndexOf("/"))), { recursive: true });
       await writeFile(join(folder, path), text);
@@ -93,10 +92,7 @@ async function complaintsAbout(units: readonly string[], files: Files): Promise<
     if (asked.timedOut) throw gaveUp(`Having systemd read ${units.join(", ")}`, "Nothing: it is tried again.");
     const said = asked.stderr.trim().replaceAll(`${folder}/`, "").split("\n");
     return said.filter((line) => line !== "").length > 0 ? said : [`systemd-analyze ended with ${asked.code}`];
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
+  });
 
 const notUnderstood = (what: string, complaints: readonly string[]): PortError =>
   new PortError({
