@@ -112,6 +112,12 @@ export class Ledger {
     this.#own({ id, identity, wire, claims: all, ...marks });
   }
 
+  /** Adds what another one claimed, which is about to be disowned. */
+  inherit(identity: string, claims: readonly string[]): void {
+    const held = this.#owned.get(identity);
+    if (held !== undefined) this.#own({ ...held, claims: [...new Set([...held.claims, ...claims])] });
+  }
+
   /** The policies that hold from now on for what is owned; by those it is dealt with when it is dropped. */
   govern(identity: string, { kind, policies }: WireScore, marks: Marks): void {
     const held = this.#owned.get(identity);

@@ -135,6 +135,7 @@ export class Retirements {
     this.#around.onChange();
     retirement.cancelRetry();
     this.#byIdentity.delete(identity);
+    this.#bequeath(owned);
     ledger.disown(identity);
     if (!this.#around.isWanted(id)) ledger.forget(id);
     this.#around.onGone(identity);
@@ -143,6 +144,20 @@ export class Retirements {
       for (const other of this.#byIdentity.values()) if (other.stage === "empty") other.stage = "due";
     }
     return true;
+  }
+
+  /** What it claimed and had to leave is for the others to remove that still need it. */
+  #bequeath({ identity, claims }: Owned): void {
+    const { ledger, gate } = this.#parts;
+    const left = claims.filter((claim) => claim !== identity);
+    if (left.length === 0) return;
+    for (const heir of ledger.owned.values()) {
+      if (heir.identity === identity) continue;
+      const decoded = decodeScore(heir.wire, gate);
+      if (decoded._tag === "Refused") continue;
+      const inherited = left.filter((claim) => decoded.score.bind().inherits(claim));
+      if (inherited.length > 0) ledger.inherit(heir.identity, inherited);
+    }
   }
 
   #retire({ identity, claims }: Owned, score: AnyScore, isDropped: () => boolean): Promise<Outcome> {

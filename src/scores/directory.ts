@@ -78,6 +78,7 @@ export class DirectoryScore extends Score(
     },
 
     claims: (taken) => (taken.do === "makeDirectory" ? [taken.path] : []),
+    inherits: ({ path }, claim) => path.startsWith(`${claim}/`),
 
     apply: (taken, wanted, { FileSystemHost: fs }) =>
       match(taken)

@@ -113,6 +113,7 @@ export class FileScore extends Score(
     },
 
     claims: (taken) => (taken.do === "makeDirectory" ? [taken.path] : []),
+    inherits: ({ path }, claim) => path.startsWith(`${claim}/`),
 
     apply: (taken, wanted, { FileSystemHost: fs }) =>
       match(taken)

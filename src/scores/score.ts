@@ -58,6 +58,11 @@ export interface Interpretation<N extends Needs, Spec, Seen, Step> {
    * before is never removed. Default: none.
    */
   claims?(step: Step): readonly string[];
+  /**
+   * Pure. Whether what another Score claimed, and has to leave when it is dropped, falls to this one: a directory that was
+   * made for both of their files, say. Without an heir nobody would ever remove it. Default: never.
+   */
+  inherits?(spec: Spec, claim: string): boolean;
   /** Tells when a new look is worth while; returns the way to stop. Default: only the periodic pass finds drift. */
   watch?(spec: Spec, ports: ReadPorts<N>, changed: () => void): () => void;
   /**
@@ -91,6 +96,7 @@ export interface Bound<N extends Needs, Seen, Step> {
   retire(observed: Seen, claims: ReadonlySet<string>): Plan<Step>;
   apply(step: Step, ports: Ports<N>, context: Context): MaybePromise<void>;
   claims(step: Step): readonly string[];
+  inherits(claim: string): boolean;
   watch(ports: ReadPorts<N>, changed: () => void): () => void;
   /** As `plan` where the kind has nothing to restart. */
   restart(observed: Seen): Plan<Step>;
@@ -268,6 +274,9 @@ class Binding<N extends Needs, Spec, Seen, Step> implements Bound<N, Seen, Step>
   }
   claims(step: Step): readonly string[] {
     return this.#how.claims?.(step) ?? [];
+  }
+  inherits(claim: string): boolean {
+    return this.#how.inherits?.(this.#spec, claim) ?? false;
   }
   watch(ports: ReadPorts<N>, changed: () => void): () => void {
     return this.#how.watch?.(this.#spec, ports, changed) ?? (() => {});

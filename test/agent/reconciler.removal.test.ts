@@ -47,6 +47,27 @@ describe("what is dropped", () => {
     expect([...rig.ledger.owned]).toEqual([]);
   });
 
+  test("leaves a directory that was made for several to the last of them, whichever is dropped first", async () => {
+    for (const first of ["a", "b", "d"]) {
+      const rig = await ReconcilerRig.open();
+      const scores = {
+        a: file("/srv/x/a", "", { parents: true }),
+        b: file("/srv/x/y/b", "", { parents: true }),
+        d: directory("/srv/x/d", { parents: true }),
+      };
+      // One after the other, so that the first alone makes what all of them need.
+      await rig.accept({ generation: 1, scores, after: { b: ["a"], d: ["b"] } });
+      const { [first]: _, ...rest } = Object.fromEntries(Object.entries(scores));
+      await rig.accept({ generation: 2, scores: rest });
+      // And over a restart: the inheritance is in the ledger.
+      await rig.ledger.flush();
+      const again = await ReconcilerRig.open({ from: rig });
+      await again.accept({ generation: 2, scores: rest }, "corrective");
+      await again.accept({ generation: 3, scores: {} });
+      expect(again.tree).toEqual({});
+    }
+  });
+
   test("is removed also where an older spec made it, and the newer one never came to change it", async () => {
     const rig = await ReconcilerRig.open();
     let end = (): void => {};
