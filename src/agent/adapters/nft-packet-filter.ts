@@ -6,7 +6,7 @@ import { NftMonitor } from "./nft-monitor.ts";
 import { canonicalText, type Chains, chainsOf, frameOf, partOf, partsIn, TABLE } from "./nft-rules.ts";
 import type { Detection, Offering } from "./offering.ts";
 
-/** One listing takes about 15 ms on a PC, and some times as much on a Pi. */
+/** One listing takes some ten milliseconds on a PC, and some times as much on a Pi. */
 const TIMEOUT_MS = 15_000;
 
 /**
