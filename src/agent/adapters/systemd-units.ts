@@ -151,8 +151,9 @@ export class SystemdUnits {
           reject(error);
         },
       });
-      // Not sooner: what one answer sets going asks as well.
-      if (this.#questions.length === 1) setImmediate(() => void this.#ask());
+      // Not sooner: what one answer sets going asks as well. And a turn later, because a pass lets others through after some
+      // milliseconds, goes on in the next turn, and asks for the rest.
+      if (this.#questions.length === 1) setImmediate(() => setImmediate(() => void this.#ask()));
     });
   }
 
