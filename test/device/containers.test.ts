@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import * as fc from "fast-check";
-import { beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test, vi } from "vitest";
 import * as z from "zod";
 import { isWritable } from "../../src/scores/unit-text.ts";
 import { onMachines, suiteMachines } from "./machine/for-tests.ts";
@@ -259,10 +259,16 @@ onMachines("containers, on a real podman", () => {
       const spec = { name: "crashing", image: byDigest("1"), command: ["/bin/false"] };
       expect((await interpret(spec)).result).toMatchObject({ outcome: "FAILURE", failure: { _tag: "PortFailed" } });
       await until(async () => !(await sh("systemctl show crashing -p NRestarts --value")).startsWith("0"));
-      expect((await interpret(spec)).result).toMatchObject({
-        observed: { state: "crash-looping" },
-        failure: { _tag: "Obstructed" },
-      });
+      // A look that meets it in the moment of a start tries it once more, and fails as the first one did.
+      await vi.waitFor(
+        async () =>
+          expect((await interpret(spec)).result).toMatchObject({
+            outcome: "FAILURE",
+            observed: { state: "crash-looping" },
+            failure: { _tag: "Obstructed" },
+          }),
+        { timeout: 30_000, interval: 300 },
+      );
       await act("retire", spec);
       const once = waiting("killed");
       await interpret(once);
