@@ -8,11 +8,11 @@ import type { Snapshot, World } from "./world.ts";
 type Spec = ConstructorParameters<typeof ContainerScore>[0];
 type Fact = string | true;
 
-interface Device {
+export interface Device {
   readonly images: Readonly<Record<string, FakeImage>>;
   readonly containers: Readonly<Record<string, FakeContainer>>;
 }
-type Change =
+export type Change =
   | { readonly container: string; readonly to: FakeContainer }
   | { readonly image: string; readonly to: FakeImage | null };
 

@@ -6,7 +6,7 @@ import type { Snapshot, World } from "./world.ts";
 type Spec = ConstructorParameters<typeof ShellJobScore>[0];
 /** What is there by name: what jobs make, what others made, and what keeps checks from answering. */
 type Facts = readonly string[];
-interface Change {
+export interface Change {
   readonly fact: string;
   readonly isThere: boolean;
 }
