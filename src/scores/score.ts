@@ -73,8 +73,7 @@ export interface Interpretation<N extends Needs, Spec, Seen, Step> {
   /**
    * What may go on while a Score of this kind is worked on. `in-order` (default): nothing that comes later in the manifest
    * begins before this has ended, so that what is quick needs no `after`. `together`: the same, but Scores of this kind that
-   * follow each other go on side by side. `lane`: all but Scores with the same first
-   * required capability. `free`: everything.
+   * follow each other go on side by side. `lane`: all but Scores with the same first required capability. `free`: everything.
    */
   readonly turns?: Turns;
   /** Pure. What comes before a step; see {@link Pause}. Default: nothing, ever. */
