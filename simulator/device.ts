@@ -41,7 +41,7 @@ export class Device {
   readonly obstacles = new Set<string>();
   /** Services whose program crashes. */
   readonly crashing = new Set<string>();
-  /** Paths that somebody else writes to as soon as an agent has, until the faults end. */
+  /** Paths that somebody else writes to as soon as an agent has, as long as there are faults. */
   readonly contested = new Set<string>();
   /** Each content that an agent wrote here, by identity and text. */
   readonly seen = new Set<string>();

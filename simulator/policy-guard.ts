@@ -1,5 +1,6 @@
 import type { Device } from "./device.ts";
 import type { InForce } from "./in-force.ts";
+import { wasThere } from "./stands.ts";
 import { identityOf, isRefused, policies, textOf, type Wanted, type Wish } from "./wanted.ts";
 
 /** A write that a process asks its device for. */
@@ -98,7 +99,8 @@ export class PolicyGuard {
     if (ownership === "createOnly" && look?.exists === true && !look.isMaking) {
       this.#break("what is made once is not changed", what);
     }
-    if (drift !== "repair" && (state === "Ready" || state === "Drifted") && !isNotified) {
+    const isDrift = (state === "Ready" || state === "Drifted") && wasThere(wanted, this.#device);
+    if (drift !== "repair" && isDrift && !isNotified) {
       this.#break("drift that is to be told is not repaired", what);
     }
     if (this.#refused.has(identity)) this.#break("what was refused for good is not tried again", what);

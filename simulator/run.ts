@@ -154,7 +154,7 @@ class Calm {
     if (this.#world.broken !== null) return;
     await this.#scene.for(CALMS_DOWN_MS);
     const still = Object.entries(this.#status()?.scores ?? {}).find(([, { contested }]) => contested !== undefined);
-    if (still !== undefined) this.#world.break("contested ends", `${still[0]} is, after ${CALMS_DOWN_MS / 1000} s`);
+    if (still !== undefined) this.#world.break("contested ends", `${still[0]} is, and ${still[1].state}, after ${CALMS_DOWN_MS / 1000} s`);
   }
 
   /** Drift is repaired on its hint. */
@@ -166,8 +166,9 @@ class Calm {
     const path = [...wish.scores.values()].flatMap((each) => {
       const { drift, ownership } = policies(each);
       const isRepaired = drift === "repair" && (ownership === "adopt" || ownership === "own");
-      const isReady = told[each.id]?.state === "Ready" && told[each.id]?.contested === undefined;
-      return each.sort === "file" && isRepaired && isReady ? [each.path] : [];
+      const isReady = told[each.id]?.state === "Ready";
+      const isFree = "path" in each && !device.contested.has(`path:${each.path}`);
+      return isFree && isRepaired && isReady && each.sort === "file" ? [each.path] : [];
     })[0];
     if (path === undefined) return;
     device.fs.put(path, { type: "file", text: "meddled with" });

@@ -38,11 +38,11 @@ export class Scene {
 
   /** Another manager of the same file. */
   #undoes(device: Device, path: string): void {
-    if (!device.contested.has(`path:${path}`)) return;
+    if (this.world.calm || !device.contested.has(`path:${path}`)) return;
     // Late enough for the agent to have looked at what it did.
     this.world.clock.after(50, () => {
       this.world.post(this.#outside, "message", `somebody writes to ${path} on ${device.name}, again`, () => {
-        if (device.contested.size > 0 && device.isFile(path)) device.fs.put(path, { type: "file", text: "undone" });
+        if (!this.world.calm && device.isFile(path)) device.fs.put(path, { type: "file", text: "undone" });
       });
     });
   }
@@ -68,9 +68,10 @@ export class Scene {
   send(wish: Wish): void {
     const payload = payloadOf(wish);
     this.wishes.set(payload, wish);
-    const ids = [...wish.scores.values()].map(({ id, after }) =>
-      after.length === 0 ? id : `${id} after ${after.join()}`,
-    );
+    const ids = [...wish.scores.values()].map(({ id, after, policy }) => {
+      const order = after.length === 0 ? "" : ` after ${after.join()}`;
+      return `${id}${order}${policy === undefined ? "" : ` (${Object.values(policy).join()})`}`;
+    });
     const what = `generation ${wish.generation} is put: ${ids.join(", ") || "nothing"}`;
     let envelope = inlineEnvelope(payload, []);
     if (this.world.random.chance(0.1)) {
@@ -146,7 +147,6 @@ export class Scene {
     for (let amend = this.#amends.shift(); amend !== undefined; amend = this.#amends.shift()) amend.once();
     for (const device of this.devices) {
       device.noSupervisor = null;
-      device.contested.clear();
       for (const path of device.obstacles) if (world.random.chance(0.8)) device.take(path);
     }
     for (const at of [0, 1] as const) if (this.processes[at]?.alive === false) this.start(at);

@@ -8,17 +8,20 @@ import { identityOf, policies, type Wanted, type Wish } from "./wanted.ts";
 function allowed(wanted: Wanted, device: Device): readonly ScoreState[] {
   if (wanted.sort === "unknown") return ["Refused"];
   const how = stands(wanted, device);
-  const { drift, ownership } = policies(wanted);
-  // Nobody looks what became of it.
-  const passed: readonly ScoreState[] = drift === "ignore" && wasThere(wanted, device) ? ["Ready", "Drifted"] : [];
+  const { ownership } = policies(wanted);
+  const passed = passedOver(wanted, device);
   if (how === "so") return ["Ready", ...passed];
   if (isOnlyTold(wanted, device, how)) {
     // What failed for good is told as that, and so is what stands in the way.
-    return [...(drift === "ignore" ? passed : []), "Drifted", ...(fails(wanted, device) ? (["Failed"] as const) : [])];
+    return [...passed, "Drifted", ...(fails(wanted, device) ? (["Failed"] as const) : [])];
   }
   const isTheirs = ownership === "own" && how === "other" && !isOwned(wanted, device);
   return isTheirs || fails(wanted, device) ? ["Failed", ...passed] : passed;
 }
+
+/** Nobody looks any more what became of it, or of what it waited for. */
+const passedOver = (wanted: Wanted, device: Device): readonly ScoreState[] =>
+  policies(wanted).drift === "ignore" && wasThere(wanted, device) ? ["Ready", "Drifted"] : [];
 
 const isOwned = (wanted: Wanted, { files }: Device): boolean => files.owned.has(identityOf(wanted) ?? "");
 
@@ -33,7 +36,7 @@ export function untruth(status: AgentStatus, wish: Wish, device: Device): string
   for (const [id, wanted] of wish.scores) {
     const told = status.scores[id];
     const waits = wanted.after.some((on) => !isUp(status.scores[on]?.state));
-    const expected = waits && wanted.sort !== "unknown" ? (["Blocked"] as const) : allowed(wanted, device);
+    const expected = waits && wanted.sort !== "unknown" ? ["Blocked" as const, ...passedOver(wanted, device)] : allowed(wanted, device);
     if (told === undefined || !expected.includes(told.state)) {
       const how = isObstructed(wanted, device) ? "obstructed" : stands(wanted, device);
       return `${id} is told to be ${told?.state ?? "nothing"}, and not ${expected.join(" or ") || "made"}; it is ${how}`;
