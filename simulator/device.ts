@@ -43,8 +43,8 @@ export class Device {
   readonly crashing = new Set<string>();
   /** Paths that somebody else writes to as soon as an agent has, as long as there are faults. */
   readonly contested = new Set<string>();
-  /** Each content that an agent wrote here, by identity and text. */
-  readonly seen = new Set<string>();
+  /** By identity, each content that an agent wrote here. */
+  readonly seen = new Map<string, Set<string>>();
   /** By identity, how the manifest that was accepted last of those that wanted it deals with it. */
   readonly governed = new Map<string, Policies>();
   /** Identities that were dropped while their policy was to leave them. */
@@ -84,7 +84,7 @@ export class Device {
   /** An agent wrote there. */
   wrote(identity: string, text: string | null): void {
     this.restarts.changed(identity);
-    if (text !== null) this.seen.add(`${identity} ${text}`);
+    if (text !== null) this.seen.set(identity, (this.seen.get(identity) ?? new Set()).add(text));
     if (identity.startsWith("path:")) this.onWrite(identity.slice("path:".length));
   }
 

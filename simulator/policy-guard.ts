@@ -22,7 +22,7 @@ interface Look {
 }
 
 /** So often within so long one may undo what others do to one thing, before that is called fighting. */
-const FIGHTS = 12;
+const FIGHTS = 20;
 const WITHIN_MS = 60_000;
 
 /** Holds each step to how its Score is to be dealt with. */
@@ -79,9 +79,10 @@ export class PolicyGuard {
   }
 
   /** The process has been told that its write is refused for good. */
-  refuses({ identity, text }: Step): void {
-    const wanted = this.#inForce.at(identity);
-    if (wanted !== undefined && isRefused(text) && textOf(wanted) === text) this.#refuses(wanted);
+  refuses(wanted: Wanted | null, { identity, text }: Step): void {
+    const now = this.#inForce.at(identity);
+    // Under another id it is another Score.
+    if (now?.id === wanted?.id && now !== undefined && isRefused(text) && textOf(now) === text) this.#refuses(now);
   }
 
   /** A step that does not remove anything, for what is wanted. */
@@ -99,7 +100,9 @@ export class PolicyGuard {
     if (ownership === "createOnly" && look?.exists === true && !look.isMaking) {
       this.#break("what is made once is not changed", what);
     }
-    const isDrift = (state === "Ready" || state === "Drifted") && wasThere(wanted, this.#device);
+    // What was only found to be as declared is not known after it is gone.
+    const isKnown = look?.isOwned === true && wasThere(wanted, this.#device);
+    const isDrift = (state === "Ready" || state === "Drifted") && isKnown;
     if (drift !== "repair" && isDrift && !isNotified) {
       this.#break("drift that is to be told is not repaired", what);
     }

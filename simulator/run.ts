@@ -2,6 +2,7 @@ import { AgentStatus } from "../src/wire/status.ts";
 import { type Fault, FAULTS, strike } from "./faults.ts";
 import type { Process } from "./process.ts";
 import { Scene } from "./scene.ts";
+import { stands } from "./stands.ts";
 import { touched, untruth } from "./truth.ts";
 import { AGENT, policies, type Wish } from "./wanted.ts";
 import { type Broken, World } from "./world.ts";
@@ -153,7 +154,10 @@ class Calm {
   async #calmsDown(): Promise<void> {
     if (this.#world.broken !== null) return;
     await this.#scene.for(CALMS_DOWN_MS);
-    const still = Object.entries(this.#status()?.scores ?? {}).find(([, { contested }]) => contested !== undefined);
+    const still = Object.entries(this.#status()?.scores ?? {}).find(
+      // What waits for others is not looked at.
+      ([, { contested, state }]) => contested !== undefined && state !== "Blocked" && state !== "Failed",
+    );
     if (still !== undefined) this.#world.break("contested ends", `${still[0]} is, and ${still[1].state}, after ${CALMS_DOWN_MS / 1000} s`);
   }
 
@@ -163,19 +167,21 @@ class Calm {
     if (world.broken !== null) return;
     const { device } = holder;
     const told = this.#status()?.scores ?? {};
-    const path = [...wish.scores.values()].flatMap((each) => {
+    const [wanted] = [...wish.scores.values()].flatMap((each) => {
       const { drift, ownership } = policies(each);
       const isRepaired = drift === "repair" && (ownership === "adopt" || ownership === "own");
       const isReady = told[each.id]?.state === "Ready";
       const isFree = "path" in each && !device.contested.has(`path:${each.path}`);
-      return isFree && isRepaired && isReady && each.sort === "file" ? [each.path] : [];
-    })[0];
-    if (path === undefined) return;
+      return isFree && isRepaired && isReady && each.sort === "file" ? [each] : [];
+    });
+    if (wanted === undefined) return;
+    const { path } = wanted;
     device.fs.put(path, { type: "file", text: "meddled with" });
     world.note("somebody", `writes to ${path} on ${device.name}`);
     await this.#scene.for(REPAIRS_MS);
-    const why = this.#wrong(holder, wish);
-    if (why !== null) world.break("drift is repaired on its hint", why);
+    const state = this.#status()?.scores[wanted.id]?.state;
+    const how = stands(wanted, device);
+    if (state !== "Ready" || how !== "so") world.break("drift is repaired on its hint", `${path} is ${state} and ${how}`);
   }
 
   #unharmed(): void {

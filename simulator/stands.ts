@@ -1,5 +1,5 @@
 import type { Device } from "./device.ts";
-import { identityOf, isRefused, policies, portOfText, textOf, versionOf, type Wanted } from "./wanted.ts";
+import { identityOf, isRefused, policies, portOfText, versionOf, type Wanted } from "./wanted.ts";
 
 /** How what a Score wants stands on a device, told without the kind's own code. */
 export type Stands = "so" | "other" | "missing";
@@ -79,7 +79,7 @@ export const fails = (wanted: Wanted, device: Device): boolean =>
 
 /** Whether its present content was ever there. */
 export const wasThere = (wanted: Wanted, { seen }: Device): boolean =>
-  seen.has(`${identityOf(wanted) ?? ""} ${textOf(wanted) ?? ""}`);
+  [...(seen.get(identityOf(wanted) ?? "") ?? [])].some((text) => isWritten(wanted, text));
 
 /** Whether all that is to be done about it is to be told. */
 export function isOnlyTold(wanted: Wanted, device: Device, how: Stands): boolean {

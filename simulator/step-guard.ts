@@ -14,6 +14,8 @@ const STILL_UNDER_WAY = 20;
 /** A call that has begun and not ended. */
 export interface Call {
   readonly step: Step | null;
+  /** For which Score. */
+  readonly wanted: Wanted | null;
   readonly beganAt: number;
   readonly deadlineMs: number;
 }
@@ -58,7 +60,8 @@ export class StepGuard {
 
   begins(identity: string, step: Step | null): Call {
     if (step !== null) this.#judges(step);
-    const call = { step, beganAt: this.#now(), deadlineMs: deadlineMs(identity) };
+    const wanted = this.#inForce.at(identity) ?? null;
+    const call = { step, wanted, beganAt: this.#now(), deadlineMs: deadlineMs(identity) };
     this.#calls.add(call);
     return call;
   }
@@ -68,7 +71,7 @@ export class StepGuard {
     this.#calls.delete(call);
     // Given up by then.
     const isHeard = this.#now() - call.beganAt < call.deadlineMs / 2;
-    if (isRefused && isHeard && call.step !== null) this.#policies.refuses(call.step);
+    if (isRefused && isHeard && call.step !== null) this.#policies.refuses(call.wanted, call.step);
   }
 
   /** Whether its reconciler waits for the device. */

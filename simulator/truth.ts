@@ -11,17 +11,18 @@ function allowed(wanted: Wanted, device: Device): readonly ScoreState[] {
   const { ownership } = policies(wanted);
   const passed = passedOver(wanted, device);
   if (how === "so") return ["Ready", ...passed];
+  const isTheirs = ownership === "own" && how === "other" && !isOwned(wanted, device);
+  if (isTheirs) return ["Failed", ...passed];
   if (isOnlyTold(wanted, device, how)) {
     // What failed for good is told as that, and so is what stands in the way.
     return [...passed, "Drifted", ...(fails(wanted, device) ? (["Failed"] as const) : [])];
   }
-  const isTheirs = ownership === "own" && how === "other" && !isOwned(wanted, device);
-  return isTheirs || fails(wanted, device) ? ["Failed", ...passed] : passed;
+  return fails(wanted, device) ? ["Failed", ...passed] : passed;
 }
 
 /** Nobody looks any more what became of it, or of what it waited for. */
 const passedOver = (wanted: Wanted, device: Device): readonly ScoreState[] =>
-  policies(wanted).drift === "ignore" && wasThere(wanted, device) ? ["Ready", "Drifted"] : [];
+  policies(wanted).drift !== "ignore" ? [] : wasThere(wanted, device) ? ["Ready", "Drifted"] : ["Drifted"];
 
 const isOwned = (wanted: Wanted, { files }: Device): boolean => files.owned.has(identityOf(wanted) ?? "");
 

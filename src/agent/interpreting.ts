@@ -11,7 +11,7 @@ import type { Ledger, Notice } from "./ledger.ts";
 import type { Notices } from "./notices.ts";
 import { permits } from "./permits.ts";
 import type { ReconcilerParts } from "./reconciler-parts.ts";
-import { type Accepted, type Change, isNoNews, looks, type Resource, restMs, unasked } from "./resource.ts";
+import { type Accepted, type Change, isNoNews, looks, policyText, type Resource, restMs, unasked } from "./resource.ts";
 import { interrupted, isForGood, isUp, retryDelayMs, settled, started } from "./score-status.ts";
 import type { Workers } from "./workers.ts";
 
@@ -212,7 +212,10 @@ class Look implements GuardedSurroundings {
   }
 
   superseded(): boolean {
-    return this.stop.aborted || this.#around.current(this.#of.id) !== this.#of;
+    if (this.stop.aborted || this.#around.current(this.#of.id) !== this.#of) return true;
+    // Who says that it is not to be written any more does not mean: after the step that comes next.
+    const now = this.#of.decoded;
+    return now !== this.#decoded && policyText(now) !== policyText(this.#decoded);
   }
   permit({ exists, why }: Found): Permission {
     this.#exists = exists;

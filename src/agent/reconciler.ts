@@ -6,7 +6,7 @@ import type { ScoreStatus } from "../wire/status.ts";
 import { Interpreting } from "./interpreting.ts";
 import { Notices } from "./notices.ts";
 import type { ReconcilerParts } from "./reconciler-parts.ts";
-import { type Accepted, type Change, digestOf, newResource, type Resource, unasked } from "./resource.ts";
+import { type Accepted, type Change, digestOf, newResource, policyText, type Resource, unasked } from "./resource.ts";
 import { type Retirement, Retirements } from "./retirements.ts";
 import { contestedRestMs } from "./contention.ts";
 import { begin, blocked, isUp, passedOver } from "./score-status.ts";
@@ -306,5 +306,3 @@ export class Reconciler {
 }
 
 const isUpNow = (resource: Resource | undefined): boolean => resource !== undefined && isUp(resource.status);
-const policyText = (decoded: Resource["decoded"]): string =>
-  decoded._tag === "Score" ? JSON.stringify(decoded.policies) : "";

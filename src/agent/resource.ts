@@ -73,6 +73,9 @@ export function looks(resource: Resource, nowMs: number): void {
 export const unasked = ({ state, change }: ScoreStatus): Change =>
   state === "Pending" || state === "Reconciling" || state === "Failed" ? (change ?? "intentional") : "corrective";
 
+export const policyText = (decoded: DecodedScore): string =>
+  decoded._tag === "Score" ? JSON.stringify(decoded.policies) : "";
+
 /** A refused Score is never the same as before: it is taken anew, as what is wrong with it may be another thing now. */
 export const digestOf = (decoded: DecodedScore | undefined): string | undefined | symbol =>
   decoded?._tag === "Score" ? decoded.digest : decoded === undefined ? undefined : Symbol("refused");
