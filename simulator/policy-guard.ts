@@ -19,6 +19,8 @@ interface Look {
   readonly exists: boolean;
   readonly isOwned: boolean;
   readonly isMaking: boolean;
+  /** It is known to have been as declared. */
+  readonly isReached: boolean;
 }
 
 /** So often within so long one may undo what others do to one thing, before that is called fighting. */
@@ -52,7 +54,7 @@ export class PolicyGuard {
   looks(identity: string): void {
     const held = this.#inForce.ledger?.owned.get(identity);
     const exists = this.#device.exists(identity);
-    this.#looks.set(identity, { exists, isOwned: held !== undefined, isMaking: held?.making === true });
+    this.#looks.set(identity, { exists, isOwned: held !== undefined, isMaking: held?.making === true, isReached: held?.reached !== undefined });
   }
 
   /** A start of the agent finds in its ledger what was refused before. */
@@ -101,7 +103,7 @@ export class PolicyGuard {
       this.#break("what is made once is not changed", what);
     }
     // What was only found to be as declared is not known after it is gone.
-    const isKnown = look?.isOwned === true && wasThere(wanted, this.#device);
+    const isKnown = look?.isReached === true && wasThere(wanted, this.#device);
     const isDrift = (state === "Ready" || state === "Drifted") && isKnown;
     if (drift !== "repair" && isDrift && !isNotified) {
       this.#break("drift that is to be told is not repaired", what);

@@ -94,7 +94,10 @@ export function portOf<Port extends object>({ name, reads }: AnyCapability, port
       guard.looks(identity, !PARTIAL.has(method));
       return run();
     };
-    if (!AT_ONCE.has(`${name} ${method}`)) return settled(`looks at ${target}`, guard.asks(identity), looks);
+    if (!AT_ONCE.has(`${name} ${method}`)) {
+      guard.looks(identity, false);
+      return settled(`looks at ${target}`, guard.asks(identity), looks);
+    }
     if (method === "inspect" && world.strikes(BLIND)) throw failure(name, `to look at ${target}`, "before");
     return looks();
   };

@@ -92,7 +92,8 @@ class Calm {
     const isContested = told.some(({ contested }) => contested !== undefined);
     // What fails is tried again for ever.
     const goesOn = told.some(({ state, knownBad }) => state === "Failed" && knownBad !== true);
-    if (!isContested && !goesOn) await this.#isQuiet(holder);
+    // What was fought over rests, and is looked at late.
+    if (!isContested && !goesOn && holder.device.contested.size === 0) await this.#isQuiet(holder);
     this.#staysRight(holder, last);
     this.#unharmed();
     await this.#repairs(holder, last);
@@ -169,7 +170,7 @@ class Calm {
     const told = this.#status()?.scores ?? {};
     const [wanted] = [...wish.scores.values()].flatMap((each) => {
       const { drift, ownership } = policies(each);
-      const isRepaired = drift === "repair" && (ownership === "adopt" || ownership === "own");
+      const isRepaired = drift === "repair" && ownership === "adopt";
       const isReady = told[each.id]?.state === "Ready";
       const isFree = "path" in each && !device.contested.has(`path:${each.path}`);
       return isFree && isRepaired && isReady && each.sort === "file" ? [each] : [];

@@ -149,8 +149,11 @@ export class Reconciler {
 
   /** What is owned is dealt with by the policies that were accepted last, also if nothing else of it changed. */
   #govern({ identity, wire, policies, digest }: Accepted, status: ScoreStatus): void {
-    const isReached = isGuarded(policies) && isUp(status) && status.digest === digest;
-    this.#parts.ledger.govern(identity, wire, isReached ? { reached: digest } : {});
+    const { ledger } = this.#parts;
+    // What was only told of was never made, unless it is known that it was.
+    const isReached = status.state === "Ready" && status.digest === digest;
+    const reached = isReached ? digest : ledger.owned.get(identity)?.reached;
+    ledger.govern(identity, wire, isGuarded(policies) && reached !== undefined ? { reached } : {});
   }
 
   #watchAnew(resource: Resource): void {
