@@ -182,7 +182,12 @@ function wantedOf(slot: Slot, after: readonly string[]): Wanted[] {
     case "served": {
       const config: Wanted = { ...file, id: `${id}-config`, path: `/etc/${name}` };
       // Its own text stays, so that nothing but the file is a reason to start it anew.
-      const served = { sort: "service", unit: `${name}.service`, text: `ours ${isOther}`, restartOn: [config.id] } as const;
+      const served = {
+        sort: "service",
+        unit: `${name}.service`,
+        text: `ours ${isOther}`,
+        restartOn: [config.id],
+      } as const;
       // A restart is not for what is only looked at, or made once.
       const { drift } = policy ?? {};
       return [config, { ...any, ...served, policy: drift && { drift } }];

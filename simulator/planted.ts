@@ -164,8 +164,8 @@ export const PLANTED: readonly Planted[] = [
   {
     name: "what is known to be bad is tried again",
     file: "agent/permits.ts",
-    snippet: 'if (isKnownBad || policies',
-    instead: 'if (policies',
+    snippet: "if (isKnownBad || policies",
+    instead: "if (policies",
   },
   {
     name: "what is made once is changed",
@@ -216,10 +216,10 @@ export const PLANTED: readonly Planted[] = [
     instead: "    contestedRestMs(status),\n  ) * 0;",
   },
   {
-    name: "contested ends by a wall clock that never jumps",
+    name: "what was contested once is for days",
     file: "agent/contention.ts",
-    snippet: "now.getTime() - Date.parse(last) > IN_A_ROW_MS;",
-    instead: "now.getTime() - Date.parse(last) > 1000 * IN_A_ROW_MS;",
+    snippet: "Math.abs(now.getTime() - Date.parse(last)) > IN_A_ROW_MS;",
+    instead: "Math.abs(now.getTime() - Date.parse(last)) > 1000 * IN_A_ROW_MS;",
   },
 ];
 

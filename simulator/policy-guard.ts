@@ -39,12 +39,7 @@ export class PolicyGuard {
   /** By identity and text, when it was written. */
   readonly #writes = new Map<string, number[]>();
 
-  constructor(
-    device: Device,
-    inForce: InForce,
-    now: () => number,
-    broken: (invariant: string, what: string) => void,
-  ) {
+  constructor(device: Device, inForce: InForce, now: () => number, broken: (invariant: string, what: string) => void) {
     this.#device = device;
     this.#inForce = inForce;
     this.#now = now;
@@ -54,7 +49,12 @@ export class PolicyGuard {
   looks(identity: string): void {
     const held = this.#inForce.ledger?.owned.get(identity);
     const exists = this.#device.exists(identity);
-    this.#looks.set(identity, { exists, isOwned: held !== undefined, isMaking: held?.making === true, isReached: held?.reached !== undefined });
+    this.#looks.set(identity, {
+      exists,
+      isOwned: held !== undefined,
+      isMaking: held?.making === true,
+      isReached: held?.reached !== undefined,
+    });
   }
 
   /** A start of the agent finds in its ledger what was refused before. */
@@ -124,6 +124,7 @@ export class PolicyGuard {
     const now = this.#now();
     const writes = [...(this.#writes.get(what) ?? []), now].filter((at) => now - at <= WITHIN_MS);
     this.#writes.set(what, writes);
-    if (writes.length > FIGHTS) this.#break("what is contested is repaired ever more slowly", `${what}, ${writes.length} times`);
+    if (writes.length > FIGHTS)
+      this.#break("what is contested is repaired ever more slowly", `${what}, ${writes.length} times`);
   }
 }

@@ -21,7 +21,12 @@ const ABOUT: Readonly<Record<string, string>> = {
   PacketFilter: "firewall",
 };
 /** Calls that only look, and give their answer at once. */
-const AT_ONCE = new Set(["FileSystemHost inspect", "SystemdHost unitFile", "SystemdHost controllers", "PackageManager inspect"]);
+const AT_ONCE = new Set([
+  "FileSystemHost inspect",
+  "SystemdHost unitFile",
+  "SystemdHost controllers",
+  "PackageManager inspect",
+]);
 /** By what a kind does not decide whether the thing is there. */
 const PARTIAL = new Set(["units", "controllers"]);
 /** What changes the thing itself, and what starts it. */
@@ -159,5 +164,7 @@ function writtenBy(method: string, given: readonly unknown[]): string | null {
   if (method === "replace") return JSON.stringify(second);
   if (method !== "install" || !Array.isArray(second)) return null;
   const condition: unknown = second[0];
-  return typeof condition === "object" && condition !== null && "version" in condition ? String(condition.version) : null;
+  return typeof condition === "object" && condition !== null && "version" in condition
+    ? String(condition.version)
+    : null;
 }

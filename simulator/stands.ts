@@ -28,10 +28,7 @@ export function stands(wanted: Wanted, device: Device): Stands {
   }
 }
 
-function fileStands(
-  { path, text, hopeless }: Extract<Wanted, { sort: "file" }>,
-  { fs }: Device,
-): Stands {
+function fileStands({ path, text, hopeless }: Extract<Wanted, { sort: "file" }>, { fs }: Device): Stands {
   const seen = fs.inspect(path, { hashUpTo: 0 });
   if (seen.type !== "file") return "missing";
   const entry = fs.tree()[path];
@@ -44,8 +41,7 @@ function serviceStands(wanted: Extract<Wanted, { sort: "service" }>, { systemd }
   const units = systemd.tree();
   const file = units[`file:${unit}`];
   if (file === undefined) return "missing";
-  const isSo =
-    isWritten(wanted, file) && units[`active:${unit}`] === "active" && units[`enabled:${unit}`] === true;
+  const isSo = isWritten(wanted, file) && units[`active:${unit}`] === "active" && units[`enabled:${unit}`] === true;
   return isSo ? "so" : "other";
 }
 

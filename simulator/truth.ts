@@ -37,7 +37,10 @@ export function untruth(status: AgentStatus, wish: Wish, device: Device): string
   for (const [id, wanted] of wish.scores) {
     const told = status.scores[id];
     const waits = wanted.after.some((on) => !isUp(status.scores[on]?.state));
-    const expected = waits && wanted.sort !== "unknown" ? ["Blocked" as const, ...passedOver(wanted, device)] : allowed(wanted, device);
+    const expected =
+      waits && wanted.sort !== "unknown"
+        ? ["Blocked" as const, ...passedOver(wanted, device)]
+        : allowed(wanted, device);
     if (told === undefined || !expected.includes(told.state)) {
       const how = isObstructed(wanted, device) ? "obstructed" : stands(wanted, device);
       return `${id} is told to be ${told?.state ?? "nothing"}, and not ${expected.join(" or ") || "made"}; it is ${how}`;
