@@ -124,7 +124,8 @@ export class PolicyGuard {
     const now = this.#now();
     const writes = [...(this.#writes.get(what) ?? []), now].filter((at) => now - at <= WITHIN_MS);
     this.#writes.set(what, writes);
-    if (writes.length > FIGHTS)
+    if (writes.length > FIGHTS) {
       this.#break("what is contested is repaired ever more slowly", `${what}, ${writes.length} times`);
+    }
   }
 }

@@ -159,8 +159,9 @@ class Calm {
       // What waits for others is not looked at.
       ([, { contested, state }]) => contested !== undefined && state !== "Blocked" && state !== "Failed",
     );
-    if (still !== undefined)
+    if (still !== undefined) {
       this.#world.break("contested ends", `${still[0]} is, and ${still[1].state}, after ${CALMS_DOWN_MS / 1000} s`);
+    }
   }
 
   /** Drift is repaired on its hint. */
@@ -183,8 +184,9 @@ class Calm {
     await this.#scene.for(REPAIRS_MS);
     const state = this.#status()?.scores[wanted.id]?.state;
     const how = stands(wanted, device);
-    if (state !== "Ready" || how !== "so")
+    if (state !== "Ready" || how !== "so") {
       world.break("drift is repaired on its hint", `${path} is ${state} and ${how}`);
+    }
   }
 
   #unharmed(): void {
