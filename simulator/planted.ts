@@ -203,24 +203,6 @@ export const PLANTED: readonly Planted[] = [
     snippet: "this.#ledger.notify({ to, by, change:",
     instead: "if (to === by) this.#ledger.notify({ to, by, change:",
   },
-  {
-    name: "nobody is restarted who lacked something at the time",
-    file: "agent/notices.ts",
-    snippet: "if (restartOn.length === 0) continue;",
-    instead: 'if (restartOn.length === 0 || decoded._tag === "Refused") continue;',
-  },
-  {
-    name: "what is contested does not rest",
-    file: "agent/resource.ts",
-    snippet: "    contestedRestMs(status),\n  );",
-    instead: "    contestedRestMs(status),\n  ) * 0;",
-  },
-  {
-    name: "what was contested once is for days",
-    file: "agent/contention.ts",
-    snippet: "Math.abs(now.getTime() - Date.parse(last)) > IN_A_ROW_MS;",
-    instead: "Math.abs(now.getTime() - Date.parse(last)) > 1000 * IN_A_ROW_MS;",
-  },
 ];
 
 const Simulator = z.object({
