@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { paint } from "../../src/cli/paint.ts";
-import { failureReport, whatOf } from "../../src/cli/score-report.ts";
+import { failureReport, rolledBackReport, whatOf } from "../../src/cli/score-report.ts";
 import type { ScoreStatus } from "../../src/wire/status.ts";
 import { agentStatus, AT, failing, scoreStatus } from "../fleet/scripted-agent.ts";
 
