@@ -206,10 +206,12 @@ export function cut(status: AgentStatus, how: "details" | "texts"): AgentStatus 
   );
   const { rolledBack: failed } = status;
   if (how === "details" || failed === undefined) return { ...status, scores, truncated: true };
-  const causes = Object.entries(failed.scores).map(([id, { error, ...rest }]) => [
-    id,
-    { ...rest, error: error && withoutTexts(error) },
-  ]);
+  const causes = Object.entries(failed.scores).map(
+    ([id, { error, ...rest }]): [string, typeof rest & { error: ScoreError | null }] => [
+      id,
+      { ...rest, error: error && withoutTexts(error) },
+    ],
+  );
   return { ...status, scores, rolledBack: { ...failed, scores: Object.fromEntries(causes) }, truncated: true };
 }
 
