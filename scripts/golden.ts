@@ -345,6 +345,19 @@ write({
   ),
 });
 write({
+  "envelope-rollback.json": inlineEnvelope(
+    encoded(
+      manifest(
+        Everywhere,
+        { motd: new FileScore({ path: "/etc/motd", content: "" }) },
+        { rollbackOnFailure: { withinSeconds: 60 } },
+      ),
+      { ...options, retryFailed: true },
+    ).payload,
+    [],
+  ),
+});
+write({
   "envelope-asset.json": assetEnvelope(
     "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     signed.signatures,

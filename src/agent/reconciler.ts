@@ -98,7 +98,8 @@ export class Reconciler {
     for (const [id, decoded] of manifest.scores) {
       if (decoded._tag === "Score") after[id] = decoded.after;
       const known = this.#resources.get(id);
-      const before = begin(decoded, manifest.generation, known?.status ?? ledger.statuses.get(id), now);
+      const told = known?.status ?? ledger.statuses.get(id);
+      const before = begin(decoded, manifest.generation, told, now, manifest.retryFailed);
       const isIgnored = decoded._tag === "Score" && decoded.policies.drift === "ignore" && isUp(before);
       const status = isIgnored ? passedOver(before, manifest.generation, now) : before;
       // After a restart: what this generation orders and was not carried through yet is no drift.

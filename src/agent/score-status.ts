@@ -54,6 +54,7 @@ export function begin(
   generation: number,
   before: ScoreStatus | undefined,
   now: Date,
+  retryFailed = false,
 ): ScoreStatus {
   const fresh: ScoreStatus = {
     kind: decoded._tag === "Score" ? decoded.score.kind : decoded.kind,
@@ -76,6 +77,8 @@ export function begin(
     const refused: ScoreStatus = { ...fresh, state: "Refused", since, error: errorOfRefusal(decoded.refusal) };
     return before !== undefined && sameJson(before, refused) ? before : refused;
   }
+  // Once: what failed for this generation again was tried for it.
+  if (retryFailed && before?.knownBad === true && before.generation !== generation) return fresh;
   // The state goes on until the Score has been looked at for this generation; only then does the generation count.
   if (before?.digest === decoded.digest && before.state !== "Refused" && before.state !== "Retiring") return before;
   return fresh;

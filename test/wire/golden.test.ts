@@ -134,6 +134,14 @@ describe("the golden envelopes", () => {
     ]);
   });
 
+  test("to be taken back where it fails, and to try again what failed", () => {
+    expect(decode(golden("envelope-rollback.json"))).toMatchObject({
+      rollbackOnFailure: { withinSeconds: 60 },
+      retryFailed: true,
+    });
+    expect(decode(golden("envelope-policies.json"))).toMatchObject({ rollbackOnFailure: null, retryFailed: false });
+  });
+
   test("by hash", () => {
     expect(openEnvelope(golden("envelope-asset.json"))).toEqual({
       _tag: "Asset",
@@ -159,6 +167,7 @@ describe("the golden documents", () => {
     ["plan.json", PlanReply],
     ["plan-refused.json", PlanReply],
     ["status-policies.json", AgentStatus],
+    ["status-rolled-back.json", AgentStatus],
     ["plan-policies.json", PlanReply],
   ])("%s is read whole", (name, schema: z.ZodType) => {
     const bytes = golden(name);
