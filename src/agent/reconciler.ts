@@ -119,6 +119,11 @@ export class Reconciler {
     }
     this.#turns.follow(inOrder([...manifest.scores.keys()], after));
     this.#notices.plan(manifest);
+    // What is not looked at again has come about before; a restart that it was the reason for may still be owed.
+    for (const { id, decoded, due } of this.#resources.values()) {
+      if (decoded._tag !== "Score" || due !== null) continue;
+      this.#notices.ready(id, (to, why) => this.#owes(to, why));
+    }
     this.#retirements.plan(manifest, now);
     this.#workers.releaseStale();
     // After a restart it is no news that this generation was carried through before.
@@ -286,6 +291,11 @@ export class Reconciler {
     if (this.#resources.get(resource.id) !== resource) return;
     resource.due ??= change;
     this.#kick();
+  }
+
+  #owes(to: string, change: Change): void {
+    const resource = this.#resources.get(to);
+    if (resource !== undefined) resource.due ??= change;
   }
 
   /** What these waited for has come about. */
