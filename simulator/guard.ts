@@ -76,7 +76,7 @@ export class Guard implements Overheard {
   /** A call begins that may change something. */
   begins(step: Step): Call {
     this.steps += 1;
-    this.#inForce.looksForSupervisor();
+    this.#inForce.looksForCapabilities();
     const what = `${step.method} ${step.target}`;
     if (this.#fencedBy !== null) this.#break("a fenced agent takes no step", `${what}, fenced by ${this.#fencedBy}`);
     if (this.isStopped) this.#break("a stopped agent takes no step", what);
@@ -140,7 +140,7 @@ export class Guard implements Overheard {
       this.#break("generations only rise", `${generation} is in force after ${this.#generation}`);
     }
     this.#generation = generation;
-    this.#inForce.looksForSupervisor();
+    this.#inForce.looksForCapabilities();
   }
 
   works(): void {
@@ -174,8 +174,8 @@ export class Guard implements Overheard {
     const { clock } = this.#parts.world;
     const now = clock.monotonicMs();
     this.#idleSince ??= now;
-    // What it made with the supervisor is removed when that is back.
-    if (this.#inForce.lackedSupervisor) return;
+    // What it made with what is away is removed when that is back.
+    if (this.#inForce.lacked.size > 0) return;
     for (const [id, retryAt] of this.#retiring) {
       const due = Math.max(retryAt, this.#idleSince);
       if (now - due > TELLS_WITHIN_MS) {

@@ -18,8 +18,8 @@ export class InForce {
   ownedThen: ReadonlySet<string> = new Set();
   /** Called when another one is. */
   onAccepted: (wish: Wish) => void = () => {};
-  /** At some time there was no supervisor for it, and so it could not look at units. */
-  lackedSupervisor = false;
+  /** The capabilities that were away at some time: by them it could not look. */
+  readonly lacked = new Set<string>();
 
   constructor(device: Device, wishes: ReadonlyMap<string, Wish>) {
     this.#device = device;
@@ -56,8 +56,8 @@ export class InForce {
     return [...(this.wish?.scores.values() ?? [])].find((each) => identityOf(each) === identity);
   }
 
-  looksForSupervisor(): void {
-    this.lackedSupervisor ||= this.#host?.topology.offers.every(({ name }) => name !== "SystemdHost") === true;
+  looksForCapabilities(): void {
+    for (const name of Object.keys(this.#host?.topology.absent ?? {})) this.lacked.add(name);
   }
 
   #follow(wish: Wish): void {

@@ -103,7 +103,10 @@ export function portOf<Port extends object>({ name, reads }: AnyCapability, port
       guard.looks(identity, false);
       return settled(`looks at ${target}`, guard.asks(identity), looks);
     }
-    if (method === "inspect" && world.strikes(BLIND)) throw failure(name, `to look at ${target}`, "before");
+    if (method === "inspect" && world.strikes(BLIND)) {
+      guard.looks(identity, false);
+      throw failure(name, `to look at ${target}`, "before");
+    }
     return looks();
   };
 

@@ -145,7 +145,7 @@ export class StepGuard {
         this.#inForce.ownedThen.has(later.identity) &&
         !wantedNow.has(later.identity) &&
         wish.scores.get(later.id)?.sort !== "unknown";
-      const isBlind = later.wire.kind === "SystemdService" && this.#inForce.lackedSupervisor;
+      const isBlind = later.wire.requires.some((name) => this.#inForce.lacked.has(name));
       if (!isDropped || isBlind || this.#looked.has(later.identity)) continue;
       this.#break("what was made last is removed first", `${what}, and ${later.identity} was made later`);
     }
