@@ -7,8 +7,6 @@ export type {
   ContainerSeen,
   LocalContainer,
   LocalImage,
-  Probe,
-  Probed,
   QuadletFile,
   StartOptions,
 } from "./container-runtime.ts";
@@ -31,5 +29,6 @@ export type {
 } from "./network-configurator.ts";
 export { PortError } from "./port-error.ts";
 export type { Blame, PortErrorCode, PortProblem } from "./port-error.ts";
+export type { Life, Probe, Probed, ProbeTiming, Question } from "./probe.ts";
 export { SystemdHost } from "./systemd-host.ts";
 export type { ResourceController, UnitFile, UnitFileRole, UnitState } from "./systemd-host.ts";
