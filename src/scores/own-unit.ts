@@ -104,6 +104,8 @@ function seenBy({ unit, needs, steadyMs }: OwnUnit, file: UnitFile, state: UnitS
   );
 }
 
+const PACKAGED = "unit of another package";
+
 function foreignAt(
   unit: string,
   file: OwnFile,
@@ -111,7 +113,7 @@ function foreignAt(
 ): Extract<SeenOwnUnit, { state: "foreign" }> | null {
   if (load === "masked") return { state: "foreign", unit, what: "mask", at: fragment ?? `/run/systemd/system/${unit}` };
   const elsewhere = file.type === "absent" && fragment !== null && !fragment.startsWith("/etc/systemd/system/");
-  return elsewhere ? { state: "foreign", unit, what: "unit of another package", at: fragment } : null;
+  return elsewhere ? { state: "foreign", unit, what: PACKAGED, at: fragment } : null;
 }
 
 function told(
@@ -190,6 +192,8 @@ function jobsFor(
 }
 
 export function retireOwnUnit({ unit }: OwnUnit, seen: SeenOwnUnit): Plan<OwnUnitStep> {
+  // The unit of a package that stood behind the Score's own comes forth again: nothing of the Score's is left.
+  if (seen.state === "foreign" && seen.what === PACKAGED) return [];
   if (seen.state === "foreign") return foreignStands(seen);
   const steps: OwnUnitStep[] = [];
   const isThere = seen.sha256 !== null || seen.leftover;

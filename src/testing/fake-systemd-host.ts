@@ -72,6 +72,7 @@ export class FakeSystemdHost implements SystemdHost {
   readonly #watchers = new Map<string, Set<() => void>>();
   readonly #controllers: readonly ResourceController[];
   readonly #probing: Probing;
+  readonly #isStill: boolean;
   /** How often any unit was asked whether it is well. */
   questions = 0;
   #reloads = 0;
@@ -81,10 +82,11 @@ export class FakeSystemdHost implements SystemdHost {
   /** `clock`: by which probes are asked again; default one that stands still. */
   constructor({
     controllers = ["cpu", "pids"],
-    clock = new FakeClock(),
+    clock,
   }: { readonly controllers?: readonly ResourceController[]; readonly clock?: Clock } = {}) {
     this.#controllers = controllers;
-    this.#probing = new Probing(clock, async (name) => {
+    this.#isStill = clock === undefined;
+    this.#probing = new Probing(clock ?? new FakeClock(), async (name) => {
       this.questions += 1;
       const unit = this.#units.get(name);
       return unit === undefined || !isUp(unit) || unit.hung || unit.mute ? "nothing answers" : null;
@@ -103,6 +105,8 @@ export class FakeSystemdHost implements SystemdHost {
     const now: Mutable = { ...NOTHING, read: null, outdated: false, restarts: 0, starts: 0, ...before, ...said };
     if (before === undefined) now.read = textOf(now);
     if (unit.active !== undefined && !isUp(now)) now.outdated = false;
+    // A clock that stands still would never ask again.
+    if (unit.hung !== undefined && this.#isStill) this.#probing.ends(name);
     if (unit.active === "looping") now.restarts = 5;
     this.#units.set(name, now);
     this.#changed(name);
@@ -285,11 +289,11 @@ export class FakeSystemdHost implements SystemdHost {
 
   #run(name: string, unit: Mutable): void {
     const wasUp = unit.active === "active" || unit.active === "starting";
+    if (unit.active !== "active") unit.hung = false;
     unit.active = unit.crashes ? "looping" : "active";
     unit.restarts = unit.crashes ? 3 : 0;
     if (!wasUp) {
       unit.outdated = false;
-      unit.hung = false;
       unit.starts += 1;
     }
     this.#changed(name);
