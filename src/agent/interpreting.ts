@@ -96,9 +96,7 @@ export class Interpreting {
     }
     if (failing || (outcome.outcome === "SUCCESS" && change === "corrective")) resource.troubles += 1;
     const isOver = outcome.outcome === "FAILURE" && (isForGood(outcome) || before.knownBad === true);
-    const delay = awaits
-      ? AWAITED_MS
-      : retryDelayMs(outcome, resource.status.attempts, this.#parts.random, change);
+    const delay = awaits ? AWAITED_MS : retryDelayMs(outcome, resource.status.attempts, this.#parts.random, change);
     const made = outcome.outcome === "SUCCESS" ? { outcome: outcome.outcome, change } : resource.made;
     const now = clock.now();
     const status = settled(resource.status, outcome, {

@@ -141,7 +141,9 @@ export const settled = (
     .with({ outcome: "NOOP" }, ({ observed }) => {
       // A look that finds all well is no news; the outcome that was reported last stands.
       const news =
-        change === "intentional" || from.state !== "Ready" ? (made ?? ({ outcome: "NOOP", change } as const)) : undefined;
+        change === "intentional" || from.state !== "Ready"
+          ? (made ?? ({ outcome: "NOOP", change } as const))
+          : undefined;
       const quiet = from.contested === undefined || isOver(from.contested, now) ? (["contested"] as const) : [];
       const told = { ...good, ...(staysFailed ? {} : news), ...seen(from, observed) };
       return next(from, now, told, "wouldDo", ...(staysFailed ? [] : (["knownBad"] as const)), ...quiet);

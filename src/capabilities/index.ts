@@ -3,13 +3,7 @@ export type { CheckAnswer, ShellCommand, ShellResult, ShellRun } from "./audited
 export { capability } from "./capability.ts";
 export type { AnyCapability, Capability, PortOf, ReadPortOf } from "./capability.ts";
 export { ContainerRuntime } from "./container-runtime.ts";
-export type {
-  ContainerSeen,
-  LocalContainer,
-  LocalImage,
-  QuadletFile,
-  StartOptions,
-} from "./container-runtime.ts";
+export type { ContainerSeen, LocalContainer, LocalImage, QuadletFile, StartOptions } from "./container-runtime.ts";
 export { FileSystemHost } from "./file-system-host.ts";
 export type { Attributes, FileSystemEntry, Ownership } from "./file-system-host.ts";
 export { K8sClient } from "./k8s-client.ts";

@@ -129,4 +129,6 @@ const isForeign = (now: Readonly<Record<string, FakeUnitFact>>, unit: string): b
 
 /** All that a snapshot can tell of a unit that is not its package's. */
 export const namesOf = (unit: string): readonly string[] =>
-  ["file", "drop-in", "leftover", "enabled", "masked", "active", "hung", "failed", "unread"].map((what) => `${what}:${unit}`);
+  ["file", "drop-in", "leftover", "enabled", "masked", "active", "hung", "failed", "unread"].map(
+    (what) => `${what}:${unit}`,
+  );

@@ -75,7 +75,12 @@ describe("readiness", () => {
   test("is asked for as long as the Score is, without a word and without a write while nothing changes", async () => {
     const rig = await accept(ready);
     await rig.ledger.flush();
-    const before = [rig.reconciler.statuses(), rig.reconciler.changes, rig.disk.writes.length, rig.told.length] as const;
+    const before = [
+      rig.reconciler.statuses(),
+      rig.reconciler.changes,
+      rig.disk.writes.length,
+      rig.told.length,
+    ] as const;
     const { questions } = rig.systemd;
     await rig.clock.advance(600_000);
     await rig.ledger.flush();

@@ -101,9 +101,11 @@ test("`strict` refuses calls with an error, and leaves out what kills programs t
 test("what it tells to systemd itself is in its unit file", async () => {
   const host = new FakeSystemdHost();
   const told = { readiness: { type: "notify", startPeriodSeconds: 20 }, liveness: { type: "notify" } } as const;
-  expect(await new Device({ SystemdHost: host }).interpret(new SystemdServiceScore({ ...web, ...told }))).toMatchObject({
-    outcome: "SUCCESS",
-  });
+  expect(await new Device({ SystemdHost: host }).interpret(new SystemdServiceScore({ ...web, ...told }))).toMatchObject(
+    {
+      outcome: "SUCCESS",
+    },
+  );
   const text = String(host.tree()["file:web.service"]);
   expect(text).toContain("Type=notify\n");
   expect(text).toContain("TimeoutStartSec=20s\nWatchdogSec=30s\n");
