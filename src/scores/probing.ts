@@ -182,6 +182,7 @@ export class Probing {
         .then(resolve, (error: unknown) => resolve(error instanceof Error ? error.message : String(error)))
         .finally(cancel);
     });
+    kept.giveUp = (): void => {};
     // Given up: it is not known.
     if (why === undefined) return;
     kept.askedAtMs = askedAtMs;

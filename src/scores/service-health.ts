@@ -100,7 +100,7 @@ export const servicePauses = (step: ServiceStep, otherwise: (step: OwnUnitStep) 
 const asUnit = (seen: SeenService): SeenOwnUnit =>
   match(seen)
     .returnType<SeenOwnUnit>()
-    .with({ state: "getting-ready" }, { state: "unready" }, { state: "hung" }, ({ why: _, ...runs }) => ({
+    .with({ state: "getting-ready" }, { state: "unready" }, { state: "hung" }, (runs) => ({
       ...runs,
       state: "running",
     }))

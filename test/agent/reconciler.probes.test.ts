@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import * as z from "zod";
 import { SystemdServiceScore } from "../../src/scores/index.ts";
 import { settle } from "../../src/testing/fake-clock.ts";
 import { file, service } from "./support/manifests.ts";
@@ -16,10 +17,9 @@ const accept = async (score: SystemdServiceScore, unit = {}): Promise<Reconciler
   await rig.clock.advance(0);
   return rig;
 };
+const Did = z.array(z.looseObject({ do: z.string() })).catch([]);
 const restarts = (rig: ReconcilerRig): readonly unknown[] =>
-  rig.logged.flatMap(({ fields: { did } }) =>
-    Array.isArray(did) ? did.filter((step: unknown) => Object(step).do === "restartHung") : [],
-  );
+  rig.logged.flatMap(({ fields: { did } }) => Did.parse(did).filter((step) => step.do === "restartHung"));
 
 describe("readiness", () => {
   test("keeps a service from being Ready until it answers, and what comes after it waits for that", async () => {

@@ -90,8 +90,9 @@ function happens(
       const observed = { seen: event.seen };
       if (event.outcome === "for good") return settled(from, failure(event.message), { ...settling, retryAfter: null });
       if (event.outcome === "TOLD") return settled(from, { outcome: "TOLD", observed, would: [event.seen] }, settling);
-      if (event.outcome === "awaits")
+      if (event.outcome === "awaits") {
         return settled(from, { outcome: "NOOP", observed }, { ...settling, awaits: true });
+      }
       if (event.outcome === "repair") {
         const at = now.toISOString();
         const contested = event.seen === 0 ? null : { inARow: 1 + event.seen, since: at, last: at };

@@ -162,7 +162,6 @@ onMachines("probes, on a real systemd", () => {
       await machine.run(["rm", "/run/hangs.stuck"]);
       await until({ hangs: { state: "Ready", error: null } });
     },
-    180_000,
   );
 
   test("a service that falls silent towards systemd is restarted by systemd", { tags: ["systemd"] }, async () => {
@@ -181,8 +180,8 @@ onMachines("probes, on a real systemd", () => {
   });
 
   test("a service that ends again and again makes the device Degraded", { tags: ["systemd"] }, async () => {
-    const ends = new SystemdServiceScore({ name: "ends", exec: ["/usr/bin/false"], restartSeconds: 0.1 });
-    expect(await agent.fleet.apply(manifest(PiTopology, { ends }), agent.agentId)).toMatchObject({
+    const looping = new SystemdServiceScore({ name: "ends", exec: ["/usr/bin/false"], restartSeconds: 0.1 });
+    expect(await agent.fleet.apply(manifest(PiTopology, { looping }), agent.agentId)).toMatchObject({
       _tag: "NotConverged",
     });
     await vi.waitFor(async () => {

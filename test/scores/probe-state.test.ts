@@ -51,7 +51,7 @@ const rowTo = (turns: readonly Turn[], index: number): readonly Turn[] => {
 };
 
 describe("what answers come to", () => {
-  test("it turns unhealthy only on a bad answer, with so many in a row before it, an interval apart", () => {
+  test("it turns unhealthy only on a bad answer, with so many in a row before it, an interval apart", () =>
     always((turns, { failureThreshold, intervalSeconds }) => {
       turns.forEach(({ good, before, after, at }, index) => {
         if (before.health === "unhealthy" || after.health !== "unhealthy") return;
@@ -61,27 +61,24 @@ describe("what answers come to", () => {
         const first = row.at(-1)?.at ?? at;
         expect(at - first).toBeGreaterThanOrEqual((failureThreshold - 1) * (intervalSeconds * 1000 - 50));
       });
-    });
-  });
+    }));
 
-  test("it turns unhealthy in no start period, unless it was well before", () => {
+  test("it turns unhealthy in no start period, unless it was well before", () =>
     always((turns, { startPeriodSeconds }) => {
       let wasWell = false;
       for (const { at, after } of turns) {
         wasWell ||= after.health === "healthy";
         if (at < startPeriodSeconds * 1000 && !wasWell) expect(after.health).toBe("starting");
       }
-    });
-  });
+    }));
 
-  test("it turns healthy with the last of so many good answers in a row, and not sooner", () => {
+  test("it turns healthy with the last of so many good answers in a row, and not sooner", () =>
     always((turns, { successThreshold }) => {
       turns.forEach(({ before, after, good }, index) => {
         const row = good ? rowTo(turns, index).length : 0;
         if (before.health !== "healthy") expect(after.health === "healthy").toBe(row >= successThreshold);
       });
-    });
-  });
+    }));
 
   test("bad answers, an interval apart and out of the start period, make it unhealthy at exactly the threshold", () => {
     fc.assert(
@@ -97,7 +94,7 @@ describe("what answers come to", () => {
     );
   });
 
-  test("what is told of it stays the same until its health changes or an answer is good", () => {
+  test("what is told of it stays the same until its health changes or an answer is good", () =>
     always((turns) => {
       for (const { before, after, good } of turns) {
         if (!good && before.why !== null && before.health === after.health) expect(after.why).toBe(before.why);
@@ -105,8 +102,7 @@ describe("what answers come to", () => {
         if (after.health === "unhealthy") expect(after.why).not.toBeNull();
         if (before.health === after.health) expect(after.sinceMs).toBe(before.sinceMs);
       }
-    });
-  });
+    }));
 });
 
 test("it rests ever longer, and restarts of long ago are forgotten", () => {

@@ -17,14 +17,15 @@ const life = (id: string, ageMs = 3_600_000) => ({ id, ageMs });
 /** Something that answers as it is told to, or not at all. */
 class Asked {
   readonly clock = new FakeClock();
-  answer: string | null | "never" = null;
+  /** Undefined: none ever. */
+  answer: string | null | undefined = null;
   questions = 0;
   ended = 0;
   readonly told: string[] = [];
   readonly probing = new Probing(this.clock, (_, __, signal) => {
     this.questions += 1;
     signal.addEventListener("abort", () => (this.ended += 1));
-    return this.answer === "never" ? new Promise(() => {}) : Promise.resolve(this.answer);
+    return this.answer === undefined ? new Promise(() => {}) : Promise.resolve(this.answer);
   });
 
   look(of = life("a")) {
@@ -81,7 +82,7 @@ test("until it is well for the first time it is asked every second, and is not g
 
 test("no answer in time is a bad one, and the question is ended", async () => {
   const asked = new Asked();
-  asked.answer = "never";
+  asked.answer = undefined;
   const looking = asked.look();
   await settle();
   await asked.clock.advance(2_000);
@@ -97,7 +98,7 @@ test("another life begins anew, and a question about the one before ends", async
   await asked.clock.advance(10_000);
   expect(await asked.look()).toMatchObject({ health: "unhealthy" });
   expect(await asked.look(life("b"))).toMatchObject({ health: "starting" });
-  asked.answer = "never";
+  asked.answer = undefined;
   await asked.clock.advance(10_000);
   const looking = asked.look(life("b"));
   await settle();

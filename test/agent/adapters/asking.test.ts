@@ -43,7 +43,7 @@ describe("what answers", () => {
     const ending = new AbortController();
     const asking = askOnce({ type: "http", port, path: "/" }, HERE, ending.signal);
     ending.abort();
-    await expect(asking).rejects.toThrow();
+    await expect(asking).rejects.toThrow("abort");
   });
 
   test("an answer without an end is an answer", async () => {
