@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { ResourceController } from "../capabilities/systemd-host.ts";
-import { HttpPath, Port } from "./probe-spec.ts";
+import { Address, HttpPath, Port } from "./probe-spec.ts";
 import { UnitName } from "./unit-names.ts";
 import { isWritable } from "./unit-text.ts";
 
@@ -100,11 +100,6 @@ const Volume = z.strictObject({
   /** Default false. */
   readOnly: z.boolean().default(false),
 });
-
-const Address = z
-  .string()
-  .regex(/^[0-9a-fA-F.:]{2,45}$/, "an address is numbers, such as 127.0.0.1 or ::1")
-  .refine((text) => z.safeParse(z.union([z.ipv4(), z.ipv6()]), text).success, "that is no address");
 
 const PublishedPort = z.strictObject({
   /** An address of the device. Default: all of them. */

@@ -20,7 +20,10 @@ export const CheckCommand = z
   .max(256)
   .refine(([program = ""]) => /^(\/[\w.+:@-]+)+$/.test(program), "the first word is the absolute path of a program");
 
-const Address = z.union([z.ipv4(), z.ipv6()], { error: "an address is an IP address, such as 127.0.0.1 or ::1" });
+export const Address = z
+  .string()
+  .regex(/^[0-9a-fA-F.:]{2,45}$/, "an address is numbers, such as 127.0.0.1 or ::1")
+  .refine((text) => z.safeParse(z.union([z.ipv4(), z.ipv6()]), text).success, "that is no address");
 
 const often = {
   /** Seconds from one question to the next, 1 to 300. Default 10. Once a second until it first comes to be well. */

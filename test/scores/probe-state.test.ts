@@ -1,3 +1,4 @@
+// oxlint-disable vitest/expect-expect -- the rules of `always` have them.
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { ProbeTiming } from "../../src/capabilities/probe.ts";

@@ -122,7 +122,7 @@ test.each([
   [{ ...web, environment: { "A B": "" } }, "environment"],
   [{ ...web, after: ["network"] }, "full name"],
   [{ ...web, readiness: { type: "http" } }, "readiness"],
-  [{ ...web, readiness: { type: "tcp", port: 80, address: "web.example" } }, "an IP address"],
+  [{ ...web, readiness: { type: "tcp", port: 80, address: "web.example" } }, "an address is numbers"],
   [{ ...web, liveness: { type: "command", command: ["check"] } }, "the absolute path of a program"],
   [{ ...web, type: "oneshot", liveness: { type: "tcp", port: 80 } }, "of a service that runs on"],
   [{ ...web, run: "when-asked", readiness: { type: "notify" } }, "of a service that runs on"],
