@@ -6,7 +6,7 @@ import type { ScoreStatus } from "../wire/status.ts";
 import { Interpreting } from "./interpreting.ts";
 import { Notices } from "./notices.ts";
 import type { ReconcilerParts } from "./reconciler-parts.ts";
-import { type Accepted, type Change, digestOf, newResource, type Resource, unasked } from "./resource.ts";
+import { type Accepted, type Change, digestOf, newResource, type Resource, unasked, whyLooked } from "./resource.ts";
 import { type Retirement, Retirements } from "./retirements.ts";
 import { contestedRestMs } from "./contention.ts";
 import { begin, blocked, isUp, passedOver } from "./score-status.ts";
@@ -143,7 +143,7 @@ export class Reconciler {
       if (status.state === "Failed" && status.knownBad !== true) continue;
       // What others undo again and again rests, whatever it is looked at for.
       if (contestedRestMs(status) > 0) this.#interpreting.hinted(resource);
-      else resource.due ??= unasked(status);
+      else resource.due ??= whyLooked(resource);
     }
     this.#kick();
   }

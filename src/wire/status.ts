@@ -14,6 +14,7 @@ export const ScoreError = z.object({
     "PortFailed",
     "Obstructed",
     "RolledBack",
+    "Unhealthy",
     "DidNotConverge",
     "TimedOut",
     "Interrupted",
