@@ -25,16 +25,19 @@ export interface StatusFacts {
   readonly outage: Outage | null;
   /** The epoch of the agent that has taken over; null where none has. */
   readonly fencedBy: number | null;
+  /** What this agent is in a pair, if anything. */
+  readonly role: Told | null;
 }
 
-type Told = Omit<Condition, "since">;
+export type Told = Omit<Condition, "since">;
 
 /** The conditions of these facts. Each holds by a predicate over them alone. */
 export function conditionsOf(facts: StatusFacts): readonly Told[] {
   // It looks at nothing any more, so that it knows nothing else.
   if (facts.fencedBy !== null) return [fenced(facts.fencedBy)];
   const always = [ready(facts), reconciling(facts), degraded(facts), ...accepted(facts)];
-  return [...always, ...contested(facts), ...diskPressure(facts), ...offline(facts)];
+  const role = facts.role === null ? [] : [facts.role];
+  return [...always, ...contested(facts), ...diskPressure(facts), ...offline(facts), ...role];
 }
 
 /** Conditions with the time of their last change of status, kept from the ones before. */
