@@ -94,7 +94,7 @@ export class Failover {
 
   /** Whether this member holds the lease at this moment. */
   get isActive(): boolean {
-    return this.#lease.isHeld();
+    return this.#lease.isValid;
   }
 
   /** As a condition of the member's own status. */

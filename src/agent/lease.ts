@@ -95,11 +95,15 @@ export class Lease {
     return beat?.lease === undefined || beat.lease.released ? null : { member: beat.lease.member, token: beat.epoch };
   }
 
+  /** Whether it is held at this moment, for who only looks. */
+  get isValid(): boolean {
+    return this.#held !== null && this.#parts.clock.monotonicMs() < this.#held.validUntil;
+  }
+
   /** Whether it is held at this moment. Where it was and is not any more, that is acted upon before this returns. */
   isHeld(): boolean {
-    const held = this.#held;
-    if (held === null) return false;
-    if (this.#parts.clock.monotonicMs() < held.validUntil) return true;
+    if (this.#held === null) return false;
+    if (this.isValid) return true;
     this.#lose("it could not be renewed in time");
     return false;
   }

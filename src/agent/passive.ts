@@ -3,6 +3,8 @@ import type { ReconcilerParts } from "./reconciler-parts.ts";
 
 export type PassiveParts = Omit<ReconcilerParts, "stop" | "onChange"> & { readonly onChange: () => void };
 
+const FLUSH_AGAIN_MS = 5_000;
+
 /**
  * Removes from this device all that the ledger says was made here, and tries again until nothing is left. The manifest that
  * was accepted last stays what it is: nobody has ordered anything.
@@ -11,6 +13,7 @@ export class Passive {
   readonly #parts: PassiveParts;
   readonly #stop = new AbortController();
   readonly #reconciler: Reconciler;
+  #cancel = (): void => {};
 
   constructor(parts: PassiveParts) {
     this.#parts = parts;
@@ -34,6 +37,7 @@ export class Passive {
 
   async stop(): Promise<void> {
     this.#stop.abort();
+    this.#cancel();
     await this.#reconciler.idle();
     this.#reconciler.pause();
     await this.#flush();
@@ -44,10 +48,13 @@ export class Passive {
     this.#parts.onChange();
   }
 
+  /** Nothing else that happens here would have it saved again. */
   async #flush(): Promise<void> {
-    const { ledger, log } = this.#parts;
-    await ledger
-      .flush()
-      .catch((error: unknown) => log("the pair's ledger could not be saved", { error: String(error) }));
+    const { ledger, log, clock } = this.#parts;
+    this.#cancel();
+    await ledger.flush().catch((error: unknown) => {
+      log("the pair's ledger could not be saved", { error: String(error) });
+      if (!this.#stop.signal.aborted) this.#cancel = clock.after(FLUSH_AGAIN_MS, () => void this.#flush());
+    });
   }
 }
