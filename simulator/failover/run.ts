@@ -153,7 +153,7 @@ class Pair {
     const { random } = world;
     // Most of it happens to the one that is active.
     const at = this.#members[random.chance(0.7) && this.#members[1]?.isActive === true ? 1 : random.below(2)] ?? null;
-    switch (random.below(6)) {
+    switch (random.below(7)) {
       case 0:
         this.#send(this.#author.next());
         break;
@@ -170,6 +170,12 @@ class Pair {
         this.#later(40_000, () => at.line.mend());
         break;
       case 4:
+        world.note("server", "loses the lease");
+        this.#server.buckets?.get("heartbeat")?.entries.clear();
+        // Who has not seen the last one cannot know its number.
+        this.#tokens.clear();
+        break;
+      case 5:
         for (const member of this.#members) member?.line.cut();
         this.#later(40_000, () => this.#members.forEach((member) => member?.line.mend()));
         break;

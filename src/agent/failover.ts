@@ -130,7 +130,7 @@ export class Failover {
     await this.#turns;
     const passive = this.#passive;
     if (wasActive && passive !== null) {
-      const isOver = await Promise.race([passive.idle().then(() => true), this.#late()]);
+      const isOver = await this.#inTime(passive.idle());
       if (isOver && passive.left.length === 0) await this.#lease.release();
     }
     await passive?.stop();
@@ -138,8 +138,14 @@ export class Failover {
     this.#offers.stop();
   }
 
-  #late(): Promise<false> {
-    return new Promise((late) => void this.#parts.clock.after(HAND_OVER_MS, () => late(false)));
+  async #inTime(done: Promise<void>): Promise<boolean> {
+    return new Promise((resolve) => {
+      const cancel = this.#parts.clock.after(HAND_OVER_MS, () => resolve(false));
+      void done.then(() => {
+        cancel();
+        resolve(true);
+      });
+    });
   }
 
   #then(turn: () => Promise<void> | void): void {
