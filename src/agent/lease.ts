@@ -159,9 +159,25 @@ export class Lease {
     const found = await store.get("heartbeat", pair, { timeoutMs: ANSWER_MS });
     if (found._tag === "Unreachable" || this.#stopped) return;
     const seen = this.#sees(found);
+    if (found._tag !== "Value") {
+      await this.#layDown(seen);
+      return;
+    }
     if (mayTake() && (clock.monotonicMs() - seen.atMs >= TAKEOVER_MS || this.#mayFollow(seen.beat))) {
       await this.#take(seen);
     }
+  }
+
+  /**
+   * A key that holds nothing looks the same before and after somebody has held it. So a lease of nobody is put there, and what
+   * is waited for is that nobody touches that.
+   */
+  async #layDown(seen: Seen): Promise<void> {
+    const { store, pair } = this.#parts;
+    const { lease: _, ...nobody } = this.#beat(this.#highest, 0, false);
+    const options = { expect: seen.revision, timeoutMs: ANSWER_MS };
+    const written = await store.put("heartbeat", pair, writeDocument(nobody), options);
+    this.#again ||= written._tag === "Written";
   }
 
   /** Whether nobody has to be waited for: the one who held it has said so, or was an earlier start, or this one itself. */
@@ -234,13 +250,14 @@ export class Lease {
     const found = await store.get("heartbeat", pair, { timeoutMs: ANSWER_MS });
     if (found._tag === "Unreachable" || this.#held !== held || !this.isHeld()) return;
     const { beat: there, revision } = this.#sees(found);
-    if (there !== null && !(this.#isOwn(there) && there.epoch === held.token)) {
+    const isNobodys = there?.lease === undefined;
+    if (there !== null && !isNobodys && !(this.#isOwn(there) && there.epoch === held.token)) {
       this.#lose("another member has taken it");
       return;
     }
     held.revision = revision;
     // The answer alone was lost.
-    if (there?.sequence === held.sequence) this.#extend(held, sentAt);
+    if (!isNobodys && there.sequence === held.sequence) this.#extend(held, sentAt);
     else this.#again = true;
   }
 
