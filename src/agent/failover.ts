@@ -108,8 +108,9 @@ export class Failover {
     });
     if (this.#agent !== null) return told("False", "Promoted", `active for ${pair}, token ${this.#lease.token}`);
     const left = this.#passive?.left ?? [];
-    if (left.length > 0)
+    if (left.length > 0) {
       return told("False", "StandingDown", `not active for ${pair}; being removed: ${left.join(", ")}`);
+    }
     const { active } = this.#lease;
     return active === null || active.member === member
       ? told("True", "NobodyActive", `ready to take over ${pair}, for which nobody is known to be active`)
