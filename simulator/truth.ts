@@ -46,7 +46,9 @@ export function untruth(status: AgentStatus, wish: Wish, device: Device): string
       return `${id} is told to be ${told?.state ?? "nothing"}, and not ${expected.join(" or ") || "made"}; it is ${how}`;
     }
     if (told.generation !== wish.generation) return `${id} is told of for generation ${told.generation}`;
-    const missed = wanted.sort === "service" && told.state === "Ready" ? device.restarts.missed(wanted.unit) : null;
+    // A change that its own Score could not carry through is not whole, and restarts nobody.
+    const isWhole = wanted.sort === "service" && [id, ...wanted.restartOn].every((on) => isUp(status.scores[on]?.state));
+    const missed = isWhole ? device.restarts.missed(wanted.unit) : null;
     if (missed !== null && !device.files.lostSomething) return missed;
   }
   const states = Object.values(status.scores).map(({ state }) => state);

@@ -6,7 +6,11 @@ import type { ScoreStatus } from "../wire/status.ts";
 import { Interpreting } from "./interpreting.ts";
 import { Notices } from "./notices.ts";
 import type { ReconcilerParts } from "./reconciler-parts.ts";
+<<<<<<< HEAD
 import { type Accepted, type Change, digestOf, newResource, policyText, type Resource, unasked } from "./resource.ts";
+=======
+import { type Accepted, type Change, digestOf, newResource, type Resource, unasked, whyLooked } from "./resource.ts";
+>>>>>>> main
 import { type Retirement, Retirements } from "./retirements.ts";
 import { contestedRestMs } from "./contention.ts";
 import { begin, blocked, isUp, passedOver } from "./score-status.ts";
@@ -148,7 +152,7 @@ export class Reconciler {
       if (status.state === "Failed" && status.knownBad !== true) continue;
       // What others undo again and again rests, whatever it is looked at for.
       if (contestedRestMs(status) > 0) this.#interpreting.hinted(resource);
-      else resource.due ??= unasked(status);
+      else resource.due ??= whyLooked(resource);
     }
     this.#kick();
   }
