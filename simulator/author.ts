@@ -23,6 +23,15 @@ const SORTS = [
   "refused",
 ] as const;
 type Sort = (typeof SORTS)[number];
+/** Those of files and services that everybody deals with as by default. */
+const PLAIN: readonly Sort[] = ["file", "nested", "pair", "service", "either", "unknown", "hopeless"];
+
+interface About {
+  /** A ledger may be lost, and nobody then knows whose a directory is that stands where a file should be. */
+  readonly mayForget: boolean;
+  /** Files and services alone, without policies. */
+  readonly isPlain?: boolean;
+}
 
 const POLICIES: readonly Policy[] = [
   { drift: "report" },
@@ -56,14 +65,15 @@ export class Author {
   #generation = 0;
   #texts = 0;
 
-  /** `mayForget`: a ledger may be lost, and nobody then knows whose a directory is that stands where a file should be. */
-  constructor(random: Random, { mayForget }: { readonly mayForget: boolean }) {
+  constructor(random: Random, { mayForget, isPlain = false }: About) {
     this.#random = random;
     const count = 2 + random.below(5);
-    const sorts = mayForget ? SORTS.filter((sort) => sort !== "either") : SORTS;
+    const all: readonly Sort[] = isPlain ? PLAIN : SORTS;
+    const sorts = mayForget ? all.filter((sort) => sort !== "either") : all;
     this.#slots = Array.from({ length: count }, (_, at): Slot => {
       const sort = random.pick(sorts) ?? "file";
-      const isGoverned = !["pair", "either", "unknown", "hopeless"].includes(sort) && random.chance(0.5);
+      const mayBeGoverned = !isPlain && !["pair", "either", "unknown", "hopeless"].includes(sort);
+      const isGoverned = mayBeGoverned && random.chance(0.5);
       return {
         sort,
         name: `${"abcdefgh"[at]}`,

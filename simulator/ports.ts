@@ -13,7 +13,6 @@ const HANGS = 0.005;
 const BLIND = 0.003;
 const HINT_LOST = 0.1;
 
-<<<<<<< HEAD
 /** What the names are of that a capability is asked about. */
 const ABOUT: Readonly<Record<string, string>> = {
   FileSystemHost: "path",
@@ -34,29 +33,19 @@ const PARTIAL = new Set(["units", "controllers"]);
 const WRITES = new Set(["writeFile", "setAttributes", "writeUnitFile", "install", "replace"]);
 const STARTS = new Set(["start", "restart"]);
 
+/** Who is told of each call before it is made. */
+export type Witness = Pick<Guard, "begins" | "asks" | "ends" | "looks">;
+
 export interface Around {
   readonly world: World;
   readonly actor: Actor;
-  readonly guard: Guard;
+  readonly guard: Witness;
   readonly device: Device;
 }
 
 /** One port of a device as one process has it: each write comes about when the seed says so, or goes wrong. */
 export function portOf<Port extends object>({ name, reads }: AnyCapability, port: Port, around: Around): Port {
   const { world, actor, guard, device } = around;
-=======
-/** Who is told of each call before it is made. */
-export type Witness = Pick<Guard, "begins" | "asks" | "ends" | "looks">;
-
-/** One port of a device as one process has it: each write comes about when the seed says so, or goes wrong. */
-export function portOf<Port extends object>(
-  { name, reads }: AnyCapability,
-  port: Port,
-  world: World,
-  actor: Actor,
-  guard: Witness,
-): Port {
->>>>>>> main
   const isRead = new Set<string>(reads);
   const identityOf = (target: string): string => `${ABOUT[name] ?? name}:${target}`;
 

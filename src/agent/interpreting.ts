@@ -11,11 +11,7 @@ import type { Ledger, Notice } from "./ledger.ts";
 import type { Notices } from "./notices.ts";
 import { permits } from "./permits.ts";
 import type { ReconcilerParts } from "./reconciler-parts.ts";
-<<<<<<< HEAD
-import { type Accepted, type Change, isNoNews, looks, policyText, type Resource, restMs, unasked } from "./resource.ts";
-=======
-import { type Accepted, type Change, isNoNews, looks, type Resource, restMs, whyLooked } from "./resource.ts";
->>>>>>> main
+import { type Accepted, type Change, isNoNews, looks, policyText, type Resource, restMs, whyLooked } from "./resource.ts";
 import { interrupted, isForGood, isUp, retryDelayMs, settled, started } from "./score-status.ts";
 import type { Workers } from "./workers.ts";
 

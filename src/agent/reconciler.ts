@@ -6,11 +6,16 @@ import type { ScoreStatus } from "../wire/status.ts";
 import { Interpreting } from "./interpreting.ts";
 import { Notices } from "./notices.ts";
 import type { ReconcilerParts } from "./reconciler-parts.ts";
-<<<<<<< HEAD
-import { type Accepted, type Change, digestOf, newResource, policyText, type Resource, unasked } from "./resource.ts";
-=======
-import { type Accepted, type Change, digestOf, newResource, type Resource, unasked, whyLooked } from "./resource.ts";
->>>>>>> main
+import {
+  type Accepted,
+  type Change,
+  digestOf,
+  newResource,
+  policyText,
+  type Resource,
+  unasked,
+  whyLooked,
+} from "./resource.ts";
 import { type Retirement, Retirements } from "./retirements.ts";
 import { contestedRestMs } from "./contention.ts";
 import { begin, blocked, isUp, passedOver } from "./score-status.ts";
