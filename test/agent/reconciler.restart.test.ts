@@ -115,29 +115,29 @@ describe("a Score that restarts on another", () => {
   });
 
   test("is restarted by the next start also because of one that nobody looks at any more", async () => {
-    const of = (motd: string, generation = 1) => ({
+    const unseen = (motd: string, generation = 1) => ({
       generation,
       scores: { motd: probe("motd", motd, 2), web: free("web") },
       restartOn,
       policies: { motd: { drift: "ignore" as const } },
     });
     const rig = await ReconcilerRig.open();
-    await rig.accept(of("1"));
+    await rig.accept(unseen("1"));
     rig.probe.hangs("web");
-    await rig.accept(of("2", 2));
+    await rig.accept(unseen("2", 2));
     const before = restarts(rig);
     await rig.ledger.flush();
     const next = await rig.crash();
     next.probe.heals("web");
-    await next.accept(of("2", 2), "corrective");
+    await next.accept(unseen("2", 2), "corrective");
     expect(restarts(next) - before).toBe(1);
   });
 
   test("is not restarted any more when a newer manifest does not ask for it", async () => {
     const rig = await ReconcilerRig.open();
-    await rig.accept(of("1"));
+    await rig.accept(unseen("1"));
     rig.probe.fails("motd/1");
-    await rig.accept(of("2", 2));
+    await rig.accept(unseen("2", 2));
     rig.probe.heals("motd/1");
     await rig.accept({ ...of("2", 3), restartOn: {} });
     await rig.clock.advance(5000);
