@@ -135,9 +135,9 @@ describe("a Score that restarts on another", () => {
 
   test("is not restarted any more when a newer manifest does not ask for it", async () => {
     const rig = await ReconcilerRig.open();
-    await rig.accept(unseen("1"));
+    await rig.accept(of("1"));
     rig.probe.fails("motd/1");
-    await rig.accept(unseen("2", 2));
+    await rig.accept(of("2", 2));
     rig.probe.heals("motd/1");
     await rig.accept({ ...of("2", 3), restartOn: {} });
     await rig.clock.advance(5000);
