@@ -206,6 +206,9 @@ export const applyOwnUnit = async (
 export const restartOwnUnit = (wanted: OwnUnit, seen: SeenOwnUnit): Plan<OwnUnitStep> =>
   planOwnUnit(wanted, seen.state === "foreign" ? seen : { ...seen, outdated: true });
 
+/** By the process as well, since what has only begun to start tells no moment. */
+export const runOf = (seen: SeenOwnUnit): string | null => ("since" in seen ? `${seen.since} ${seen.mainPid}` : null);
+
 /** To read all unit files again takes long and serves all units; a job takes as long as the unit does. */
 export const unitPauses = ({ do: taken }: { readonly do: string }): Pause =>
   taken === "reload" ? "gather" : taken === "start" || taken === "restart" ? "aside" : null;

@@ -8,6 +8,7 @@ import {
   planOwnUnit,
   restartOwnUnit,
   retireOwnUnit,
+  runOf,
   SeenOwnUnit,
   unitPauses,
 } from "./own-unit.ts";
@@ -99,6 +100,7 @@ export class SystemdServiceScore extends Score(
     retire: (wanted, seen) => retireOwnUnit(unitOf(wanted), seen),
     apply: (step, wanted, { SystemdHost: host }, { signal }) => applyOwnUnit(step, unitOf(wanted), host, signal),
     restart: (wanted, seen) => restartOwnUnit(unitOf(wanted), seen),
+    run: (_, seen) => runOf(seen),
     turns: "free",
     pauses: unitPauses,
     watch: ({ name }, { SystemdHost: host }, changed) => host.watch(`${name}.service`, changed),

@@ -14,6 +14,7 @@ import { gaveUp, jobFailed } from "./systemd-errors.ts";
 import type { SystemdManager } from "./systemd-manager.ts";
 import { SystemdReloads } from "./systemd-reloads.ts";
 import { filesOf, type Reported, SystemdUnits } from "./systemd-units.ts";
+import { FRESH_MS } from "./unit-links.ts";
 import { ChangeTimes, versionOf } from "./unit-memory.ts";
 import { UnitPreflight } from "./unit-preflight.ts";
 
@@ -64,6 +65,7 @@ export class DbusSystemdHost implements SystemdHost {
 
   async units(names: readonly string[], signal: AbortSignal): Promise<readonly UnitState[]> {
     const reported = await this.#units.of(names, signal);
+    await this.#learn(names, reported);
     return reported.map((each, at) => this.#stateOf(names[at] ?? "", each));
   }
 
@@ -203,8 +205,28 @@ export class DbusSystemdHost implements SystemdHost {
     return { ...reported, needsReload, outdated: isUp(reported) && leftInactiveAt < this.#changes.of(unit) };
   }
 
+  /**
+   * Of what this process has not seen systemd read: an earlier one may have been killed between a change of enablement and
+   * the reload, and then every unit is called changed. What runs would be started anew for nothing. What was changed before
+   * systemd read all files is read; of what does not run, a file that was removed leaves no time to go by.
+   */
+  async #learn(units: readonly string[], all: readonly Reported[]): Promise<void> {
+    const isUnknown = (each: Reported, at: number): boolean =>
+      each.needsReload && each.fragment !== null && isUp(each) && !this.#read.has(units[at] ?? "");
+    if (!all.some(isUnknown)) return;
+    const loaded = await this.#manager.loadedAt();
+    if (loaded === null) return;
+    for (const [at, each] of all.entries()) {
+      const unit = units[at] ?? "";
+      if (!isUnknown(each, at) || this.#changes.of(unit) >= loaded.monotonic) continue;
+      const { text, changedAtMs } = versionOf(filesOf(unit, each.fragment ?? ""));
+      if (changedAtMs < loaded.wall / 1000 - FRESH_MS) this.#read.set(unit, text);
+    }
+  }
+
   async #areOld(units: readonly string[]): Promise<boolean> {
     const all = await this.#units.of(units);
+    await this.#learn(units, all);
     return all.some((each, at) => this.#stateOf(units[at] ?? "", each).needsReload);
   }
 

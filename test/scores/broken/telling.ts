@@ -112,6 +112,7 @@ export const TELLING: readonly Mutant[] = [
           plan: (spec, { seen }) => sound.plan(spec, seen),
           restart: (spec, { seen }) => sound.plan(spec, seen),
           exists: (_, { seen }) => seen.state !== "absent",
+          run: () => null,
           retire: (spec, { seen }, claims) => sound.retire(spec, seen, claims),
         },
       ),
