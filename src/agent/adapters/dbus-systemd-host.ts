@@ -15,7 +15,7 @@ import type { SystemdManager } from "./systemd-manager.ts";
 import { SystemdReloads } from "./systemd-reloads.ts";
 import { filesOf, type Reported, SystemdUnits } from "./systemd-units.ts";
 import { FRESH_MS } from "./unit-links.ts";
-import { ChangeTimes, versionOf } from "./unit-memory.ts";
+import { ChangeTimes, monotonicMicroseconds, versionOf } from "./unit-memory.ts";
 import { UnitPreflight } from "./unit-preflight.ts";
 
 const ETC = "/etc/systemd/system";
@@ -106,6 +106,8 @@ export class DbusSystemdHost implements SystemdHost {
       if (role === "drop-in") await this.#files.makeDirectory(`${ETC}/${unit}.d`, { mode: "0755" });
       this.#changes.note(unit);
       await this.#files.writeFile(fileOf(unit, role), new TextEncoder().encode(text), { mode: "0644" });
+      // Whoever has all files read from now on has this one read.
+      this.#changes.note(unit);
     });
   }
 
@@ -218,9 +220,12 @@ export class DbusSystemdHost implements SystemdHost {
     if (loaded === null) return;
     for (const [at, each] of all.entries()) {
       const unit = units[at] ?? "";
-      if (!isUnknown(each, at) || this.#changes.of(unit) >= loaded.monotonic) continue;
+      const noted = this.#changes.of(unit);
+      if (!isUnknown(each, at) || noted >= loaded.monotonic) continue;
       const { text, changedAtMs } = versionOf(filesOf(unit, each.fragment ?? ""));
-      if (changedAtMs < loaded.wall / 1000 - FRESH_MS) this.#read.set(unit, text);
+      const notedAtMs = Date.now() - (monotonicMicroseconds() - noted) / 1000;
+      // Times of files are coarse. What nobody changed since it was noted is as old as the note says.
+      if (changedAtMs <= notedAtMs || changedAtMs < loaded.wall / 1000 - FRESH_MS) this.#read.set(unit, text);
     }
   }
 

@@ -70,6 +70,19 @@ onMachines("an agent that is killed", () => {
     for (const end of ends.toReversed()) await end();
   });
 
+  test("restarts nothing at its start where systemd calls every unit changed", { tags: ["systemd"] }, async () => {
+    await machine.writeFile("/etc/systemd/system/stale.service", `${THEIRS.text}\n[Install]\nWantedBy=multi-user.target\n`);
+    await observer.begin();
+    const epoch = (await status())?.epoch ?? Number.NaN;
+    await machine.run(["systemctl", "stop", "harmony-agent"]);
+    await machine.run(["systemctl", "--no-reload", "enable", "stale.service"]);
+    expect(await machine.run(["systemctl", "show", "-P", "NeedDaemonReload", "theirs0.service"])).toBe("yes\n");
+    await machine.run(["systemctl", "start", "harmony-agent"]);
+    await converged(1, epoch + 1);
+    await observer.settle();
+    expect([...observer.effects.keys()].filter((effect) => effect.startsWith("start "))).toEqual([]);
+  });
+
   test(
     `at ${KILLS} moments of the interpretation of thirty Scores, converges each time, and does nothing twice`,
     { tags: ["systemd"], timeout: inFull(3_600_000, 120_000) },
