@@ -72,12 +72,7 @@ async function converged({ store }: Control): Promise<number> {
   return Object.keys(wanted.scores).length;
 }
 
-async function measured(
-  machine: Machine,
-  control: Control,
-  forMs: number,
-  scores: number,
-): Promise<readonly Figure[]> {
+async function measured(machine: Machine, control: Control, forMs: number, scores: number): Promise<readonly Figure[]> {
   const pid = agentOn(machine);
   if (pid === null) throw new Error("no agent runs on the machine");
   const messages = new Map<string, number>();
@@ -125,7 +120,9 @@ async function measured(
     ]),
     one("lines in the log", "count", after.lines - before.lines),
     one("statuses", "count", statuses, ["none", 0]),
-    ...[...messages].toSorted().map(([subject, count]) => one(`messages on ${subject}`, "count", count)),
+    ...[...messages]
+      .toSorted(([a], [b]) => a.localeCompare(b))
+      .map(([subject, count]) => one(`messages on ${subject}`, "count", count)),
     one("processor, the agent", "%", ownCpu, ["at most 0.5 % of a core", 0.5]),
     one("processor, with all that it starts", "%", allCpu, ["at most 0.5 % of a core", 0.5]),
     figure({ name: "resident", unit: "MiB", ours: rss }),
@@ -148,7 +145,9 @@ interface Taken {
 
 async function taken(machine: Machine, pid: number): Promise<Taken> {
   const io = readFileSync(`/proc/${pid}/io`, "utf8");
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) /, "").split(" ");
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8")
+    .replace(/^.*\) /, "")
+    .split(" ");
   const script = [
     "date +%s.%N",
     "sed -n 's/^usage_usec //p' /sys/fs/cgroup/system.slice/harmony-agent.service/cpu.stat",

@@ -84,7 +84,11 @@ async function run(benchmark: Benchmark, minutes: number | null): Promise<Done> 
   const ends: (() => Promise<void> | void)[] = [];
   const progress = (sentence: string): void => void process.stderr.write(`${name}: ${sentence}\n`);
   try {
-    return { name, title, figures: await benchmark.run({ directory, minutes, progress, atEnd: (end) => void ends.push(end) }) };
+    return {
+      name,
+      title,
+      figures: await benchmark.run({ directory, minutes, progress, atEnd: (end) => void ends.push(end) }),
+    };
   } finally {
     for (const end of ends.toReversed()) await end();
     rmSync(directory, { recursive: true, force: true });

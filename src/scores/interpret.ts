@@ -156,7 +156,12 @@ function guard(
   bound: AnyBound,
   around: GuardedSurroundings,
 ): Outcome | OnlyTold | null {
-  const asked = attemptNow(() => around.permit({ observed, exists: bound.exists(observed), why, run: bound.run(observed) }), "plan", null, bound);
+  const asked = attemptNow(
+    () => around.permit({ observed, exists: bound.exists(observed), why, run: bound.run(observed) }),
+    "plan",
+    null,
+    bound,
+  );
   if (asked._tag === "Failed") return fail(asked.failure, observed, []);
   if (asked.value === "take") return null;
   if (asked.value === "tell") return { outcome: "TOLD", observed, would: steps };

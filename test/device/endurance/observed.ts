@@ -2,6 +2,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { vi } from "vitest";
+import * as z from "zod";
 import type { Machine } from "../machine/machine.ts";
 import { activeOf, filesOf, UNITS, type Variants } from "./thirty.ts";
 
@@ -15,6 +16,9 @@ export interface Observer {
   settle(): Promise<void>;
   stop(): Promise<void>;
 }
+
+/** What the program inside prints. */
+const Effect = z.object({ effect: z.string() });
 
 const BARRIER = "/srv/jobs/barrier";
 /** systemd's "Started ...", by the number that its journal has for it. */
@@ -43,13 +47,16 @@ export async function observe(machine: Machine, folders: readonly string[]): Pro
       timeoutMs: 3_600_000,
       signal: over.signal,
       onLine: (line) => {
-        const { effect } = JSON.parse(line) as { effect: string };
+        const { effect } = Effect.parse(JSON.parse(line));
         if (effect === "watching") watching = true;
         else if (effect === BARRIER) barriers += 1;
         else count(effect);
       },
     })
-    .then(({ err }) => (failure = err), (error: unknown) => (failure = String(error)));
+    .then(
+      ({ err }) => (failure = err),
+      (error: unknown) => (failure = String(error)),
+    );
   const until = (isSo: () => boolean): Promise<void> =>
     vi.waitFor(
       () => {
@@ -105,7 +112,9 @@ export async function notAsWanted(machine: Machine, variants: Variants): Promise
     const [word, unit = "", state = ""] = line.split(" ");
     if (word === "unit" && state === "active") active.push(unit);
   }
-  const wrong = [...new Set([...wanted.keys(), ...found.keys()])].filter((path) => wanted.get(path) !== found.get(path));
+  const wrong = [...new Set([...wanted.keys(), ...found.keys()])].filter(
+    (path) => wanted.get(path) !== found.get(path),
+  );
   const should = new Set(activeOf(variants));
   const units = UNITS.filter((unit) => should.has(unit) !== active.includes(unit));
   return [

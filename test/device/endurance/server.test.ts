@@ -73,21 +73,24 @@ onMachines("agents on a machine, and a server that is killed", () => {
       await startAgents(machine, await machine.natsUrl(server));
       const fleet = createFleet({ store, clock: systemClock });
       for (const id of AGENTS) {
-        await vi.waitFor(async () => expect(await store.get("capabilities", id)).toMatchObject({ _tag: "Value" }), patience);
+        await vi.waitFor(
+          async () => expect(await store.get("capabilities", id)).toMatchObject({ _tag: "Value" }),
+          patience,
+        );
       }
 
       const said: Record<string, number> = {};
       const wrong: string[] = [];
       const last = new Map<string, { readonly text: string; readonly generation: number }>();
-      let applies = 0;
+      const begun = { applies: 0 };
       let kills = 0;
       const isThere = async (id: string, text: string): Promise<boolean> =>
         (await machine.readFile(`${rootOf(id)}/srv/kept/changing`).catch(() => "")) === text;
       /** As a user would: what did not get through is said, and done again. */
       const user = async (id: AgentId): Promise<void> => {
-        while (applies < APPLIES) {
-          applies += 1;
-          const text = `${applies} ${"x".repeat(random.below(2000))}`;
+        while (begun.applies < APPLIES) {
+          begun.applies += 1;
+          const text = `${begun.applies} ${"x".repeat(random.below(2000))}`;
           for (;;) {
             const result = await fleet.apply(wanted(id, text), id, { timeoutMs: 30_000 });
             said[result._tag] = (said[result._tag] ?? 0) + 1;
@@ -110,7 +113,7 @@ onMachines("agents on a machine, and a server that is killed", () => {
         while (kills < KILLS) {
           // Spread over all of the applies, at any moment of them.
           const due = ((kills + random.next()) * APPLIES) / (KILLS + 1);
-          while (applies < due) await sleep(5);
+          await vi.waitFor(() => expect(begun.applies).toBeGreaterThanOrEqual(due), { timeout: 600_000, interval: 5 });
           await sleep(random.below(300));
           await server.kill();
           await sleep(random.below(1500));
@@ -129,7 +132,9 @@ onMachines("agents on a machine, and a server that is killed", () => {
           const { document } = read;
           expect(await fleet.desired(id)).toMatchObject({ _tag: "Desired", generation });
           expect(document).toMatchObject({ generation, observedGeneration: generation, epoch: 1 });
-          for (const each of Object.values(document.scores)) expect(each).toMatchObject({ state: "Ready", generation, error: null });
+          for (const each of Object.values(document.scores)) {
+            expect(each).toMatchObject({ state: "Ready", generation, error: null });
+          }
           expect(Object.keys(document.scores)).toHaveLength(id === OWN ? 3 : 2);
           expect(document.conditions).toContainEqual(expect.objectContaining({ type: "Ready", reason: "Converged" }));
           const beat = await store.get("heartbeat", id);
@@ -139,7 +144,9 @@ onMachines("agents on a machine, and a server that is killed", () => {
         expect(await isThere(id, text)).toBe(true);
       }
       const told = Object.entries(said).map(([tag, count]) => `${tag} ${count}`);
-      tell(`${kills} kills of the server during ${applies} applies to ${AGENTS.length} agents, ${wrong.length} wrong; they said: ${told.join(", ")}`);
+      tell(
+        `${kills} kills of the server during ${begun.applies} applies to ${AGENTS.length} agents, ${wrong.length} wrong; they said: ${told.join(", ")}`,
+      );
       expect(wrong).toEqual([]);
     },
   );

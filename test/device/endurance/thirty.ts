@@ -30,6 +30,8 @@ const FIXED: readonly Thing[] = [
   ...named("settings", "theirs", 1),
   ...named("job", "j", 2),
   ...named("ports", "p", 1),
+  // One at least, since with the last one systemd removes the folder that is watched.
+  ...named("timer", "k", 1),
   // What the timers start.
   ...named("asked", "w", 1),
 ];
@@ -48,18 +50,17 @@ export type Variants = ReadonlyMap<string, number>;
 
 /** Another thirty: some others of the loose ones, and about every third in another variant. */
 export function another(before: Variants, generation: number, random: Random): Variants {
-  const loose = LOOSE.filter(() => true);
   const out = new Set<string>();
   const gone = LOOSE.filter(({ id }) => before.size > 0 && !before.has(id));
   // Two of those that were left out come back for two others.
   const back = gone.toSorted(() => random.next() - 0.5).slice(0, 2);
   for (const { id } of gone) if (!back.some((each) => each.id === id)) out.add(id);
-  while (FIXED.length + loose.length - out.size > COUNT) {
-    const thing = random.pick(loose);
+  while (FIXED.length + LOOSE.length - out.size > COUNT) {
+    const thing = random.pick(LOOSE);
     if (thing !== undefined && !back.includes(thing)) out.add(thing.id);
   }
   const after = new Map<string, number>();
-  for (const { id } of [...FIXED, ...loose]) {
+  for (const { id } of [...FIXED, ...LOOSE]) {
     if (out.has(id)) continue;
     const had = before.get(id);
     after.set(id, had === undefined || random.chance(0.35) ? generation : had);
@@ -166,7 +167,9 @@ function scoreOf(id: string, kind: Kind, variant: number): InstanceType<(typeof 
         name: id,
         check: { script: `test "$(cat /srv/jobs/${id} 2>&1)" = ${variant}` },
         // Its one effect is a rename.
-        run: { script: `echo begun >>/srv/starts/${id}; echo ${variant} >/srv/${id}.new; sleep 0.1; mv /srv/${id}.new /srv/jobs/${id}` },
+        run: {
+          script: `echo begun >>/srv/starts/${id}; echo ${variant} >/srv/${id}.new; sleep 0.1; mv /srv/${id}.new /srv/jobs/${id}`,
+        },
         runAs: "root",
         approver: "Ada",
         expires: new Date("2099-01-01T00:00:00.000Z"),
@@ -217,7 +220,10 @@ export function effectsOf(before: Variants, after: Variants): ReadonlyMap<string
         once(`/etc/systemd/system/${id}.service.d/50-harmony.conf`);
         once(`start ${id}`);
         break;
-      default: {
+      case "service":
+      case "oneshot":
+      case "asked":
+      case "timer": {
         const unit = `${id}.${kind === "timer" ? "timer" : "service"}`;
         const target = kind === "timer" ? "timers" : "multi-user";
         once(`/etc/systemd/system/${unit}`);

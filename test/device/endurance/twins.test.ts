@@ -15,10 +15,18 @@ onMachines("two agents with one id on a machine", () => {
   test("one is fenced and falls silent until it is restarted, and the epoch stays", { tags: ["systemd"] }, async () => {
     const machine = await testMachine({ name: "twins" });
     const { url, fleet, agentId, store } = await managed(machine);
-    await vi.waitFor(async () => expect(await fleet.apply(wanted("1"), agentId)).toMatchObject({ _tag: "Converged" }), patience);
+    await vi.waitFor(
+      async () => expect(await fleet.apply(wanted("1"), agentId)).toMatchObject({ _tag: "Converged" }),
+      patience,
+    );
     const unit = await machine.readFile("/etc/systemd/system/harmony-agent.service");
-    const twin = unit.replace(/^ExecStart=(.*)$/m, "ExecStart=$1 --state-dir /var/lib/twin").replaceAll(/^StateDir.*\n/gm, "");
-    await machine.writeFile("/etc/systemd/system/twin-agent.service", `${twin.replace("[Service]", "[Service]\nStateDirectory=twin")}`);
+    const twin = unit
+      .replace(/^ExecStart=(.*)$/m, "ExecStart=$1 --state-dir /var/lib/twin")
+      .replaceAll(/^StateDir.*\n/gm, "");
+    await machine.writeFile(
+      "/etc/systemd/system/twin-agent.service",
+      twin.replace("[Service]", "[Service]\nStateDirectory=twin"),
+    );
     await machine.run(["systemctl", "daemon-reload"]);
     await machine.run(["systemctl", "start", "twin-agent"]);
 

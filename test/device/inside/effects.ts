@@ -6,7 +6,7 @@ import { watch } from "node:fs";
 import { basename } from "node:path";
 import { createInterface } from "node:readline";
 
-const tell = (effect: string): void => void process.stdout.write(`${JSON.stringify({ at: Date.now(), effect })}\n`);
+const tell = (effect: string): void => void process.stdout.write(`${JSON.stringify({ effect })}\n`);
 
 for (const folder of process.argv.slice(2)) {
   // A file that is written before it gets its name has none, or one that begins with a dot.
