@@ -88,7 +88,7 @@ async function measured(machine: Machine, control: Control, forMs: number, score
   const memory: { readonly atMinutes: number; readonly mib: number }[] = [];
   while (performance.now() - began < forMs) {
     memory.push({ atMinutes: (performance.now() - began) / 60_000, mib: memoryOf(pid).rss });
-    await sleep(Math.min(SAMPLE_MS, forMs - (performance.now() - began)));
+    await sleep(Math.max(0, Math.min(SAMPLE_MS, forMs - (performance.now() - began))));
   }
   const after = await taken(machine, pid);
   const tookMs = performance.now() - began;

@@ -21,6 +21,8 @@ import { UnitPreflight } from "./unit-preflight.ts";
 const ETC = "/etc/systemd/system";
 /** How often at most a unit that has to stay up is looked at, however much it tells of itself. */
 const STEADY_LOOK_MS = 100;
+/** The wall clock is read in whole milliseconds, and so are the times of files. */
+const CLOCK_MS = 2;
 
 const fileOf = (unit: string, role: UnitFileRole): string =>
   role === "unit" ? `${ETC}/${unit}` : `${ETC}/${unit}.d/50-harmony.conf`;
@@ -225,7 +227,8 @@ export class DbusSystemdHost implements SystemdHost {
       const { text, changedAtMs } = versionOf(filesOf(unit, each.fragment ?? ""));
       const notedAtMs = Date.now() - (monotonicMicroseconds() - noted) / 1000;
       // Times of files are coarse. What nobody changed since it was noted is as old as the note says.
-      if (changedAtMs <= notedAtMs || changedAtMs < loaded.wall / 1000 - FRESH_MS) this.#read.set(unit, text);
+      if (changedAtMs <= notedAtMs + CLOCK_MS || changedAtMs < loaded.wall / 1000 - FRESH_MS)
+        this.#read.set(unit, text);
     }
   }
 
