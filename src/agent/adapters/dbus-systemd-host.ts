@@ -251,8 +251,8 @@ export class DbusSystemdHost implements SystemdHost {
       const { text, changedAtMs } = versionOf(filesOf(unit, each.fragment ?? ""));
       const notedAtMs = Date.now() - (monotonicMicroseconds() - noted) / 1000;
       // Times of files are coarse. What nobody changed since it was noted is as old as the note says.
-      if (changedAtMs <= notedAtMs + CLOCK_MS || changedAtMs < loaded.wall / 1000 - FRESH_MS)
-        this.#read.set(unit, text);
+      const readSince = changedAtMs <= notedAtMs + CLOCK_MS || changedAtMs < loaded.wall / 1000 - FRESH_MS;
+      if (readSince) this.#read.set(unit, text);
     }
   }
 
