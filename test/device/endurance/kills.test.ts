@@ -8,9 +8,9 @@ import { inFull, median, seeded, tell } from "./numbers.ts";
 import { agentOn, notAsWanted, observe, type Observer } from "./observed.ts";
 import { another, effectsOf, manifestOf, THEIRS, type Variants, WATCHED } from "./thirty.ts";
 
-const KILLS = inFull(200, 6);
+const KILLS = inFull(200, 5);
 /** Interpretations that nobody disturbs: how long one takes. */
-const MEASURED = inFull(5, 2);
+const MEASURED = inFull(5, 1);
 const patience = { timeout: 60_000, interval: 10 };
 
 onMachines("an agent that is killed", () => {

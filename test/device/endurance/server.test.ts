@@ -18,8 +18,8 @@ import { onMachines, testMachine } from "../machine/for-tests.ts";
 import type { Machine } from "../machine/machine.ts";
 import { inFull, seeded, tell } from "./numbers.ts";
 
-const APPLIES = inFull(500, 25);
-const KILLS = inFull(50, 3);
+const APPLIES = inFull(500, 20);
+const KILLS = inFull(50, 2);
 const patience = { timeout: 60_000, interval: 100 };
 /** The machine's own agent, and others that work in directories of it: each tells one status a second at most. */
 const AGENTS = ["machine", "one", "two", "three", "four", "five", "six", "seven"].map((id) => AgentId.parse(id));

@@ -7,7 +7,7 @@ import { onMachines, testMachine } from "../machine/for-tests.ts";
 import { managed } from "../machine/managed.ts";
 import { inFull, tell } from "./numbers.ts";
 
-const WATCHED_MS = inFull(60_000, 12_000);
+const WATCHED_MS = inFull(60_000, 11_000);
 const patience = { timeout: 30_000, interval: 100 };
 const wanted = (text: string) => manifest(PiTopology, { a: new FileScore({ path: "/srv/a", content: text }) });
 

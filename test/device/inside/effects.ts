@@ -16,8 +16,9 @@ for (const folder of process.argv.slice(2)) {
   });
 }
 
+// Nothing of this program's own is handed on to it: whoever waits for the end of that would wait for nft.
 // Each transaction ends with "# new generation 7 by process 812 (nft)".
-const filter = spawn("nft", ["monitor"], { stdio: ["ignore", "pipe", "inherit"] });
+const filter = spawn("nft", ["monitor"], { stdio: ["ignore", "pipe", "ignore"] });
 createInterface(filter.stdout).on("line", (line) => {
   if (line.startsWith("# new generation")) tell("filter");
 });
