@@ -98,7 +98,7 @@ export const PLANTED: readonly Planted[] = [
   {
     name: "claims are not on disk before the first step",
     file: "agent/interpreting.ts",
-    snippet: "if (isNews || !this.#ledger.isSaved(identity)) await this.#ledger.flush();",
+    snippet: "if (isNews || this.#notices.length > 0 || !this.#ledger.isSaved(identity)) await this.#ledger.flush();",
     instead: "",
   },
   {
