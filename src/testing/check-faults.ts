@@ -1,13 +1,14 @@
 import { converges, demandKeptOff, retires } from "./expectations.ts";
 import { settle } from "./fake-clock.ts";
 import type { Fault } from "./faulty-ports.ts";
+import { spread } from "./spread.ts";
 import { demand, onStage, type Ran, type Scene, type Stage, type Work } from "./stage.ts";
 import type { Verdict, World } from "./world.ts";
 
 export const survivesFaults =
   (work: Work) =>
-  (world: World, scene: Scene): Promise<void> =>
-    forEachFault(world, scene, work, "fails", async (stage, fault) => {
+  (world: World, scene: Scene, atMost: number): Promise<void> =>
+    forEachFault(world, scene, { work, how: "fails", atMost }, async (stage, fault) => {
       const ran = await stage.run(work, { fault });
       const { outcome } = ran;
       demand(
@@ -23,8 +24,8 @@ const PATIENCE = 1000;
 
 export const givesUpInTime =
   (work: Work) =>
-  (world: World, scene: Scene): Promise<void> =>
-    forEachFault(world, scene, work, "hangs", async (stage, fault) => {
+  (world: World, scene: Scene, atMost: number): Promise<void> =>
+    forEachFault(world, scene, { work, how: "hangs", atMost }, async (stage, fault) => {
       const { deadlineMs } = stage.score.bind();
       const done: Ran[] = [];
       const running = stage.run(work, { fault }).then((ran) => void done.push(ran));
@@ -48,25 +49,24 @@ export const givesUpInTime =
 async function forEachFault(
   world: World,
   scene: Scene,
-  work: Work,
-  how: Fault["how"],
+  { work, how, atMost }: { readonly work: Work; readonly how: Fault["how"]; readonly atMost: number },
   disturb: (stage: Stage, fault: Fault) => Promise<void>,
 ): Promise<void> {
   const calls = await onStage(world, scene, async (stage) => {
     if (work === "retire") await stage.run("interpret");
     return (await stage.run(work)).calls;
   });
-  for (const [at, { waits }] of calls.entries()) {
-    if (how === "hangs" && !waits) continue;
-    for (const when of ["before", "after"] as const) {
-      await onStage(world, scene, async (stage) => {
-        if (work === "retire") await stage.run("interpret");
-        const found = world.judge(scene.spec, await stage.snapshot());
-        await disturb(stage, { at, when, how, waits });
-        if (work === "retire") await retires(stage);
-        else await recovers(stage, found);
-      });
-    }
+  const all = calls.flatMap(({ waits }, at): readonly Fault[] =>
+    how === "hangs" && !waits ? [] : (["before", "after"] as const).map((when) => ({ at, when, how, waits })),
+  );
+  for (const fault of spread(all, atMost)) {
+    await onStage(world, scene, async (stage) => {
+      if (work === "retire") await stage.run("interpret");
+      const found = world.judge(scene.spec, await stage.snapshot());
+      await disturb(stage, fault);
+      if (work === "retire") await retires(stage);
+      else await recovers(stage, found);
+    });
   }
 }
 
