@@ -1,5 +1,4 @@
 import { converges, demandKeptOff, retires } from "./expectations.ts";
-import { settle } from "./fake-clock.ts";
 import type { Fault } from "./faulty-ports.ts";
 import { spread } from "./spread.ts";
 import { demand, onStage, type Ran, type Scene, type Stage, type Work } from "./stage.ts";
@@ -19,8 +18,10 @@ export const survivesFaults =
       if (work === "interpret") demandKeptOff(stage, ran);
     });
 
-/** How often is waited for what a real port still has to do once the deadline has passed. */
-const PATIENCE = 1000;
+/** Taken at once, as the fake clock does: a test framework may replace the global ones. */
+const { setTimeout: later, clearTimeout: forget } = globalThis;
+/** So long is waited for what a real place still has to tell once the deadline has passed. */
+const PATIENCE_MS = 5000;
 
 export const givesUpInTime =
   (work: Work) =>
@@ -33,7 +34,7 @@ export const givesUpInTime =
       await stage.clock.advance(deadlineMs - 1);
       demand(done.length === 0, "it waits for the call until its deadline", { fault, deadlineMs, done });
       await stage.clock.advance(1);
-      for (let turns = 0; done.length === 0 && turns < PATIENCE; turns += 1) await Promise.race([settle(), running]);
+      await soon(running);
       const outcome = done[0]?.outcome;
       demand(
         outcome?.outcome === "FAILURE" && outcome.failure._tag === "TimedOut" && outcome.failure.afterMs === deadlineMs,
@@ -41,6 +42,12 @@ export const givesUpInTime =
         { fault, deadlineMs, outcome },
       );
     });
+
+async function soon(running: Promise<void>): Promise<void> {
+  let timer: ReturnType<typeof later> | undefined;
+  await Promise.race([running, new Promise<void>((resume) => (timer = later(resume, PATIENCE_MS)))]);
+  forget(timer);
+}
 
 /**
  * Lets each call that the work makes go wrong, before its effect and after it, each time in a place of its own; and then
