@@ -7,7 +7,7 @@ import { type Managed, managed } from "./machine/managed.ts";
 import { type Kept, promisesOn, testsOfPromises } from "./promises.ts";
 
 /** Cases for each promise: each is some runs of apt. */
-const RUNS = 4;
+const RUNS = 3;
 const patience = { timeout: 60_000, interval: 200 };
 const tags = ["packages"];
 
@@ -193,7 +193,6 @@ onMachines("packages", () => {
     let kept: readonly Kept[] = [];
     beforeAll(async () => {
       kept = await promisesOn(await boot({ name: "database" }), "packages.ts", String(RUNS));
-      if (process.env["SHOW_MS"]) for (const k of kept) console.log(k.ms, k.name, k.error);
     }, 300_000);
     testsOfPromises(packageWorld, "packages", () => kept);
   });

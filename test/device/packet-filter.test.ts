@@ -7,7 +7,7 @@ import { type Managed, managed } from "./machine/managed.ts";
 import { type Kept, promisesOn, testsOfPromises } from "./promises.ts";
 
 /** Cases for each promise. */
-const RUNS = 12;
+const RUNS = 8;
 const patience = { timeout: 20_000, interval: 100 };
 const tags = ["packet-filter"];
 
@@ -125,7 +125,6 @@ onMachines("the packet filter", () => {
     let kept: readonly Kept[] = [];
     beforeAll(async () => {
       kept = await promisesOn(await boot({ name: "kernel" }), "packet-filter.ts", String(RUNS));
-      if (process.env["SHOW_MS"]) for (const k of kept) console.log(k.ms, k.name, k.error);
     }, 300_000);
     testsOfPromises(firewallPortsWorld, "packet-filter", () => kept);
   });

@@ -23,7 +23,6 @@ onMachines("the systemd kinds, on a real systemd", () => {
         ]),
       ])
     ).flat();
-    if (process.env["SHOW_MS"]) for (const k of kept) console.log(k.ms, k.name, k.error);
   }, 300_000);
 
   const broken = (about: string, atLeast: number): readonly Kept[] => {

@@ -105,6 +105,9 @@ async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   }
 }
 
+/** The generator writes some arguments in another order each time. */
+const wordsOf = (text: string | undefined): string | undefined => text?.split(/\s+/).toSorted().join(" ");
+
 const fileOf = (name: string): string => `${FOLDER}/${name}.container`;
 const leftoverOf = (name: string): string => `${FOLDER}/.${name}.container.harmony-new`;
 const foreignService = (name: string): string => `/etc/systemd/system/${name}.service`;
@@ -129,6 +132,9 @@ function activities(names: readonly string[]): ReadonlyMap<string, Activity> {
   );
 }
 const activityOf = (name: string): Activity => activities([name]).get(name) ?? { active: "inactive", sub: "dead" };
+
+const isSettled = ({ active, sub }: Activity): boolean =>
+  sub === "auto-restart" || !["activating", "deactivating"].includes(active);
 
 async function answers(name: string): Promise<boolean> {
   const seen = await ask(`/containers/${name}/json`, Reached);
@@ -198,7 +204,7 @@ async function snapshot(): Promise<Record<string, ContainerFact>> {
     const next = sub === "auto-restart" ? /^Label=io\.harmony-edge\.spec=(.*)$/m.exec(loaded(name) ?? "")?.[1] : null;
     if (here !== undefined) facts[`runs:${name}`] = label ?? "";
     else if (next !== null) facts[`runs:${name}`] = next ?? "";
-    if (wouldBe.get(name) !== loaded(name)) facts[`unread:${name}`] = true;
+    if (wordsOf(wouldBe.get(name)) !== wordsOf(loaded(name))) facts[`unread:${name}`] = true;
   }
   return Object.fromEntries(Object.entries(facts).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
@@ -272,8 +278,9 @@ async function clear({ digests: [first, second] }: ContainerSite): Promise<void>
   const services = [...OWN, "new"].map((name) => `${name}.service`);
   systemctl("stop", ...services);
   for (const name of [...OWN, "new"]) {
-    for (const path of [fileOf(name), leftoverOf(name), foreignService(name)])
+    for (const path of [fileOf(name), leftoverOf(name), foreignService(name)]) {
       rmSync(path, { recursive: true, force: true });
+    }
   }
   const all = await ask("/containers/json?all=true", Containers);
   const left = (all ?? []).flatMap(({ Names }) => Names).filter((name) => name !== "theirs");
@@ -308,8 +315,9 @@ export async function openRealContainers(
         write(change.container, change.to);
         await stand(change.container, change.to, site);
       } else if (change.to === null) await takeImage(change.image);
-      // Harmony's own mark at an image that runs nothing is Harmony's alone to make.
+      // A mark of Harmony's at an image is Harmony's alone to make.
       else putImage(site.repository, change.image, { ...change.to, keptFor: [] });
+      await until(() => [...activities(OWN).values()].every(isSettled));
     },
     async close() {
       offering.close();
@@ -322,6 +330,7 @@ export async function openRealContainers(
 
 async function stand(name: string, { active, theirs }: FakeContainer, site: ContainerSite): Promise<void> {
   await act(name, active);
-  if (theirs === "container")
+  if (theirs === "container") {
     podman("run", "--replace", "--detach", "--quiet", "--name", name, `${site.theirs}@${site.digests[2]}`);
+  }
 }
