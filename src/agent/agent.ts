@@ -6,16 +6,16 @@ import type { Store } from "../wire/store.ts";
 import type { ToldStatus } from "../wire/told-status.ts";
 import { VERSION } from "../wire/version.ts";
 import { DesiredState } from "./desired-state.ts";
-import type { Host } from "./host.ts";
+import type { AgentHost } from "./host.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Accepted } from "./saved-manifest.ts";
 import { servePlans } from "./planner.ts";
-import { Presence } from "./presence.ts";
+import { type AgentPresence, Presence, type PresenceParts } from "./presence.ts";
 import { Reconciler } from "./reconciler.ts";
 import { Reporter } from "./reporter.ts";
 import { Trial } from "./trial.ts";
 import { Link } from "./link.ts";
-import { conditionsOf, dated, type Reading, type StatusFacts } from "./status-document.ts";
+import { conditionsOf, dated, type Reading, type StatusFacts, type Told } from "./status-document.ts";
 
 /** How often every Score is looked at when no event told of drift; jittered by a fifth either way. */
 export const DRIFT_PASS_MS = 300_000;
@@ -27,7 +27,7 @@ export interface AgentParts {
   readonly kinds: Gate["kinds"];
   readonly trustedKeys: Gate["trustedKeys"];
   /** Has been looked at once. */
-  readonly host: Host;
+  readonly host: AgentHost;
   readonly device: CapabilitiesDocument["device"];
   readonly store: Store;
   readonly ledger: Ledger;
@@ -37,6 +37,10 @@ export interface AgentParts {
   readonly breathe: () => Promise<void>;
   readonly bootId: string;
   readonly driftPassMs: number;
+  /** What it is in a pair, as a condition; asked whenever it tells of itself. Default: nothing. */
+  readonly role?: () => Told | null;
+  /** Where it is the agent of a pair, which this member of it holds the lease of. It does not begin with what its ledger holds. */
+  readonly pair?: { readonly member: AgentId; readonly presence: (parts: PresenceParts) => AgentPresence };
 }
 
 /**
@@ -50,7 +54,7 @@ export class Agent {
   readonly #stop = new AbortController();
   readonly #reconciler: Reconciler;
   readonly #reporter: Reporter;
-  readonly #presence: Presence;
+  readonly #presence: AgentPresence;
   readonly #desired: DesiredState;
   readonly #endings: (() => void)[] = [];
   /** As told last, by this start or the one before. */
@@ -108,7 +112,7 @@ export class Agent {
       status: () => this.#status(),
       onFenced,
     });
-    this.#presence = new Presence({
+    const presence: PresenceParts = {
       store,
       agentId,
       bootId,
@@ -118,7 +122,8 @@ export class Agent {
       observedGeneration: () => this.#trial.observedGeneration,
       onFenced,
       onForgotten: () => this.#tellAgain(),
-    });
+    };
+    this.#presence = parts.pair?.presence(presence) ?? new Presence(presence);
     this.#desired = new DesiredState({
       store,
       gate,
@@ -143,7 +148,7 @@ export class Agent {
 
   start(): void {
     const { store, log, host } = this.#parts;
-    this.#resume();
+    if (this.#parts.pair === undefined) this.#resume();
     host.onChange(() => this.#hostChanged());
     this.#scheduleDriftPass();
     this.#parts.ledger.onTrouble = () => this.#reporter.report(true);
@@ -181,6 +186,11 @@ export class Agent {
     // Its retries would keep the process from ending.
     this.#reconciler.pause();
     await ledger.flush().catch((error: unknown) => log("the ledger could not be saved", { error: String(error) }));
+  }
+
+  /** Its role has changed: told at once. */
+  roleChanged(): void {
+    this.#reporter.report(true);
   }
 
   #end(): void {
@@ -368,11 +378,12 @@ export class Agent {
       unsaved: this.#parts.ledger.trouble,
       outage: this.#link.outage,
       fencedBy: this.#fencedBy,
+      role: this.#parts.role?.() ?? null,
     };
   }
 
   #status(): AgentStatus {
-    const { agentId, host, clock, bootId } = this.#parts;
+    const { agentId, host, clock, bootId, pair } = this.#parts;
     const facts = this.#facts();
     const { generation, observedGeneration, scores, rolledBack } = facts;
     const conditions = dated(conditionsOf(facts), this.#conditions, clock.now());
@@ -387,7 +398,7 @@ export class Agent {
       conditions,
       scores,
       ...(rolledBack !== null && { rolledBack }),
-      agent: { version: VERSION, bootId, topology: host.topology.name },
+      agent: { version: VERSION, bootId, topology: host.topology.name, ...(pair && { member: pair.member }) },
     };
   }
 }
