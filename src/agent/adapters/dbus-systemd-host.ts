@@ -14,6 +14,7 @@ import type { Life, Probe, Probed, Question } from "../../capabilities/probe.ts"
 import type { Clock } from "../../scores/context.ts";
 import { Probing } from "../../scores/probing.ts";
 import { askOnce } from "./asking.ts";
+import { ownFile } from "./own-file.ts";
 import { systemClock } from "./system-clock.ts";
 import { gaveUp, jobFailed } from "./systemd-errors.ts";
 import type { SystemdManager } from "./systemd-manager.ts";
@@ -84,20 +85,7 @@ export class DbusSystemdHost implements SystemdHost {
 
   unitFile(unit: string, role: UnitFileRole): UnitFile {
     const path = fileOf(unit, role);
-    const entry = this.#files.inspect(path);
-    switch (entry.type) {
-      case "missing":
-        return { type: "absent", leftover: entry.leftover };
-      case "file":
-        return { type: "file", sha256: entry.sha256 };
-      case "special":
-        return { type: "foreign", what: "special file", at: path };
-      case "unreachable":
-        return { type: "foreign", what: entry.because === "link" ? "link" : "special file", at: entry.at };
-      case "directory":
-      case "link":
-        return { type: "foreign", what: entry.type, at: path };
-    }
+    return ownFile(path, this.#files.inspect(path), ({ sha256 }): UnitFile => ({ type: "file", sha256 }));
   }
 
   controllers(): readonly ResourceController[] {
