@@ -1,14 +1,17 @@
 import type { Clock, Log } from "../scores/context.ts";
 import { type DecodedManifest, decodePayload, type Gate, type InForce } from "../wire/decode.ts";
 import type { AgentId } from "../wire/keys.ts";
-import { type AgentStatus, CapabilitiesDocument, type Condition } from "../wire/status.ts";
+import type { AgentStatus, CapabilitiesDocument, Condition } from "../wire/status.ts";
 import type { Store } from "../wire/store.ts";
 import { VERSION } from "../wire/version.ts";
+import { capabilitiesOf } from "./capabilities-of.ts";
 import { DesiredState } from "./desired-state.ts";
+import { FreeSpace } from "./free-space.ts";
 import type { Host } from "./host.ts";
 import type { Ledger } from "./ledger.ts";
 import { servePlans } from "./planner.ts";
 import { Presence } from "./presence.ts";
+import { type Passes, type Progress } from "./progress.ts";
 import { Reconciler } from "./reconciler.ts";
 import { Reporter } from "./reporter.ts";
 import { Link } from "./link.ts";
@@ -16,6 +19,7 @@ import { conditionsOf, dated, type Reading, type StatusFacts } from "./status-do
 
 /** How often every Score is looked at when no event told of drift; jittered by a fifth either way. */
 export const DRIFT_PASS_MS = 300_000;
+const LATEST_PASS = 1.2;
 const TAKE_MIN_MS = 500;
 const TAKE_MAX_MS = 5_000;
 
@@ -57,11 +61,15 @@ export class Agent {
   #floor = 0;
   #fencedBy: number | null = null;
   readonly #link: Link;
+  readonly #space: FreeSpace;
   #toldChanges = 0;
   #toldWorking = false;
   #isTaking = false;
   #cancelTake = (): void => {};
   #cancelDriftPass = (): void => {};
+  #passedAt = 0;
+  /** Called when anything may have changed that {@link facts} tell of. */
+  onNews: () => void = () => {};
 
   constructor(parts: AgentParts) {
     this.#parts = parts;
@@ -76,6 +84,7 @@ export class Agent {
     };
     this.#gate = gate;
     this.#link = new Link(clock);
+    this.#space = new FreeSpace(parts.ledger.disk, clock, () => this.#report(true));
     const onFenced = (epoch: number): void => this.#fence(epoch);
     this.#reconciler = new Reconciler({
       ...parts,
@@ -98,7 +107,7 @@ export class Agent {
       bootId,
       clock,
       log,
-      capabilities: () => this.#capabilities(),
+      capabilities: () => capabilitiesOf(parts),
       observedGeneration: () => this.#reconciler.observedGeneration,
       onFenced,
       onForgotten: () => this.#tellAgain(),
@@ -120,9 +129,21 @@ export class Agent {
     return this.#fencedBy !== null;
   }
 
+  get isConnected(): boolean {
+    return this.#link.isUp;
+  }
+
   /** As they are now, for whoever asks on the device: also those that cannot be told, as `Fenced` and `Offline`. */
   get conditions(): readonly Condition[] {
-    return dated(conditionsOf(this.#facts()), this.#conditions, this.#parts.clock.now());
+    return dated(conditionsOf(this.facts), this.#conditions, this.#parts.clock.now());
+  }
+
+  /** Whether its loop does what it is there for; null where it is not to do anything any more. */
+  get progress(): { readonly loop: Progress; readonly passes: Passes } | null {
+    if (this.#stop.signal.aborted) return null;
+    const { clock, driftPassMs } = this.#parts;
+    const passes = { passedMs: clock.monotonicMs() - this.#passedAt, everyMs: driftPassMs * LATEST_PASS };
+    return { loop: this.#reconciler.progress, passes };
   }
 
   start(): void {
@@ -130,7 +151,8 @@ export class Agent {
     this.#resume();
     host.onChange(() => this.#hostChanged());
     this.#scheduleDriftPass();
-    this.#parts.ledger.onTrouble = () => this.#reporter.report(true);
+    this.#parts.ledger.onTrouble = () => this.#report(true);
+    void this.#space.look();
     let wasConnected = false;
     this.#endings.push(
       servePlans({
@@ -144,8 +166,9 @@ export class Agent {
         log(state === "connected" ? "connected" : "disconnected; the last accepted manifest stays in force", {});
         const before = this.#link.outage;
         this.#link.goes(state);
+        this.onNews();
         if (state === "disconnected") return;
-        if (this.#link.outage !== before) this.#reporter.report(true);
+        if (this.#link.outage !== before) this.#report(true);
         if (this.#presence.epoch === 0) void this.#takeEpoch(0);
         else if (wasConnected) this.#reconnected();
         wasConnected = true;
@@ -175,6 +198,7 @@ export class Agent {
     this.#presence.stop();
     this.#reporter.stop();
     this.#parts.host.stop();
+    this.#space.stop();
     for (const end of this.#endings.splice(0)) end();
   }
 
@@ -230,7 +254,7 @@ export class Agent {
     if (this.#conditions.length === 0) this.#conditions = taken.before?.conditions ?? [];
     this.#reporter.begin(taken.statusRevision);
     this.#desired.start();
-    this.#reporter.report(true);
+    this.#report(true);
   }
 
   #inForce(): InForce | null {
@@ -258,7 +282,12 @@ export class Agent {
     }
     this.#reading = reading;
     this.#revision = revision;
-    this.#reporter.report(true);
+    this.#report(true);
+  }
+
+  #report(urgent: boolean): void {
+    this.#reporter.report(urgent);
+    this.onNews();
   }
 
   #reconnected(): void {
@@ -270,12 +299,13 @@ export class Agent {
   /** The server lost what it knew. */
   #tellAgain(): void {
     this.#reporter.forgetStored();
-    this.#reporter.report(true);
+    this.#report(true);
   }
 
   #scheduleDriftPass(): void {
     const { clock, random, driftPassMs } = this.#parts;
-    this.#cancelDriftPass = clock.after(driftPassMs * (0.8 + 0.4 * random()), () => {
+    this.#passedAt = clock.monotonicMs();
+    this.#cancelDriftPass = clock.after(driftPassMs * (2 - LATEST_PASS + 2 * (LATEST_PASS - 1) * random()), () => {
       void this.#parts.host.look();
       void this.#reporter.verify();
       this.#reconciler.lookAtAll();
@@ -296,7 +326,7 @@ export class Agent {
     // What was installed or removed may be what a capability rests on.
     if (how === "settled") this.#parts.host.lookSoon();
     this.#toldChanges = this.#reconciler.changes;
-    this.#reporter.report(how === "settled");
+    this.#report(how === "settled");
   }
 
   #fence(epoch: number): void {
@@ -310,20 +340,12 @@ export class Agent {
         by: epoch,
       },
     );
+    this.onNews();
     this.#reconciler.pause();
     this.#end();
   }
 
-  #capabilities(): CapabilitiesDocument {
-    const { agentId, host, device } = this.#parts;
-    const { name, absent } = host.topology;
-    const kinds: Record<string, number[]> = {};
-    for (const { kind, version } of this.#parts.kinds) (kinds[kind] ??= []).push(version);
-    const capabilities = CapabilitiesDocument.shape.capabilities.parse(host.facts);
-    return { agentId, topology: name, capabilities, absent, ...(device && { device }), kinds, agentVersion: VERSION };
-  }
-
-  #facts(): StatusFacts {
+  get facts(): StatusFacts {
     const { generation, observedGeneration, isWorking } = this.#reconciler;
     return {
       generation,
@@ -332,6 +354,7 @@ export class Agent {
       scores: this.#reconciler.statuses(),
       reading: this.#reading,
       unsaved: this.#parts.ledger.trouble,
+      low: this.#space.low,
       outage: this.#link.outage,
       fencedBy: this.#fencedBy,
     };
@@ -339,7 +362,7 @@ export class Agent {
 
   #status(): AgentStatus {
     const { agentId, host, clock, bootId } = this.#parts;
-    const facts = this.#facts();
+    const { facts } = this;
     const { generation, observedGeneration, scores } = facts;
     this.#conditions = dated(conditionsOf(facts), this.#conditions, clock.now());
     this.#toldWorking = facts.isWorking;

@@ -59,6 +59,7 @@ const facts: fc.Arbitrary<StatusFacts> = fc.record({
     { noNullPrototype: true },
   ),
   unsaved: fc.constantFrom(null, { code: "NoSpace", message: "full" }, { code: "ReadOnly", message: "read-only" }),
+  low: fc.constantFrom(null, { freeBytes: 1e6, totalBytes: 1e9 }),
   outage: fc.constantFrom(null, { since: AT, until: null }, { since: AT, until: AT }),
   fencedBy: fc.constantFrom(null, null, null, 4),
 });
@@ -69,7 +70,7 @@ const told = (given: StatusFacts) =>
 describe("each condition holds by its own predicate", () => {
   /** The predicates once more, in other words. */
   const expected = (given: StatusFacts) => {
-    const { generation, observedGeneration, isWorking, scores, reading, unsaved, outage, fencedBy } = given;
+    const { generation, observedGeneration, isWorking, scores, reading, unsaved, low, outage, fencedBy } = given;
     if (fencedBy !== null) return { Fenced: "True TakenOver" };
     const all = Object.values(scores);
     const any = (...states: readonly ScoreStatus["state"][]): boolean =>
@@ -105,6 +106,7 @@ describe("each condition holds by its own predicate", () => {
         any("Failed") || stuck ? "True ScoresFailed" : any("Refused") ? "True ScoresRefused" : "False NothingWrong",
       ...accepted,
       ...(all.some(({ contested }) => contested !== undefined) && { Contested: "True UndoneByOthers" }),
+      ...(unsaved === null && low !== null && { DiskPressure: "True LowSpace" }),
       ...(unsaved !== null && { DiskPressure: unsaved.code === "NoSpace" ? "True NoSpace" : "True NotSaved" }),
       ...(outage !== null && { Offline: outage.until === null ? "True NoLink" : "False LinkBack" }),
     };
@@ -148,7 +150,7 @@ describe("each condition holds by its own predicate", () => {
 });
 
 describe("the message", () => {
-  const well = { unsaved: null, outage: null, fencedBy: null } as const;
+  const well = { unsaved: null, low: null, outage: null, fencedBy: null } as const;
   const idle = { ...well, generation: 2, observedGeneration: 2, isWorking: false, reading: null } as const;
   const ready = (scores: StatusFacts["scores"]) =>
     conditionsOf({ ...idle, scores }).find(({ type }) => type === "Ready")?.message;
