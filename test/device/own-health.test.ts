@@ -1,0 +1,119 @@
+import { readFileSync } from "node:fs";
+import { beforeAll, expect, test, vi } from "vitest";
+import { FileScore, manifest, PiTopology } from "../../src/index.ts";
+import { onMachines, suiteMachines } from "./machine/for-tests.ts";
+import { managed, type Managed } from "./machine/managed.ts";
+
+const patience = { timeout: 40_000, interval: 200 };
+const page = (content: string) => manifest(PiTopology, { page: new FileScore({ path: "/srv/page", content }) });
+
+/** A disk that never answers, and with it a deadline that never rings: only then nothing in the agent ends the wait. */
+const PLANT = `const fs = require("node:fs");
+const planted = () => fs.existsSync("/run/planted");
+const { fdatasync } = fs;
+fs.fdatasync = (fd, done) => (planted() ? undefined : fdatasync(fd, done));
+const { setTimeout: real } = globalThis;
+globalThis.setTimeout = (then, ms, ...rest) => real(ms === 30000 && planted() ? () => {} : then, ms, ...rest);
+`;
+
+onMachines("the agent under systemd", () => {
+  const boot = suiteMachines();
+  let at: Managed;
+  const endings: (() => Promise<void>)[] = [];
+
+  const show = async (property: string): Promise<string> =>
+    (await at.machine.run(["systemctl", "show", "--value", "--property", property, "harmony-agent.service"])).trim();
+
+  /** The documented unit with other lines in its service. */
+  const startWith = async (lines: string, watchdog = "3min"): Promise<void> => {
+    const [, unit = ""] =
+      /```ini\n(# \/etc\/systemd\/system\/harmony-agent\.service[^`]*)```/.exec(
+        readFileSync("docs/operating.md", "utf8"),
+      ) ?? [];
+    const server = await at.machine.natsUrl(at);
+    const own = unit
+      .replace(
+        /^ExecStart=.*$/m,
+        `${lines}\nExecStart=/usr/local/bin/harmony-agent run --id ${at.agentId} --server ${server}`,
+      )
+      .replace(/^WatchdogSec=.*$/m, `WatchdogSec=${watchdog}`);
+    expect(own).toContain(`WatchdogSec=${watchdog}`);
+    await at.machine.writeFile("/etc/systemd/system/harmony-agent.service", own);
+    await at.machine.run(["systemctl", "daemon-reload"]);
+    await at.machine.run(["systemctl", "reset-failed", "harmony-agent.service"]);
+    await at.machine.run(["systemctl", "restart", "harmony-agent.service"]);
+  };
+
+  beforeAll(async () => {
+    const machine = await boot({ name: "healthy" });
+    at = await managed(machine, { cleanup: (end) => void endings.push(end) });
+    await vi.waitFor(at.capabilities, patience);
+    return async () => {
+      for (const end of endings.toReversed()) await end();
+    };
+  }, 60_000);
+
+  test(
+    "is started when it has looked at the host, and tells in one line how it stands",
+    { tags: ["systemd"] },
+    async () => {
+      await startWith("");
+      expect(await show("SubState")).toBe("running");
+      expect(await at.fleet.apply(page("1"), at.agentId, { timeoutMs: 30_000 })).toMatchObject({ _tag: "Converged" });
+      await vi.waitFor(
+        async () => expect(await show("StatusText")).toMatch(/^generation \d+, 1 of 1 Ready, connected$/),
+        patience,
+      );
+      // It writes to the socket itself: no program is started for a sign of life.
+      expect((await at.machine.exec(["pgrep", "systemd-notify"])).code).toBe(1);
+      const report: unknown = JSON.parse(await at.machine.readFile("/run/harmony-edge/agent.json"));
+      expect(report).toMatchObject({ agentId: at.agentId, isConnected: true, stalls: [] });
+    },
+  );
+
+  test("where systemd opens no socket for it, it is told by its program", { tags: ["systemd"] }, async () => {
+    await startWith("OpenFile=", "6");
+    await new Promise((resume) => setTimeout(resume, 9_000));
+    expect([await show("SubState"), await show("NRestarts")]).toEqual(["running", "0"]);
+    await vi.waitFor(async () => expect(await show("StatusText")).toMatch(/1 of 1 Ready, connected$/), patience);
+  });
+
+  test("is started anew when it stands still", { tags: ["systemd"] }, async () => {
+    await startWith("", "3");
+    const pid = await show("MainPID");
+    await new Promise((resume) => setTimeout(resume, 6_000));
+    expect(await show("MainPID")).toBe(pid);
+    await at.machine.run(["kill", "-STOP", pid]);
+    await vi.waitFor(
+      async () => expect([await show("SubState"), await show("NRestarts")]).toEqual(["running", "1"]),
+      patience,
+    );
+    expect(await show("MainPID")).not.toBe(pid);
+  });
+
+  test(
+    "is started anew when work hangs beyond its deadline while everything else of it turns, and says before what hangs",
+    { tags: ["systemd"] },
+    async () => {
+      await at.machine.writeFile("/opt/plant.cjs", PLANT);
+      await startWith("Environment=NODE_OPTIONS=--require=/opt/plant.cjs", "12");
+      await vi.waitFor(at.capabilities, patience);
+      await at.machine.run(["touch", "/run/planted"]);
+      const applied = await at.fleet.apply(page("2"), at.agentId, { timeoutMs: 5_000 });
+      expect(applied._tag).toBe("TimedOut");
+      // The deadline of 30 s and a minute of slack, then the watchdog.
+      await vi.waitFor(async () => expect(await show("StatusText")).toMatch(/^hangs: the work on page has gone on/), {
+        timeout: 110_000,
+        interval: 500,
+      });
+      // It beats on: everything but the loop is well.
+      expect(await at.fleet.status(at.agentId)).toMatchObject({ liveness: { freshness: "fresh" } });
+      await at.machine.run(["rm", "/run/planted"]);
+      await vi.waitFor(async () => expect(await show("NRestarts")).toBe("1"), patience);
+      const log = await at.machine.run(["journalctl", "--unit", "harmony-agent.service", "--output", "cat"]);
+      expect(log).toMatch(/the agent hangs; it gives no sign of life .*the work on page/);
+      await vi.waitFor(async () => expect(await at.machine.readFile("/srv/page")).toBe("2"), patience);
+    },
+    170_000,
+  );
+});
