@@ -6,9 +6,13 @@ import type { TrustedKeys } from "../wire/signature.ts";
 import { DRIFT_PASS_MS } from "./agent.ts";
 
 export const USAGE = `Usage: harmony agent run --id ID [options]
+       harmony agent doctor [options]
 
 Runs the agent of one device in the foreground: it follows desired-state.ID, makes the device so, repairs drift, and
 reports to actual-state.ID. SIGTERM or Ctrl-C lets the step under way end and stops it.
+
+doctor looks at this device, with or without a running agent, and says what is missing and what to do. It changes
+nothing. Give it the options that the agent is given; without --id the clock is not compared with the server's.
 
 Options:
   --id ID                the agent's id: a-z, 0-9 and "-", at most 63
@@ -19,9 +23,10 @@ Options:
   --trust NAME=FILE      accept only manifests signed by this Ed25519 public key (PEM); may be repeated
   --drift-interval TIME  how often every Score is looked at, e.g. 30s, 5m (default: ${DRIFT_PASS_MS / 60_000}m)
   --allow-audited-shell  let Scores run commands here (ShellJob), each of them on record in the state directory
+  --json                 doctor alone: write its findings as JSON
   -h, --help             this text
 
-Exit codes: 0 stopped as asked, 1 cannot start on this device, 2 wrong usage.
+Exit codes: 0 stopped as asked, or nothing fails; 1 cannot start on this device, or something fails; 2 wrong usage.
 `;
 
 export interface AgentArguments {
@@ -35,8 +40,15 @@ export interface AgentArguments {
   readonly allowAuditedShell: boolean;
 }
 
+export type DoctorArguments = Omit<AgentArguments, "agentId" | "driftPassMs"> & {
+  /** Null: not given. */
+  readonly agentId: AgentId | null;
+  readonly json: boolean;
+};
+
 export type Parsed =
   | { readonly _tag: "Run"; readonly given: AgentArguments }
+  | { readonly _tag: "Doctor"; readonly given: DoctorArguments }
   | { readonly _tag: "Help" }
   | { readonly _tag: "Wrong"; readonly message: string };
 
@@ -47,11 +59,13 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
   if ("message" in read) return wrong(read.message);
   const { values, positionals } = read;
   if (values.help === true) return { _tag: "Help" };
-  if (positionals.length !== 1 || positionals[0] !== "run") {
-    return wrong('the one thing to ask for is "harmony agent run"');
+  const [asked] = positionals;
+  if (positionals.length !== 1 || (asked !== "run" && asked !== "doctor")) {
+    return wrong('the things to ask for are "harmony agent run" and "harmony agent doctor"');
   }
+  if (asked === "run" && values.json === true) return wrong("--json is for doctor alone");
   const id = AgentId.safeParse(values.id);
-  if (!id.success) {
+  if (!id.success && (asked === "run" || values.id !== undefined)) {
     return wrong(values.id === undefined ? "--id is missing" : `--id: ${id.error.issues[0]?.message ?? "wrong"}`);
   }
   const driftPassMs = milliseconds(values["drift-interval"] ?? `${DRIFT_PASS_MS}ms`);
@@ -69,19 +83,17 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
   if (!serverList(server).every(isServer)) {
     return wrong("--server is nats://HOST:PORT or tls://HOST:PORT, several with commas");
   }
-  return {
-    _tag: "Run",
-    given: {
-      agentId: id.data,
-      root: values.root ?? "/",
-      stateDir: values["state-dir"] ?? null,
-      server,
-      credsFile: values.creds ?? set(env["HARMONY_CREDS"]) ?? null,
-      trust,
-      driftPassMs,
-      allowAuditedShell: values["allow-audited-shell"] ?? false,
-    },
+  const given = {
+    root: values.root ?? "/",
+    stateDir: values["state-dir"] ?? null,
+    server,
+    credsFile: values.creds ?? set(env["HARMONY_CREDS"]) ?? null,
+    trust,
+    allowAuditedShell: values["allow-audited-shell"] ?? false,
   };
+  return asked === "run" && id.success
+    ? { _tag: "Run", given: { ...given, agentId: id.data, driftPassMs } }
+    : { _tag: "Doctor", given: { ...given, agentId: id.data ?? null, json: values.json ?? false } };
 }
 
 /** A variable that is there and empty is not set. */
@@ -101,6 +113,7 @@ function readWords(argv: readonly string[]) {
         trust: { type: "string", multiple: true },
         "drift-interval": { type: "string" },
         "allow-audited-shell": { type: "boolean" },
+        json: { type: "boolean" },
         help: { type: "boolean", short: "h" },
       },
     });

@@ -11,7 +11,9 @@ import { SelfReportFile } from "./adapters/self-report-file.ts";
 import { lockState } from "./adapters/state-lock.ts";
 import { systemClock } from "./adapters/system-clock.ts";
 import { systemdNotify } from "./adapters/systemd-notify.ts";
-import { type AgentArguments, parseArguments, trustedKeys, USAGE } from "./arguments.ts";
+import { type AgentArguments, type DoctorArguments, parseArguments, trustedKeys, USAGE } from "./arguments.ts";
+import { doctorText } from "./doctor.ts";
+import { lookAtDevice } from "./adapters/device-look.ts";
 import { Ledger } from "./ledger.ts";
 import { VitalSigns } from "./vital-signs.ts";
 import { assemble } from "./wiring.ts";
@@ -34,13 +36,22 @@ export async function main(argv: readonly string[]): Promise<number> {
       process.stderr.write(`harmony agent: ${parsed.message}\nSee: harmony agent --help\n`);
       return 2;
     case "Run":
-      try {
-        return await run(parsed.given);
-      } catch (error) {
-        process.stderr.write(`harmony agent: ${error instanceof Error ? error.message : String(error)}\n`);
-        return 1;
-      }
+      return orSay(run(parsed.given));
+    case "Doctor":
+      return orSay(examine(parsed.given));
   }
+}
+
+const orSay = (work: Promise<number>): Promise<number> =>
+  work.catch((error: unknown) => {
+    process.stderr.write(`harmony agent: ${error instanceof Error ? error.message : String(error)}\n`);
+    return 1;
+  });
+
+async function examine({ json, ...given }: DoctorArguments): Promise<number> {
+  const report = await lookAtDevice({ ...given, root: resolve(given.root) }, logTo(process.stderr));
+  process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : doctorText(report));
+  return report.isWell ? 0 : 1;
 }
 
 async function run(given: AgentArguments): Promise<number> {

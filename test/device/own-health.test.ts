@@ -13,7 +13,7 @@ const planted = () => fs.existsSync("/run/planted");
 const { fdatasync } = fs;
 fs.fdatasync = (fd, done) => (planted() ? undefined : fdatasync(fd, done));
 const { setTimeout: real } = globalThis;
-globalThis.setTimeout = (then, ms, ...rest) => real(ms === 30000 && planted() ? () => {} : then, ms, ...rest);
+globalThis.setTimeout = (then, ms, ...rest) => real(ms > 29000 && ms <= 30000 && planted() ? () => {} : then, ms, ...rest);
 `;
 
 onMachines("the agent under systemd", () => {
