@@ -1,17 +1,13 @@
-import type { Clock, Log } from "../scores/context.ts";
 import { type DecodedManifest, decodePayload, type Gate, type InForce } from "../wire/decode.ts";
-import type { AgentId } from "../wire/keys.ts";
-import type { AgentStatus, CapabilitiesDocument, Condition } from "../wire/status.ts";
-import type { Store } from "../wire/store.ts";
+import type { AgentStatus, Condition } from "../wire/status.ts";
 import { VERSION } from "../wire/version.ts";
+import type { AgentParts } from "./agent-parts.ts";
 import { capabilitiesOf } from "./capabilities-of.ts";
 import { DesiredState } from "./desired-state.ts";
 import { FreeSpace } from "./free-space.ts";
-import type { Host } from "./host.ts";
-import type { Ledger } from "./ledger.ts";
 import { servePlans } from "./planner.ts";
 import { Presence } from "./presence.ts";
-import { type Passes, type Progress } from "./progress.ts";
+import type { Passes, Progress } from "./progress.ts";
 import { Reconciler } from "./reconciler.ts";
 import { Reporter } from "./reporter.ts";
 import { Link } from "./link.ts";
@@ -22,23 +18,6 @@ export const DRIFT_PASS_MS = 300_000;
 const LATEST_PASS = 1.2;
 const TAKE_MIN_MS = 500;
 const TAKE_MAX_MS = 5_000;
-
-export interface AgentParts {
-  readonly agentId: AgentId;
-  readonly kinds: Gate["kinds"];
-  readonly trustedKeys: Gate["trustedKeys"];
-  /** Has been looked at once. */
-  readonly host: Host;
-  readonly device: CapabilitiesDocument["device"];
-  readonly store: Store;
-  readonly ledger: Ledger;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly random: () => number;
-  readonly breathe: () => Promise<void>;
-  readonly bootId: string;
-  readonly driftPassMs: number;
-}
 
 /**
  * One agent: it makes its device what the last accepted manifest says, from the ledger at once and with no network, takes

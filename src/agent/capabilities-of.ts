@@ -1,6 +1,6 @@
 import { CapabilitiesDocument } from "../wire/status.ts";
 import { VERSION } from "../wire/version.ts";
-import type { AgentParts } from "./agent.ts";
+import type { AgentParts } from "./agent-parts.ts";
 
 /** What this agent offers, as it is published. */
 export function capabilitiesOf({

@@ -224,7 +224,9 @@ function clock({ aheadMs }: ServerExamined): readonly Finding[] {
 }
 
 function running({ agent, state: found }: Examined): readonly Finding[] {
-  const heldBy = found._tag === "There" ? found.heldBy : null;
+  // Whether one runs is told by its lock there.
+  if (found._tag !== "There") return [];
+  const { heldBy } = found;
   if (heldBy === null) {
     return [bad("warn", "agent", "not running", "Start it: systemctl start harmony-agent, or harmony agent run.")];
   }

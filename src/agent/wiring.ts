@@ -17,7 +17,8 @@ import { fileSystemOffering, inDirectory, type Offering } from "./adapters/offer
 import { PodmanOffering } from "./adapters/podman-offering.ts";
 import { breathe, systemClock } from "./adapters/system-clock.ts";
 import { SystemdOffering } from "./adapters/systemd-offering.ts";
-import { Agent, type AgentParts } from "./agent.ts";
+import type { AgentParts } from "./agent-parts.ts";
+import { Agent } from "./agent.ts";
 import { Parts, token } from "./container.ts";
 import { Host, type Offerings } from "./host.ts";
 import type { Ledger } from "./ledger.ts";

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { beforeAll, expect, test, vi } from "vitest";
+import { DoctorReport } from "../../src/agent/doctor.ts";
 import { FileScore, manifest, PiTopology } from "../../src/index.ts";
 import { onMachines, suiteMachines } from "./machine/for-tests.ts";
 import { managed, type Managed } from "./machine/managed.ts";
@@ -71,6 +72,82 @@ onMachines("the agent under systemd", () => {
     },
   );
 
+  const doctor = async (...flags: readonly string[]) => {
+    const server = await at.machine.natsUrl(at);
+    const argv = ["/usr/local/bin/harmony-agent", "doctor", "--json", "--id", at.agentId, "--server", server, ...flags];
+    const { code, out } = await at.machine.exec(argv);
+    const report = DoctorReport.parse(JSON.parse(out));
+    const levels = Object.fromEntries(report.findings.map(({ check, level }) => [check, level]));
+    return { code, report, levels };
+  };
+
+  test("is examined beside its work: all that it needs is there, and it tells of itself", { tags: ["systemd"] }, async () => {
+    const { code, report, levels } = await doctor();
+    const fails = report.findings.filter(({ level }) => level === "fail");
+    expect({ code, fails }).toEqual({ code: 0, fails: [] });
+    expect(levels).toMatchObject({
+      node: "ok",
+      user: "ok",
+      "state directory": "ok",
+      disk: "ok",
+      ledger: "ok",
+      "memory limits": "ok",
+      "capability SystemdHost": "ok",
+      "capability ContainerRuntime": "ok",
+      "capability NetworkConfigurator": "ok",
+      "capability PacketFilter": "ok",
+      "capability PackageManager": "ok",
+      server: "ok",
+      clock: "ok",
+      agent: "ok",
+      "condition Ready": "ok",
+    });
+    expect(report.agent).toMatchObject({ agentId: at.agentId, pid: Number(await show("MainPID")), isConnected: true });
+    const text = await at.machine.run(["/usr/local/bin/harmony-agent", "doctor", "--server", await at.machine.natsUrl(at)]);
+    expect(text).toMatch(/^ok {4}node +v20\..*
+[^]*
+(all is well|nothing fails; see the warnings)
+$/);
+  });
+
+  test("is examined without it: what is missing is named, with what to do", { tags: ["systemd"] }, async () => {
+    await at.machine.run(["systemctl", "stop", "harmony-agent.service"]);
+    await at.machine.run(["mv", "/usr/sbin/nft", "/usr/sbin/nft.away"]);
+    const { code, report, levels } = await doctor("--server", "nats://198.51.100.1:9", "--trust", "ops=/etc/no-such.pem");
+    await at.machine.run(["mv", "/usr/sbin/nft.away", "/usr/sbin/nft"]);
+    expect(code).toBe(1);
+    expect(levels).toMatchObject({ agent: "warn", "capability PacketFilter": "warn", server: "fail", "--trust": "fail" });
+    expect(report).toMatchObject({ isWell: false, agent: null });
+    expect(report.findings.find(({ check }) => check === "server")?.next).toMatch(/no NATS server listens on that port/);
+    const nowhere = await doctor("--server", "nats://no-such-host.invalid");
+    expect(nowhere.report.findings.find(({ check }) => check === "server")?.next).toMatch(/cannot be resolved/);
+  });
+
+  test("tells its server that the disk is nearly full, and that it is full", { tags: ["systemd"] }, async () => {
+    const state = "/var/lib/harmony-edge/agent";
+    await at.machine.run(["mount", "-t", "tmpfs", "-o", "size=40M,mode=0700", "tmpfs", state]);
+    try {
+      await at.machine.run(["sh", "-c", `head -c 38M /dev/zero >${state}/filler`]);
+      await at.machine.run(["systemctl", "start", "harmony-agent.service"]);
+      const pressure = async (): Promise<unknown> => {
+        const view = await at.fleet.status(at.agentId);
+        return "status" in view && view.status._tag === "Known"
+          ? view.status.status.conditions.find(({ type }) => type === "DiskPressure")?.reason
+          : undefined;
+      };
+      await vi.waitFor(async () => expect(await pressure()).toBe("LowSpace"), patience);
+      await at.machine.exec(["sh", "-c", `head -c 38M /dev/zero >>${state}/filler`]);
+      await at.fleet.apply(page("full"), at.agentId, { timeoutMs: 5_000 });
+      await vi.waitFor(async () => expect(await pressure()).toBe("NoSpace"), patience);
+      expect((await doctor()).levels).toMatchObject({ disk: "fail", "condition DiskPressure": "fail" });
+      await at.machine.run(["rm", `${state}/filler`]);
+      expect(await at.fleet.apply(page("room"), at.agentId, { timeoutMs: 60_000 })).toMatchObject({ _tag: "Converged" });
+    } finally {
+      await at.machine.exec(["systemctl", "stop", "harmony-agent.service"]);
+      await at.machine.run(["umount", state]);
+    }
+  });
+
   test("where systemd opens no socket for it, it is told by its program", { tags: ["systemd"] }, async () => {
     await startWith("OpenFile=", "6");
     await new Promise((resume) => setTimeout(resume, 9_000));
@@ -93,7 +170,7 @@ onMachines("the agent under systemd", () => {
 
   test(
     "is started anew when work hangs beyond its deadline while everything else of it turns, and says before what hangs",
-    { tags: ["systemd"] },
+    { tags: ["systemd"], timeout: 170_000 },
     async () => {
       await at.machine.writeFile("/opt/plant.cjs", PLANT);
       await startWith("Environment=NODE_OPTIONS=--require=/opt/plant.cjs", "12");
@@ -114,6 +191,5 @@ onMachines("the agent under systemd", () => {
       expect(log).toMatch(/the agent hangs; it gives no sign of life .*the work on page/);
       await vi.waitFor(async () => expect(await at.machine.readFile("/srv/page")).toBe("2"), patience);
     },
-    170_000,
   );
 });

@@ -42,7 +42,7 @@ export async function lookAtDevice(asked: Asked, log: Log): Promise<DoctorReport
   const holder = state._tag === "There" ? state.heldBy : null;
   // What an agent that has died left, or one that works elsewhere, says nothing about this one.
   const agent = told !== null && told.pid === holder && told.stateDirectory === path ? told : null;
-  const { offers, absent = {} } = host.topology;
+  const { offers, absent } = host.topology;
   const examined: Examined = {
     nodeVersion: process.version,
     uid: process.geteuid?.() ?? -1,

@@ -14,7 +14,7 @@ const folder = (): string => {
 const NOTIFY_SOCKET = "/run/systemd/notify";
 
 test("without a service manager nothing is told and nothing is started", () => {
-  const program = vi.fn();
+  const program = vi.fn<(message: string) => Promise<boolean>>();
   const manager = systemdNotify({ env: { WATCHDOG_USEC: "1000000" }, pid: 7, program });
   manager.tell({ READY: "1" });
   expect(manager.watchdogMs).toBeNull();
@@ -35,7 +35,7 @@ test("the socket that systemd opened for the agent is written to, under its name
   const path = join(folder(), "socket");
   const fd = openSync(path, "w");
   const LISTEN_FDNAMES = [...Array.from({ length: fd - 3 }, () => "other"), "notify"].join(":");
-  const program = vi.fn();
+  const program = vi.fn<(message: string) => Promise<boolean>>();
   const env = { NOTIFY_SOCKET, LISTEN_PID: "7", LISTEN_FDNAMES };
   systemdNotify({ env, pid: 7, program }).tell({ READY: "1", STATUS: "two\nlines" });
   await vi.waitFor(() => expect(readFileSync(path, "utf8")).toBe("READY=1\nSTATUS=two lines"));
@@ -45,7 +45,7 @@ test("the socket that systemd opened for the agent is written to, under its name
 test("one that cannot be written to is given up for the program, and so is another process's", async () => {
   // Beyond what a process may open.
   const LISTEN_FDNAMES = [...Array.from({ length: 2 ** 21 }, () => "o"), "notify"].join(":");
-  const program = vi.fn(async () => true);
+  const program = vi.fn<(message: string) => Promise<boolean>>(async () => true);
   const env = { NOTIFY_SOCKET, LISTEN_PID: "7", LISTEN_FDNAMES };
   systemdNotify({ env, pid: 7, program }).tell({ READY: "1" });
   await vi.waitFor(() => expect(program).toHaveBeenCalledWith("READY=1"));
