@@ -1,15 +1,18 @@
 import { type DecodedManifest, decodePayload, type Gate, type InForce } from "../wire/decode.ts";
 import type { AgentStatus, Condition } from "../wire/status.ts";
+import type { ToldStatus } from "../wire/told-status.ts";
 import { VERSION } from "../wire/version.ts";
 import type { AgentParts } from "./agent-parts.ts";
 import { capabilitiesOf } from "./capabilities-of.ts";
 import { DesiredState } from "./desired-state.ts";
 import { FreeSpace } from "./free-space.ts";
+import type { Accepted } from "./saved-manifest.ts";
 import { servePlans } from "./planner.ts";
 import { Presence } from "./presence.ts";
 import type { Passes, Progress } from "./progress.ts";
 import { Reconciler } from "./reconciler.ts";
 import { Reporter } from "./reporter.ts";
+import { Trial } from "./trial.ts";
 import { Link } from "./link.ts";
 import { conditionsOf, dated, type Reading, type StatusFacts } from "./status-document.ts";
 
@@ -33,7 +36,8 @@ export class Agent {
   readonly #presence: Presence;
   readonly #desired: DesiredState;
   readonly #endings: (() => void)[] = [];
-  #conditions: Condition[] = [];
+  /** As told last, by this start or the one before. */
+  #conditions: readonly ToldStatus["conditions"][number][] = [];
   #reading: Reading | null = null;
   #revision = 0;
   /** The generation that an earlier start told of, for when the ledger was lost. */
@@ -41,6 +45,7 @@ export class Agent {
   #fencedBy: number | null = null;
   readonly #link: Link;
   readonly #space: FreeSpace;
+  readonly #trial: Trial;
   #toldChanges = 0;
   #toldWorking = false;
   #isTaking = false;
@@ -72,6 +77,17 @@ export class Agent {
       stop: this.#stop.signal,
       onChange: (how) => this.#changed(how),
     });
+    this.#trial = new Trial({
+      ...parts,
+      statuses: () => this.#reconciler.statuses(),
+      carriedThrough: () => this.#reconciler.observedGeneration,
+      goBack: ({ payload }) => {
+        const manifest = this.#decodeAgain(payload);
+        if (manifest !== null) this.#reconciler.accept(manifest, "intentional");
+        return manifest !== null;
+      },
+      onDecided: () => this.#report(true),
+    });
     this.#reporter = new Reporter({
       store,
       agentId,
@@ -87,7 +103,7 @@ export class Agent {
       clock,
       log,
       capabilities: () => capabilitiesOf(parts),
-      observedGeneration: () => this.#reconciler.observedGeneration,
+      observedGeneration: () => this.#trial.observedGeneration,
       onFenced,
       onForgotten: () => this.#tellAgain(),
     });
@@ -171,6 +187,7 @@ export class Agent {
 
   #end(): void {
     this.#stop.abort();
+    this.#trial.stop();
     this.#cancelTake();
     this.#cancelDriftPass();
     this.#desired.stop();
@@ -185,13 +202,23 @@ export class Agent {
   #resume(): void {
     const { accepted } = this.#parts.ledger;
     if (accepted === null) return;
-    const manifest = this.#decodeAgain(accepted.payload);
+    const manifest = this.#inForceOf(this.#trial.starts(accepted), accepted);
     if (manifest === null) return;
     const { generation, scores } = manifest;
     this.#parts.log("going on from the ledger", { generation, scores: scores.size });
     this.#revision = accepted.revision;
-    this.#reading = { _tag: "Accepted", generation };
+    this.#reading = { _tag: "Accepted", generation: accepted.generation };
+    if (generation === accepted.generation) this.#trial.resumed(manifest);
     this.#reconciler.accept(manifest, "corrective");
+    // A manifest that ends the agent again and again must be known to have done so.
+    if (this.#parts.ledger.trial !== null) void this.#parts.ledger.flush().catch(() => {});
+  }
+
+  /** What came back after a failure, where something did; else what was accepted last. */
+  #inForceOf(instead: Accepted | null, accepted: Accepted): DecodedManifest | null {
+    const back = instead && this.#decodeAgain(instead.payload);
+    if (instead !== null && back === null) this.#trial.noWayBack();
+    return back ?? this.#decodeAgain(accepted.payload);
   }
 
   /** What was accepted before. Its signature was checked then, and the ledger is the agent's own. */
@@ -208,8 +235,8 @@ export class Agent {
     if (this.#stop.signal.aborted) return;
     this.#presence.capabilitiesChanged();
     const { accepted } = this.#parts.ledger;
-    if (accepted === null || accepted.generation !== this.#reconciler.generation) return;
-    const manifest = this.#decodeAgain(accepted.payload);
+    if (accepted === null || accepted.generation !== this.#generation) return;
+    const manifest = this.#inForceOf(this.#trial.inForceInstead(), accepted);
     if (manifest !== null) this.#reconciler.accept(manifest, "corrective");
   }
 
@@ -236,10 +263,15 @@ export class Agent {
     this.#report(true);
   }
 
+  /** Of the newest manifest that was taken up: 0 where what the ledger holds cannot be decoded. */
+  get #generation(): number {
+    return this.#reconciler.generation === 0 ? 0 : this.#trial.generation;
+  }
+
   #inForce(): InForce | null {
     const { accepted } = this.#parts.ledger;
     // What could not be decoded at the start, or was another agent's, is saved and not in force.
-    const isInForce = accepted !== null && accepted.generation === this.#reconciler.generation;
+    const isInForce = accepted !== null && accepted.generation === this.#generation;
     if (isInForce && accepted.generation >= this.#floor) return accepted;
     return this.#floor > 0 ? { generation: this.#floor, payload: null } : null;
   }
@@ -250,6 +282,7 @@ export class Agent {
     ledger.accept({ generation: manifest.generation, payload, revision });
     this.#reading = { _tag: "Accepted", generation: manifest.generation };
     this.#revision = revision;
+    this.#trial.accepted(manifest);
     this.#reconciler.accept(manifest, "intentional");
   }
 
@@ -284,7 +317,7 @@ export class Agent {
   #scheduleDriftPass(): void {
     const { clock, random, driftPassMs } = this.#parts;
     this.#passedAt = clock.monotonicMs();
-    this.#cancelDriftPass = clock.after(driftPassMs * (2 - LATEST_PASS + 2 * (LATEST_PASS - 1) * random()), () => {
+    this.#cancelDriftPass = clock.after(driftPassMs * (0.8 + 0.4 * random()), () => {
       void this.#parts.host.look();
       void this.#reporter.verify();
       this.#reconciler.lookAtAll();
@@ -295,6 +328,7 @@ export class Agent {
   #changed(how: "working" | "settled"): void {
     const { ledger, log } = this.#parts;
     if (this.#stop.signal.aborted) return;
+    if (how === "settled") this.#trial.settled();
     // Writes nothing where all is saved, and makes good what could not be saved before.
     if (how === "settled") {
       void ledger.flush().catch((error: unknown) => log("the ledger could not be saved", { error: String(error) }));
@@ -325,11 +359,11 @@ export class Agent {
   }
 
   get facts(): StatusFacts {
-    const { generation, observedGeneration, isWorking } = this.#reconciler;
     return {
-      generation,
-      observedGeneration,
-      isWorking,
+      generation: this.#generation,
+      observedGeneration: this.#trial.observedGeneration,
+      isWorking: this.#reconciler.isWorking,
+      rolledBack: this.#trial.rolledBack,
       scores: this.#reconciler.statuses(),
       reading: this.#reading,
       unsaved: this.#parts.ledger.trouble,
@@ -342,8 +376,9 @@ export class Agent {
   #status(): AgentStatus {
     const { agentId, host, clock, bootId } = this.#parts;
     const { facts } = this;
-    const { generation, observedGeneration, scores } = facts;
-    this.#conditions = dated(conditionsOf(facts), this.#conditions, clock.now());
+    const { generation, observedGeneration, scores, rolledBack } = facts;
+    const conditions = dated(conditionsOf(facts), this.#conditions, clock.now());
+    this.#conditions = conditions;
     this.#toldWorking = facts.isWorking;
     return {
       agentId,
@@ -351,8 +386,9 @@ export class Agent {
       observedGeneration,
       observedRevision: this.#revision,
       epoch: this.#presence.epoch,
-      conditions: this.#conditions,
+      conditions,
       scores,
+      ...(rolledBack !== null && { rolledBack }),
       agent: { version: VERSION, bootId, topology: host.topology.name },
     };
   }

@@ -37,10 +37,11 @@ export class FreeSpace {
   async look(): Promise<void> {
     this.#cancel();
     const space = await this.#disk.space();
-    if (this.#isStopped) return;
+    // What does not tell once will not tell later either.
+    if (this.#isStopped || space === null) return;
     this.#cancel = this.#clock.after(LOOK_MS, () => void this.look());
-    const floor = space === null ? 0 : floorOf(space) * (this.#low === null ? 1 : ENOUGH);
-    const low = space !== null && space.freeBytes < floor ? (this.#low ?? space) : null;
+    const floor = floorOf(space) * (this.#low === null ? 1 : ENOUGH);
+    const low = space.freeBytes < floor ? (this.#low ?? space) : null;
     const isNews = (low === null) !== (this.#low === null);
     this.#low = low;
     if (isNews) this.#onChange();

@@ -96,11 +96,12 @@ function offerings(from: Parts): Offerings<HostTopology> {
   const files = from.get(FileSystem);
   const ofMachine = <Port>(offering: Offering<Port>): Offering<Port> =>
     root === "/" ? offering : inDirectory(offering);
-  const systemd = new SystemdOffering({ files });
+  const clock = from.get(Time);
+  const systemd = new SystemdOffering({ files, clock });
   return {
     FileSystemHost: fileSystemOffering(files, root),
     SystemdHost: ofMachine(systemd),
-    ContainerRuntime: ofMachine(new PodmanOffering({ files, supervisor: systemd.port })),
+    ContainerRuntime: ofMachine(new PodmanOffering({ files, supervisor: systemd.port, clock })),
     NetworkConfigurator: ofMachine(
       new HostNetwork({ files, reachable: natsAnswers(() => servers), notesPath: `${statePath}/network` }),
     ),

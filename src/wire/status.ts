@@ -14,6 +14,7 @@ export const ScoreError = z.object({
     "PortFailed",
     "Obstructed",
     "RolledBack",
+    "Unhealthy",
     "DidNotConverge",
     "TimedOut",
     "Interrupted",
@@ -86,6 +87,7 @@ export type ScoreStatus = z.infer<typeof ScoreStatus>;
  * force. The others are there only where they have something to tell. `Contested`: somebody undoes what the agent does.
  * `DiskPressure`: the agent cannot save what it has to know, or soon will not. `Offline`: it was out of reach. `Fenced`: another agent has its
  * id; that is in no document of the two, since the key is the other one's, but in what the agent tells on its own device.
+ * `RolledBack`: the newest manifest failed and was taken back, or should have been.
  */
 export const CONDITION_TYPES = [
   "Ready",
@@ -96,6 +98,7 @@ export const CONDITION_TYPES = [
   "DiskPressure",
   "Offline",
   "Fenced",
+  "RolledBack",
 ] as const;
 
 export const Condition = z.object({
@@ -119,6 +122,10 @@ export const Condition = z.object({
     "NoLink",
     "LinkBack",
     "TakenOver",
+    "RolledBack",
+    "FailedForGood",
+    "NotReadyInTime",
+    "NothingToGoBackTo",
     ...MANIFEST_REFUSALS,
   ]),
   message: z.string(),
@@ -126,10 +133,27 @@ export const Condition = z.object({
 });
 export type Condition = z.infer<typeof Condition>;
 
+/** A manifest that was to be taken back where it fails, and failed. */
+export const RolledBack = z.object({
+  /** Of the manifest that failed. */
+  generation: z.int(),
+  /** Of the one that came back; null where none was ever wholly Ready on this device. */
+  to: z.int().nullable(),
+  /** `FailedForGood`: a Score of it can never be Ready. `NotReadyInTime`: not all were Ready when its time was over. */
+  why: z.enum(["FailedForGood", "NotReadyInTime"]),
+  at: At,
+  /** Those of its Scores that were not Ready then, with the first cause of each, the first 20 of them. */
+  scores: z.record(
+    z.string(),
+    z.object({ state: z.enum(SCORE_STATES), error: ScoreError.nullable(), blockedOn: z.array(z.string()) }),
+  ),
+});
+export type RolledBack = z.infer<typeof RolledBack>;
+
 /** The value of an agent's key in `actual-state`. */
 export const AgentStatus = z.object({
   agentId: AgentId,
-  /** Of the manifest in force; 0 before the first. */
+  /** Of the newest manifest that was accepted; 0 before the first. It is in force, but where `rolledBack` says that another is. */
   generation: z.int(),
   /** The newest generation that the agent has carried through: each of its Scores is Ready, Failed, Blocked or Refused. */
   observedGeneration: z.int(),
@@ -140,6 +164,8 @@ export const AgentStatus = z.object({
   conditions: z.array(Condition),
   scores: z.record(z.string(), ScoreStatus),
   agent: z.object({ version: z.string(), bootId: z.string(), topology: z.string() }),
+  /** There from the failure of a manifest that was to be taken back then until a newer one is accepted, or it is Ready after all. */
+  rolledBack: RolledBack.exactOptional(),
   /** True where details were cut because the whole was too large; states and errors never are. */
   truncated: z.boolean().optional(),
 });

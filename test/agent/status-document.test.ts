@@ -61,6 +61,12 @@ const facts: fc.Arbitrary<StatusFacts> = fc.record({
   unsaved: fc.constantFrom(null, { code: "NoSpace", message: "full" }, { code: "ReadOnly", message: "read-only" }),
   low: fc.constantFrom(null, { freeBytes: 1e6, totalBytes: 1e9 }),
   outage: fc.constantFrom(null, { since: AT, until: null }, { since: AT, until: AT }),
+  rolledBack: fc.constantFrom(
+    null,
+    ...([null, 2] as const).flatMap((to) =>
+      (["FailedForGood", "NotReadyInTime"] as const).map((why) => ({ generation: 3, to, why, at: AT, scores: {} })),
+    ),
+  ),
   fencedBy: fc.constantFrom(null, null, null, 4),
 });
 
@@ -70,7 +76,8 @@ const told = (given: StatusFacts) =>
 describe("each condition holds by its own predicate", () => {
   /** The predicates once more, in other words. */
   const expected = (given: StatusFacts) => {
-    const { generation, observedGeneration, isWorking, scores, reading, unsaved, low, outage, fencedBy } = given;
+    const { generation, observedGeneration, isWorking, scores, reading, unsaved, low, outage, rolledBack, fencedBy } =
+      given;
     if (fencedBy !== null) return { Fenced: "True TakenOver" };
     const all = Object.values(scores);
     const any = (...states: readonly ScoreStatus["state"][]): boolean =>
@@ -96,11 +103,13 @@ describe("each condition holds by its own predicate", () => {
             ? "False ScoresFailed"
             : any("Refused")
               ? "False ScoresRefused"
-              : open || observedGeneration !== generation
+              : open || (observedGeneration !== generation && typeof rolledBack?.to !== "number")
                 ? "False Working"
-                : any("Drifted")
-                  ? "True DriftReported"
-                  : "True Converged",
+                : observedGeneration !== generation
+                  ? "False RolledBack"
+                  : any("Drifted")
+                    ? "True DriftReported"
+                    : "True Converged",
       Reconciling: isWorking || open ? "True Working" : "False Idle",
       Degraded:
         any("Failed") || stuck ? "True ScoresFailed" : any("Refused") ? "True ScoresRefused" : "False NothingWrong",
@@ -108,6 +117,9 @@ describe("each condition holds by its own predicate", () => {
       ...(all.some(({ contested }) => contested !== undefined) && { Contested: "True UndoneByOthers" }),
       ...(unsaved === null && low !== null && { DiskPressure: "True LowSpace" }),
       ...(unsaved !== null && { DiskPressure: unsaved.code === "NoSpace" ? "True NoSpace" : "True NotSaved" }),
+      ...(rolledBack !== null && {
+        RolledBack: rolledBack.to === null ? "False NothingToGoBackTo" : `True ${rolledBack.why}`,
+      }),
       ...(outage !== null && { Offline: outage.until === null ? "True NoLink" : "False LinkBack" }),
     };
   };
@@ -150,7 +162,7 @@ describe("each condition holds by its own predicate", () => {
 });
 
 describe("the message", () => {
-  const well = { unsaved: null, low: null, outage: null, fencedBy: null } as const;
+  const well = { rolledBack: null, unsaved: null, low: null, outage: null, fencedBy: null } as const;
   const idle = { ...well, generation: 2, observedGeneration: 2, isWorking: false, reading: null } as const;
   const ready = (scores: StatusFacts["scores"]) =>
     conditionsOf({ ...idle, scores }).find(({ type }) => type === "Ready")?.message;
