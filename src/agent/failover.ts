@@ -1,7 +1,8 @@
 import type { Clock, Log } from "../scores/context.ts";
 import type { AgentId } from "../wire/keys.ts";
 import { AgentStatus, readDocument } from "../wire/status.ts";
-import { Agent, type AgentParts } from "./agent.ts";
+import type { AgentParts } from "./agent-parts.ts";
+import { Agent } from "./agent.ts";
 import type { Disk } from "./disk.ts";
 import { fenced } from "./fence.ts";
 import type { AgentHost } from "./host.ts";

@@ -33,6 +33,17 @@ describe("the agent's arguments", () => {
     expect(parse("run --id pi-7 --failover A_B")).toMatchObject({ _tag: "Wrong" });
   });
 
+  test("of doctor are those of run, and none must be given", () => {
+    const none = { _tag: "Doctor", given: { agentId: null, json: false, root: "/", trust: [] } };
+    expect(parse("doctor")).toMatchObject(none);
+    expect(parse("doctor --json --id pi-7 --server nats://a")).toMatchObject({
+      given: { agentId: "pi-7", json: true, server: "nats://a" },
+    });
+    expect(parse("doctor --id Pi_7")).toMatchObject({ _tag: "Wrong" });
+    expect(parse("run --id pi-7 --json")).toEqual({ _tag: "Wrong", message: "--json is for doctor alone" });
+    expect(parse("doctor run")).toMatchObject({ _tag: "Wrong" });
+  });
+
   test("alone say whether Scores may run commands", () => {
     expect(given("--allow-audited-shell").allowAuditedShell).toBe(true);
     expect(given("", { HARMONY_ALLOW_AUDITED_SHELL: "1" }).allowAuditedShell).toBe(false);
