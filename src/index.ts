@@ -42,6 +42,8 @@ export type { Policy } from "./topology/policies.ts";
 export type { RollbackOnFailure, RollbackWish } from "./topology/rollback.ts";
 export { PiTopology } from "./topology/pi.ts";
 export { PiWithAuditedShellTopology } from "./topology/pi-with-audited-shell.ts";
+export { failover } from "./topology/failover.ts";
+export type { FailoverTopology } from "./topology/failover.ts";
 export { topology, without } from "./topology/topology.ts";
 export type { Reasons, Topology } from "./topology/topology.ts";
 export { loadBalancer } from "./compositions/load-balancer.ts";

@@ -8,7 +8,7 @@ import { DesiredState } from "./desired-state.ts";
 import { FreeSpace } from "./free-space.ts";
 import type { Accepted } from "./saved-manifest.ts";
 import { servePlans } from "./planner.ts";
-import { Presence } from "./presence.ts";
+import { type AgentPresence, Presence, type PresenceParts } from "./presence.ts";
 import type { Passes, Progress } from "./progress.ts";
 import { Reconciler } from "./reconciler.ts";
 import { Reporter } from "./reporter.ts";
@@ -33,7 +33,7 @@ export class Agent {
   readonly #stop = new AbortController();
   readonly #reconciler: Reconciler;
   readonly #reporter: Reporter;
-  readonly #presence: Presence;
+  readonly #presence: AgentPresence;
   readonly #desired: DesiredState;
   readonly #endings: (() => void)[] = [];
   /** As told last, by this start or the one before. */
@@ -96,7 +96,7 @@ export class Agent {
       status: () => this.#status(),
       onFenced,
     });
-    this.#presence = new Presence({
+    const presence: PresenceParts = {
       store,
       agentId,
       bootId,
@@ -106,7 +106,8 @@ export class Agent {
       observedGeneration: () => this.#trial.observedGeneration,
       onFenced,
       onForgotten: () => this.#tellAgain(),
-    });
+    };
+    this.#presence = parts.pair?.presence(presence) ?? new Presence(presence);
     this.#desired = new DesiredState({
       store,
       gate,
@@ -143,7 +144,7 @@ export class Agent {
 
   start(): void {
     const { store, log, host } = this.#parts;
-    this.#resume();
+    if (this.#parts.pair === undefined) this.#resume();
     host.onChange(() => this.#hostChanged());
     this.#scheduleDriftPass();
     this.#parts.ledger.onTrouble = () => this.#report(true);
@@ -183,6 +184,11 @@ export class Agent {
     // Its retries would keep the process from ending.
     this.#reconciler.pause();
     await ledger.flush().catch((error: unknown) => log("the ledger could not be saved", { error: String(error) }));
+  }
+
+  /** Its role has changed: told at once. */
+  roleChanged(): void {
+    this.#reporter.report(true);
   }
 
   #end(): void {
@@ -370,11 +376,12 @@ export class Agent {
       low: this.#space.low,
       outage: this.#link.outage,
       fencedBy: this.#fencedBy,
+      role: this.#parts.role?.() ?? null,
     };
   }
 
   #status(): AgentStatus {
-    const { agentId, host, clock, bootId } = this.#parts;
+    const { agentId, host, clock, bootId, pair } = this.#parts;
     const { facts } = this;
     const { generation, observedGeneration, scores, rolledBack } = facts;
     const conditions = dated(conditionsOf(facts), this.#conditions, clock.now());
@@ -389,7 +396,7 @@ export class Agent {
       conditions,
       scores,
       ...(rolledBack !== null && { rolledBack }),
-      agent: { version: VERSION, bootId, topology: host.topology.name },
+      agent: { version: VERSION, bootId, topology: host.topology.name, ...(pair && { member: pair.member }) },
     };
   }
 }

@@ -22,6 +22,8 @@ Options:
   --creds FILE           NATS credentials (env HARMONY_CREDS)
   --trust NAME=FILE      accept only manifests signed by this Ed25519 public key (PEM); may be repeated
   --drift-interval TIME  how often every Score is looked at, e.g. 30s, 5m (default: ${DRIFT_PASS_MS / 60_000}m)
+  --failover PAIR        be one of the two members of this pair: its manifest, in desired-state.PAIR, is in force on the one
+                         that holds its lease, and on that one alone
   --allow-audited-shell  let Scores run commands here (ShellJob), each of them on record in the state directory
   --json                 doctor alone: write its findings as JSON
   -h, --help             this text
@@ -38,6 +40,8 @@ export interface AgentArguments {
   readonly trust: readonly { readonly name: string; readonly file: string }[];
   readonly driftPassMs: number;
   readonly allowAuditedShell: boolean;
+  /** The pair that this agent is a member of; null: none. */
+  readonly pair: AgentId | null;
 }
 
 export type DoctorArguments = Omit<AgentArguments, "agentId" | "driftPassMs"> & {
@@ -68,6 +72,13 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
   if (!id.success && (asked === "run" || values.id !== undefined)) {
     return wrong(values.id === undefined ? "--id is missing" : `--id: ${id.error.issues[0]?.message ?? "wrong"}`);
   }
+  const pair = values.failover === undefined ? null : AgentId.safeParse(values.failover);
+  if (pair?.success === false) return wrong(`--failover: ${pair.error.issues[0]?.message ?? "wrong"}`);
+  if (pair?.data === id.data) {
+    return wrong(
+      "--failover names the pair, which has an id of its own: another one than --id, the same on both members",
+    );
+  }
   const driftPassMs = milliseconds(values["drift-interval"] ?? `${DRIFT_PASS_MS}ms`);
   if (driftPassMs === null) {
     return wrong("--drift-interval is a number with ms, s, m or h, such as 5m, at least 100ms and at most 497h");
@@ -90,6 +101,7 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
     credsFile: values.creds ?? set(env["HARMONY_CREDS"]) ?? null,
     trust,
     allowAuditedShell: values["allow-audited-shell"] ?? false,
+    pair: pair?.data ?? null,
   };
   return asked === "run" && id.success
     ? { _tag: "Run", given: { ...given, agentId: id.data, driftPassMs } }
@@ -114,6 +126,7 @@ function readWords(argv: readonly string[]) {
         "drift-interval": { type: "string" },
         "allow-audited-shell": { type: "boolean" },
         json: { type: "boolean" },
+        failover: { type: "string" },
         help: { type: "boolean", short: "h" },
       },
     });

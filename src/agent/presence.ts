@@ -22,6 +22,9 @@ export interface PresenceParts {
   readonly onForgotten: () => void;
 }
 
+/** What an agent needs of its presence. */
+export type AgentPresence = Pick<Presence, "epoch" | "take" | "reconnected" | "capabilitiesChanged" | "stop">;
+
 /** One start of an agent, as its documents tell of it. */
 export interface Start {
   readonly epoch: number;

@@ -31,16 +31,19 @@ export interface StatusFacts {
   readonly rolledBack: RolledBack | null;
   /** The epoch of the agent that has taken over; null where none has. */
   readonly fencedBy: number | null;
+  /** What this agent is in a pair, if anything. */
+  readonly role: Told | null;
 }
 
-type Told = Omit<Condition, "since">;
+export type Told = Omit<Condition, "since">;
 
 /** The conditions of these facts. Each holds by a predicate over them alone. */
 export function conditionsOf(facts: StatusFacts): readonly Told[] {
   // It looks at nothing any more, so that it knows nothing else.
   if (facts.fencedBy !== null) return [fenced(facts.fencedBy)];
   const always = [ready(facts), reconciling(facts), degraded(facts), ...accepted(facts)];
-  return [...always, ...contested(facts), ...diskPressure(facts), ...offline(facts), ...rolledBack(facts)];
+  const role = facts.role === null ? [] : [facts.role];
+  return [...always, ...contested(facts), ...diskPressure(facts), ...offline(facts), ...rolledBack(facts), ...role];
 }
 
 type Dated = { readonly [Field in "type" | "status" | "since"]: string };

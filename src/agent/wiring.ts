@@ -15,11 +15,13 @@ import { natsAnswers } from "./adapters/nats-answers.ts";
 import { NodeFileSystem } from "./adapters/node-file-system.ts";
 import { fileSystemOffering, inDirectory, type Offering } from "./adapters/offering.ts";
 import { PodmanOffering } from "./adapters/podman-offering.ts";
-import { breathe, systemClock } from "./adapters/system-clock.ts";
+import { breathe, sleeplessClock, systemClock } from "./adapters/system-clock.ts";
 import { SystemdOffering } from "./adapters/systemd-offering.ts";
 import type { AgentParts } from "./agent-parts.ts";
 import { Agent } from "./agent.ts";
 import { Parts, token } from "./container.ts";
+import type { Disk } from "./disk.ts";
+import { Failover } from "./failover.ts";
 import { Host, type Offerings } from "./host.ts";
 import type { Ledger } from "./ledger.ts";
 
@@ -43,6 +45,8 @@ export interface AgentSettings extends HostSettings {
   readonly trustedKeys: TrustedKeys;
   readonly store: Store;
   readonly ledger: Ledger;
+  /** The pair that the agent is a member of, and where that is remembered; null: none. */
+  readonly pair: { readonly id: AgentId; readonly disk: Disk; readonly ledger: Ledger } | null;
 }
 
 const OfHost = token<HostSettings>("HostSettings");
@@ -51,13 +55,25 @@ const Time = token<Clock>("Clock");
 const FileSystem = token<NodeFileSystem>("NodeFileSystem");
 const HostToken = token<Host>("Host");
 const AgentToken = token<Agent>("Agent");
+const FailoverToken = token<Failover | null>("Failover");
+
+/** The parts that are there from outside. `failover`: null where the agent is no member of a pair. */
+export interface Assembled {
+  readonly agent: Agent;
+  readonly host: Host;
+  readonly failover: Failover | null;
+}
 
 /** The real agent of a Pi, put together. Look at the host once before the agent is started. */
-export function assemble(settings: AgentSettings): { readonly agent: Agent; readonly host: Host } {
+export function assemble(settings: AgentSettings): Assembled {
   const parts = hostParts(settings)
     .provide(Settings, () => settings)
-    .provide(AgentToken, (from) => new Agent(agentParts(from)));
-  return { agent: parts.get(AgentToken), host: parts.get(HostToken) };
+    .provide(FailoverToken, (from) => failover(from))
+    .provide(AgentToken, (from) => {
+      const member = from.get(FailoverToken);
+      return new Agent({ ...agentParts(from), ...(member && { role: () => member.role }) });
+    });
+  return { agent: parts.get(AgentToken), host: parts.get(HostToken), failover: parts.get(FailoverToken) };
 }
 
 /** The host alone, for whoever only looks. */
@@ -117,6 +133,22 @@ const around = (from: Parts): { readonly clock: Clock; readonly log: Log } => ({
   clock: from.get(Time),
   log: from.get(OfHost).log,
 });
+
+function failover(from: Parts): Failover | null {
+  const { pair, agentId } = from.get(Settings);
+  if (pair === null) return null;
+  const { id, disk, ledger } = pair;
+  const onRole = (): void => from.get(AgentToken).roleChanged();
+  return new Failover({
+    ...agentParts(from),
+    pair: id,
+    member: agentId,
+    disk,
+    ledger,
+    leaseClock: sleeplessClock,
+    onRole,
+  });
+}
 
 function agentParts(from: Parts): AgentParts {
   const { agentId, bootId, trustedKeys, store, ledger, driftPassMs } = from.get(Settings);

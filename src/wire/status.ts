@@ -88,6 +88,7 @@ export type ScoreStatus = z.infer<typeof ScoreStatus>;
  * `DiskPressure`: the agent cannot save what it has to know, or soon will not. `Offline`: it was out of reach. `Fenced`: another agent has its
  * id; that is in no document of the two, since the key is the other one's, but in what the agent tells on its own device.
  * `RolledBack`: the newest manifest failed and was taken back, or should have been.
+ * `Active`: of a pair, which member is active. `Standby`: of a member of a pair, whether it is the one that is not.
  */
 export const CONDITION_TYPES = [
   "Ready",
@@ -99,6 +100,8 @@ export const CONDITION_TYPES = [
   "Offline",
   "Fenced",
   "RolledBack",
+  "Active",
+  "Standby",
 ] as const;
 
 export const Condition = z.object({
@@ -126,6 +129,10 @@ export const Condition = z.object({
     "FailedForGood",
     "NotReadyInTime",
     "NothingToGoBackTo",
+    "Promoted",
+    "OtherActive",
+    "NobodyActive",
+    "StandingDown",
     ...MANIFEST_REFUSALS,
   ]),
   message: z.string(),
@@ -163,15 +170,24 @@ export const AgentStatus = z.object({
   epoch: z.int(),
   conditions: z.array(Condition),
   scores: z.record(z.string(), ScoreStatus),
-  agent: z.object({ version: z.string(), bootId: z.string(), topology: z.string() }),
   /** There from the failure of a manifest that was to be taken back then until a newer one is accepted, or it is Ready after all. */
   rolledBack: RolledBack.exactOptional(),
+  agent: z.object({
+    version: z.string(),
+    bootId: z.string(),
+    topology: z.string(),
+    /** The member that was active when it told this; only where the id is a pair's. */
+    member: AgentId.exactOptional(),
+  }),
   /** True where details were cut because the whole was too large; states and errors never are. */
   truncated: z.boolean().optional(),
 });
 export type AgentStatus = z.infer<typeof AgentStatus>;
 
-/** The value of an agent's key in `heartbeat`, written every 10 s whatever else the agent does. */
+/**
+ * The value of an agent's key in `heartbeat`, written every 10 s whatever else the agent does. That of a pair is its lease, and
+ * is written every 2 s by the member that is active; its epoch is the fencing token.
+ */
 export const Heartbeat = z.object({
   agentId: AgentId,
   bootId: z.string(),
@@ -184,8 +200,20 @@ export const Heartbeat = z.object({
   observedGeneration: z.int(),
   /** The agent's wall clock. Readers judge staleness by their own. */
   at: At,
+  /** Only where the id is a pair's. `released`: that member has stood down, and the other one may begin at once. */
+  lease: z.object({ member: AgentId, released: z.boolean() }).exactOptional(),
 });
 export type Heartbeat = z.infer<typeof Heartbeat>;
+
+/** What one member of a pair offers. */
+export const MemberOffer = z.object({
+  topology: z.string(),
+  capabilities: z.record(z.string(), z.record(z.string(), Json)),
+  absent: z.record(z.string(), z.string()),
+  kinds: z.record(z.string(), z.array(z.int())),
+  agentVersion: z.string(),
+});
+export type MemberOffer = z.infer<typeof MemberOffer>;
 
 /** The value of an agent's key in `capabilities`, and what `harmony check --capabilities` takes. */
 export const CapabilitiesDocument = z.object({
@@ -214,6 +242,8 @@ export const CapabilitiesDocument = z.object({
   /** The kinds the agent knows, with their versions. */
   kinds: z.record(z.string(), z.array(z.int())),
   agentVersion: z.string(),
+  /** Only where the id is a pair's: what each of its members offers. All that they have in common is what the pair offers. */
+  members: z.record(z.string(), MemberOffer).exactOptional(),
 });
 export type CapabilitiesDocument = z.infer<typeof CapabilitiesDocument>;
 

@@ -45,6 +45,13 @@ const readings: fc.Arbitrary<Reading | null> = fc.oneof(
     .constantFrom(...MANIFEST_REFUSALS)
     .map((reason): Reading => ({ _tag: "Refused", refusal: { reason, message: "no", generation: null } })),
 );
+/** What an agent of a pair, and each of its members, can be. */
+const ROLES = [
+  { type: "Active", status: "True", reason: "Promoted", message: "" },
+  { type: "Standby", status: "False", reason: "StandingDown", message: "" },
+  { type: "Standby", status: "True", reason: "OtherActive", message: "" },
+  { type: "Standby", status: "True", reason: "NobodyActive", message: "" },
+] as const;
 const facts: fc.Arbitrary<StatusFacts> = fc.record({
   generation: fc.nat(3),
   observedGeneration: fc.nat(3),
@@ -68,6 +75,7 @@ const facts: fc.Arbitrary<StatusFacts> = fc.record({
     ),
   ),
   fencedBy: fc.constantFrom(null, null, null, 4),
+  role: fc.constantFrom(null, ...ROLES),
 });
 
 const told = (given: StatusFacts) =>
@@ -76,8 +84,19 @@ const told = (given: StatusFacts) =>
 describe("each condition holds by its own predicate", () => {
   /** The predicates once more, in other words. */
   const expected = (given: StatusFacts) => {
-    const { generation, observedGeneration, isWorking, scores, reading, unsaved, low, outage, rolledBack, fencedBy } =
-      given;
+    const {
+      generation,
+      observedGeneration,
+      isWorking,
+      scores,
+      reading,
+      unsaved,
+      low,
+      outage,
+      rolledBack,
+      fencedBy,
+      role,
+    } = given;
     if (fencedBy !== null) return { Fenced: "True TakenOver" };
     const all = Object.values(scores);
     const any = (...states: readonly ScoreStatus["state"][]): boolean =>
@@ -121,6 +140,7 @@ describe("each condition holds by its own predicate", () => {
         RolledBack: rolledBack.to === null ? "False NothingToGoBackTo" : `True ${rolledBack.why}`,
       }),
       ...(outage !== null && { Offline: outage.until === null ? "True NoLink" : "False LinkBack" }),
+      ...(role !== null && { [role.type]: `${role.status} ${role.reason}` }),
     };
   };
 
@@ -162,7 +182,7 @@ describe("each condition holds by its own predicate", () => {
 });
 
 describe("the message", () => {
-  const well = { rolledBack: null, unsaved: null, low: null, outage: null, fencedBy: null } as const;
+  const well = { rolledBack: null, unsaved: null, low: null, outage: null, fencedBy: null, role: null } as const;
   const idle = { ...well, generation: 2, observedGeneration: 2, isWorking: false, reading: null } as const;
   const ready = (scores: StatusFacts["scores"]) =>
     conditionsOf({ ...idle, scores }).find(({ type }) => type === "Ready")?.message;
