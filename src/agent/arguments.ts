@@ -125,8 +125,8 @@ function readWords(argv: readonly string[]) {
         trust: { type: "string", multiple: true },
         "drift-interval": { type: "string" },
         "allow-audited-shell": { type: "boolean" },
-        failover: { type: "string" },
         json: { type: "boolean" },
+        failover: { type: "string" },
         help: { type: "boolean", short: "h" },
       },
     });

@@ -93,6 +93,11 @@ export class Failover {
     });
   }
 
+  /** Of the pair's agent; null where none works here. */
+  get progress(): Agent["progress"] {
+    return this.#agent?.progress ?? null;
+  }
+
   /** Whether this member holds the lease at this moment. */
   get isActive(): boolean {
     return this.#lease.isValid;

@@ -109,17 +109,18 @@ async function run(given: AgentArguments): Promise<number> {
   });
   await host.look();
   agent.start();
-  failover?.start();
   // Of an agent that works in a directory the machine is told nothing.
   const file = root === "/" ? new SelfReportFile() : null;
   const signs = new VitalSigns({
     agent,
+    other: () => failover?.progress ?? null,
     manager: systemdNotify({ env: process.env, pid: process.pid }),
     publish: (report) => file?.write(report),
     about: { agentId: given.agentId, agentVersion: VERSION, bootId, pid: process.pid, stateDirectory: state.path },
     clock: systemClock,
     log,
   });
+  failover?.start();
   signs.started();
   log("stopping", { signal: await asked });
   signs.stopping();

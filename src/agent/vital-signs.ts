@@ -13,6 +13,8 @@ const GATHER_MS = 1000;
 
 export interface VitalSignsParts {
   readonly agent: Pick<Agent, "progress" | "facts" | "conditions" | "isConnected" | "onNews">;
+  /** Of another agent in this process, the one of a pair; null where none works here. Default: none ever does. */
+  readonly other?: (() => Agent["progress"]) | undefined;
   readonly manager: ServiceManager;
   /** Keeps it for whoever asks on the device. */
   readonly publish: (report: SelfReport) => void;
@@ -57,10 +59,11 @@ export class VitalSigns {
   }
 
   #look(): void {
-    const { agent, clock, log } = this.#parts;
+    const { agent, other, clock, log } = this.#parts;
     this.#cancelLook = clock.after(this.#everyMs, () => this.#look());
-    const progress = agent.progress;
-    this.#stalls = progress === null ? [] : stalls(progress.loop, progress.passes);
+    this.#stalls = [agent.progress, other?.() ?? null].flatMap((progress) =>
+      progress === null ? [] : stalls(progress.loop, progress.passes),
+    );
     if (this.#stalls.length === 0) return this.#tell({ WATCHDOG: "1" });
     log("the agent hangs; it gives no sign of life until it goes on", { stalls: this.#stalls });
     this.#tell({});

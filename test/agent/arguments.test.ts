@@ -24,15 +24,6 @@ describe("the agent's arguments", () => {
     });
   });
 
-  test("name the pair that it is a member of, which has an id of its own", () => {
-    expect(given("--failover web").pair).toBe("web");
-    expect(parse("run --id pi-7 --failover pi-7")).toMatchObject({
-      _tag: "Wrong",
-      message: expect.stringContaining("an id of its own"),
-    });
-    expect(parse("run --id pi-7 --failover A_B")).toMatchObject({ _tag: "Wrong" });
-  });
-
   test("of doctor are those of run, and none must be given", () => {
     const none = { _tag: "Doctor", given: { agentId: null, json: false, root: "/", trust: [] } };
     expect(parse("doctor")).toMatchObject(none);
@@ -42,6 +33,15 @@ describe("the agent's arguments", () => {
     expect(parse("doctor --id Pi_7")).toMatchObject({ _tag: "Wrong" });
     expect(parse("run --id pi-7 --json")).toEqual({ _tag: "Wrong", message: "--json is for doctor alone" });
     expect(parse("doctor run")).toMatchObject({ _tag: "Wrong" });
+  });
+
+  test("name the pair that it is a member of, which has an id of its own", () => {
+    expect(given("--failover web").pair).toBe("web");
+    expect(parse("run --id pi-7 --failover pi-7")).toMatchObject({
+      _tag: "Wrong",
+      message: expect.stringContaining("an id of its own"),
+    });
+    expect(parse("run --id pi-7 --failover A_B")).toMatchObject({ _tag: "Wrong" });
   });
 
   test("alone say whether Scores may run commands", () => {

@@ -84,8 +84,19 @@ const told = (given: StatusFacts) =>
 describe("each condition holds by its own predicate", () => {
   /** The predicates once more, in other words. */
   const expected = (given: StatusFacts) => {
-    const { generation, observedGeneration, isWorking, scores, reading, unsaved, low } = given;
-    const { outage, rolledBack, fencedBy, role } = given;
+    const {
+      generation,
+      observedGeneration,
+      isWorking,
+      scores,
+      reading,
+      unsaved,
+      low,
+      outage,
+      rolledBack,
+      fencedBy,
+      role,
+    } = given;
     if (fencedBy !== null) return { Fenced: "True TakenOver" };
     const all = Object.values(scores);
     const any = (...states: readonly ScoreStatus["state"][]): boolean =>

@@ -1,16 +1,20 @@
 import { expect, test } from "vitest";
+import type { Agent } from "../../src/agent/agent.ts";
 import type { SelfReport } from "../../src/agent/self-report.ts";
 import { VitalSigns } from "../../src/agent/vital-signs.ts";
 import { AGENT, probe } from "./support/manifests.ts";
 import { AgentRig } from "./support/agent-rig.ts";
 
-async function watched(options: { readonly offline?: boolean; readonly watchdogMs?: number | null } = {}) {
+async function watched(
+  options: { readonly offline?: boolean; readonly watchdogMs?: number | null; readonly other?: Agent["progress"] } = {},
+) {
   const rig = await AgentRig.start({ offline: options.offline === true });
   const told: Readonly<Record<string, string>>[] = [];
   const reports: SelfReport[] = [];
   const logged: unknown[] = [];
   const signs = new VitalSigns({
     agent: rig.agent,
+    other: () => options.other ?? null,
     manager: {
       watchdogMs: options.watchdogMs === undefined ? 180_000 : options.watchdogMs,
       tell: (state) => void told.push(state),
@@ -70,6 +74,13 @@ test("no sign of life comes while the loop hangs, what hangs is told, and they c
   await rig.clock.advance(60_000);
   expect(signals()).toBe(2);
   expect(told.at(-1)).toMatchObject({ STATUS: "no manifest yet, connected" });
+});
+
+test("no sign of life comes while the agent of a pair hangs in the same process", async () => {
+  const loop = { isWorking: true, isLeft: false, turnedMs: 0, running: [{ key: "a", forMs: 1e6, deadlineMs: 1 }] };
+  const { rig, signals, reports } = await watched({ other: { loop, passes: { passedMs: 0, everyMs: 1 } } });
+  await rig.clock.advance(180_000);
+  expect([signals(), reports.at(-1)?.stalls.length]).toEqual([0, 1]);
 });
 
 test("what no server can hear is published on the device: Offline, and Fenced, which does not count as hanging", async () => {
