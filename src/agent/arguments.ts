@@ -74,7 +74,7 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
   }
   const pair = values.failover === undefined ? null : AgentId.safeParse(values.failover);
   if (pair?.success === false) return wrong(`--failover: ${pair.error.issues[0]?.message ?? "wrong"}`);
-  if (pair?.data === id.data) {
+  if (pair !== null && pair.data === id.data) {
     return wrong(
       "--failover names the pair, which has an id of its own: another one than --id, the same on both members",
     );
