@@ -33,7 +33,7 @@ export async function fetchNatsServer(
   env: NodeJS.ProcessEnv = process.env,
   suite?: string,
 ): Promise<FoundNatsServer | NatsServerProblem> {
-  const target = suite === undefined ? cachedNatsServerPath(env) : `${cachedNatsServerPath(env)}-${suite}`;
+  const target = cachedNatsServerPath(env, suite);
   const failures: string[] = [];
   let folder: string | undefined;
   try {
