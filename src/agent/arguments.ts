@@ -6,6 +6,7 @@ import type { TrustedKeys } from "../wire/signature.ts";
 import { DRIFT_PASS_MS } from "./agent.ts";
 
 export const USAGE = `Usage: harmony agent run --id ID [options]
+       harmony agent enroll --id ID [options]   (makes this device's key; see harmony agent enroll --help)
 
 Runs the agent of one device in the foreground: it follows desired-state.ID, makes the device so, repairs drift, and
 reports to actual-state.ID. SIGTERM or Ctrl-C lets the step under way end and stops it.
@@ -48,7 +49,7 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
   const { values, positionals } = read;
   if (values.help === true) return { _tag: "Help" };
   if (positionals.length !== 1 || positionals[0] !== "run") {
-    return wrong('the one thing to ask for is "harmony agent run"');
+    return wrong('what to do is missing: "harmony agent run" or "harmony agent enroll"');
   }
   const id = AgentId.safeParse(values.id);
   if (!id.success) {

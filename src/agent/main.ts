@@ -8,6 +8,7 @@ import { VERSION } from "../wire/version.ts";
 import { StateDirectory } from "./adapters/state-directory.ts";
 import { lockState } from "./adapters/state-lock.ts";
 import { type AgentArguments, parseArguments, trustedKeys, USAGE } from "./arguments.ts";
+import { enroll } from "./adapters/enrolling.ts";
 import { Ledger } from "./ledger.ts";
 import { assemble } from "./wiring.ts";
 
@@ -20,6 +21,7 @@ const STOP_MS = 10_000;
 
 /** `harmony agent ...`; `argv` is what comes after `agent`. Resolves to the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
+  if (argv[0] === "enroll") return enroll(argv.slice(1), process.env, process);
   const parsed = parseArguments(argv, process.env);
   switch (parsed._tag) {
     case "Help":

@@ -20,10 +20,13 @@ export interface ServerFiles {
   readonly certificate: string;
   readonly key: string;
   readonly store: string;
+  /** Where it writes its process id, for whoever changes this configuration. */
+  readonly pid: string;
 }
 
 const CONTROL = "CONTROL";
-const EDGE = "EDGE";
+/** The account of the agents. */
+export const EDGE = "EDGE";
 /** Each role has an account of its own: whoever may only read shares none with a right to write. */
 const ACCOUNTS: Readonly<Record<Guest, string>> = { author: "AUTHORS", viewer: "VIEWERS", dashboard: "DASHBOARDS" };
 
@@ -38,6 +41,7 @@ tls {
   key_file: ${quoted(files.key)}
   timeout: 5
 }
+pid_file: ${quoted(files.pid)}
 jetstream {
   store_dir: ${quoted(files.store)}
 }
