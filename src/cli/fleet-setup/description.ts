@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import * as z from "zod";
 import { AgentId } from "../../wire/keys.ts";
 import { UserKey } from "../../wire/nats/nkey.ts";
@@ -5,8 +6,8 @@ import { UserKey } from "../../wire/nats/nkey.ts";
 /** A host that clients dial: it stands in the certificate and in addresses. */
 export const HostName = z
   .string()
-  .regex(
-    /^(?=.{1,253}$)[a-z0-9]([a-z0-9.-]*[a-z0-9])?$|^[0-9a-f:]+$/i,
+  .refine(
+    (text) => isIP(text) !== 0 || /^(?=.{1,253}$)[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(text),
     "a host is a name or an address, without a port",
   );
 

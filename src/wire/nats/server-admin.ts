@@ -11,7 +11,7 @@ const ANSWER_MS = 3000;
 const LOOK_MS = 50;
 
 const Facts = z.object({ data: z.object({ config_load_time: z.string() }) });
-const Connections = z.object({ data: z.object({ total: z.int() }) });
+const Connections = z.object({ data: z.object({ num_connections: z.int() }) });
 
 /** Asks a server about itself, as a user of its system account. */
 export class ServerAdmin {
@@ -35,7 +35,7 @@ export class ServerAdmin {
   /** How many connections a user of this account has. */
   async connectionsOf(account: string, key: UserKey): Promise<number | Unreachable> {
     const connections = await this.#ask("CONNZ", { acc: account, user: key, auth: true, limit: 1 }, Connections);
-    return "_tag" in connections ? connections : connections.data.total;
+    return "_tag" in connections ? connections : connections.data.num_connections;
   }
 
   async close(): Promise<void> {
