@@ -76,5 +76,9 @@ async function keep(path: string, text: string): Promise<void> {
     await file.close();
   }
   const folder = await open(dirname(path), "r");
-  await folder.sync().finally(() => folder.close());
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
 }

@@ -34,9 +34,10 @@ export async function makeServerCertificate(
   authority: Certified,
   hosts: readonly string[],
   signal: AbortSignal,
+  days = SERVER_DAYS,
 ): Promise<Certified> {
   const names = [...new Set(hosts)].map((host) => `${isIP(host) === 0 ? "DNS" : "IP"}:${host}`);
-  return request(signal, SERVER_DAYS, authority, [
+  return request(signal, days, authority, [
     "-subj",
     "/CN=Harmony Edge server",
     ...extensions(

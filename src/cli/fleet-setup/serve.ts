@@ -5,9 +5,12 @@ import { findNatsServer, fetchNatsServer, spawnServer } from "../nats-server.ts"
 import { endsSoon, makeServerCertificate } from "./certificates.ts";
 import type { FleetDescription } from "./description.ts";
 import { type FleetDirectory, messageOf, unusable, type Unusable, writeWhole } from "./fleet-directory.ts";
+import { reload } from "./reload.ts";
 import { localUrl, serverHosts } from "./server-address.ts";
 
 const READY_MS = 20_000;
+/** How often the running server's certificate is looked at. */
+const CERTIFICATE_MS = 86_400_000;
 
 export interface Serving {
   readonly _tag: "Serving";
@@ -34,7 +37,11 @@ export async function serve(
     if ("problem" in found) return unusable(found.problem, "The fleet's files are as they were.");
     const { child, exited, stop } = await spawnServer(found.path, ["-c", directory.config], signal);
     const why = await notReady(directory, fleet, signal, exited);
-    if (why === null) return { _tag: "Serving", pid: child.pid ?? 0, version: found.version, exited, stop };
+    if (why === null) {
+      const daily = setInterval(() => void renewWhileServing(directory, fleet, signal, say), CERTIFICATE_MS);
+      void exited.then(() => clearInterval(daily));
+      return { _tag: "Serving", pid: child.pid ?? 0, version: found.version, exited, stop };
+    }
     await stop();
     return unusable(why, "Is another server running on that port, or with that directory?");
   } catch (error) {
@@ -72,17 +79,30 @@ async function notReady(
   return isReady ? null : last;
 }
 
+async function renewWhileServing(...given: Parameters<typeof renewCertificate>): Promise<void> {
+  const [directory, fleet, signal, say] = given;
+  try {
+    if (!(await renewCertificate(...given))) return;
+    const reloaded = await reload(directory, fleet, signal);
+    if (reloaded._tag === "Failed") say(`The server may not know its new certificate yet: ${reloaded.message}`);
+  } catch (error) {
+    say(`The server's certificate ends soon, and could not be made anew: ${messageOf(error)}`);
+  }
+}
+
+/** Whether it was. */
 async function renewCertificate(
   directory: FleetDirectory,
   fleet: FleetDescription,
   signal: AbortSignal,
   say: (line: string) => void,
-): Promise<void> {
+): Promise<boolean> {
   const read = async (name: string): Promise<string> => readFile(directory.at("tls", name), "utf8");
-  if (!endsSoon(await read("server.pem"), new Date())) return;
+  if (!endsSoon(await read("server.pem"), new Date())) return false;
   const authority = { certificate: await read("ca.pem"), key: await read("ca.key") };
   const made = await makeServerCertificate(authority, serverHosts(fleet), signal);
   await writeWhole(directory.at("tls", "server.key"), made.key);
   await writeWhole(directory.at("tls", "server.pem"), made.certificate);
   say("The server's certificate would have ended soon; it has a new one.");
+  return true;
 }

@@ -1,7 +1,7 @@
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { X509Certificate } from "node:crypto";
 import { join } from "node:path";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { endsSoon } from "../../../src/cli/fleet-setup/certificates.ts";
 import { enrolmentCode, readEnrolmentCode } from "../../../src/wire/enrolment.ts";
@@ -13,7 +13,7 @@ const codeOf = (id: string): string => enrolmentCode({ id: AgentId.parse(id), ke
 const fleetIn = async (): Promise<string> => {
   const cwd = folder();
   const made = await harmony(["fleet", "init", "--host", "nats.example.org"], { cwd });
-  expect(made, made.err).toMatchObject({ code: 0 });
+  expect([made.code, made.err]).toEqual([0, expect.anything()]);
   return cwd;
 };
 

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { FleetDescription } from "../../../src/cli/fleet-setup/description.ts";
 import { accountsConfig, serverConfig } from "../../../src/cli/fleet-setup/server-config.ts";
