@@ -165,6 +165,28 @@ const ruledStatus: AgentStatus = {
   },
 };
 
+/** After a manifest that was taken back. */
+const rolledBackStatus: AgentStatus = {
+  ...status,
+  generation: 8,
+  observedGeneration: 7,
+  conditions: [
+    { type: "Ready", status: "False", reason: "RolledBack", message: "as generation 7 declares", since },
+    { type: "RolledBack", status: "True", reason: "FailedForGood", message: "generation 8 failed for good", since },
+  ],
+  scores: { motd: ready },
+  rolledBack: {
+    generation: 8,
+    to: 7,
+    why: "FailedForGood",
+    at: since,
+    scores: {
+      web: { state: "Failed", error: status.scores["web"]?.error ?? null, blockedOn: [] },
+      later: { state: "Blocked", error: null, blockedOn: ["web"] },
+    },
+  },
+};
+
 const ruledPlan: PlanReply = {
   _tag: "Plan",
   agentId,
@@ -182,5 +204,6 @@ export const DOCUMENTS = {
   plan,
   "plan-refused": refusedPlan,
   "status-policies": ruledStatus,
+  "status-rolled-back": rolledBackStatus,
   "plan-policies": ruledPlan,
 };

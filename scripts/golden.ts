@@ -139,6 +139,36 @@ const SAMPLES: Readonly<Record<string, Readonly<Record<string, AnyScore>>>> = {
       run: "when-asked",
     }),
   },
+  "SystemdService@1-probes": {
+    http: new SystemdServiceScore({
+      name: "web",
+      exec: ["/usr/bin/web"],
+      readiness: { type: "http", port: 8080 },
+      liveness: {
+        type: "http",
+        port: 8080,
+        path: "/alive?deep=1",
+        address: "::1",
+        intervalSeconds: 30,
+        timeoutSeconds: 0.5,
+        failureThreshold: 5,
+        successThreshold: 2,
+        startPeriodSeconds: 60,
+      },
+    }),
+    command: new SystemdServiceScore({
+      name: "db",
+      exec: ["/usr/bin/db"],
+      readiness: { type: "command", command: ["/usr/bin/db-ready", "--all", "h\u00e9llo"] },
+      liveness: { type: "tcp", port: 5432 },
+    }),
+    notify: new SystemdServiceScore({
+      name: "gateway",
+      exec: ["/opt/gw/bin/gw"],
+      readiness: { type: "notify" },
+      liveness: { type: "notify", timeoutSeconds: 15 },
+    }),
+  },
   "SystemdTimer@1": {
     calendar: new SystemdTimerScore({ name: "backup", onCalendar: ["*-*-* 03:00"], persistent: true }),
     everything: new SystemdTimerScore({
@@ -340,6 +370,19 @@ write({
           },
         },
       ),
+    ).payload,
+    [],
+  ),
+});
+write({
+  "envelope-rollback.json": inlineEnvelope(
+    encoded(
+      manifest(
+        Everywhere,
+        { motd: new FileScore({ path: "/etc/motd", content: "" }) },
+        { rollbackOnFailure: { withinSeconds: 60 } },
+      ),
+      { ...options, retryFailed: true },
     ).payload,
     [],
   ),

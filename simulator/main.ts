@@ -1,13 +1,17 @@
 // `npm run simulate`: many runs of whole agents against a world that goes wrong, each decided by its seed alone.
 import { parseArgs } from "node:util";
 import { type Fault, FAULTS } from "./faults.ts";
-import { type Run, run } from "./run.ts";
+import { run as runFailover } from "./failover/run.ts";
+import { type Run, run as runOne } from "./run.ts";
 
 const USAGE = `Usage: npm run simulate -- [--seeds N] [--from SEED] [--without FAULT]...
        npm run simulate -- --seed SEED [--trace] [--without FAULT]...
+       npm run simulate -- --failover [--seeds N] [--from SEED] [--seed SEED [--trace]]
 
 Plays seeds SEED (default 1) and the N - 1 (default 999) that follow, up to the first that breaks an invariant, whose
 trace it prints. Ends with 0 where none did, with 1 where one did, with 2 on wrong usage.
+
+--failover: two agents of one pair instead of two with one id.
 
 Faults: ${FAULTS.join(", ")}
 `;
@@ -20,6 +24,7 @@ interface Given {
   readonly seeds: number;
   readonly trace: boolean;
   readonly without: readonly Fault[];
+  readonly failover: boolean;
 }
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -28,7 +33,8 @@ async function main(argv: readonly string[]): Promise<number> {
     process.stderr.write(`${given}${USAGE}`);
     return given === "" ? 0 : 2;
   }
-  const { from, seeds, trace, without } = given;
+  const { from, seeds, trace, without, failover } = given;
+  const run = failover ? runFailover : runOne;
   if (trace) {
     const told = await run({ seed: from, traced: true, without });
     process.stdout.write(report(told));
@@ -39,7 +45,7 @@ async function main(argv: readonly string[]): Promise<number> {
   for (let played = 0; played < seeds; played += 1) {
     const seed = from + played;
     const { broken } = await run({ seed, without });
-    if (broken !== null) return again(seed, without);
+    if (broken !== null) return again(seed, given);
     const now = performance.now();
     if (now - lastTold < TELL_EVERY_MS) continue;
     lastTold = now;
@@ -50,10 +56,10 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 /** The same run, told. It must come out the same, or there is something in it that the seed does not decide. */
-async function again(seed: number, without: readonly Fault[]): Promise<number> {
-  const told = await run({ seed, traced: true, without });
+async function again(seed: number, { without, failover }: Given): Promise<number> {
+  const told = await (failover ? runFailover : runOne)({ seed, traced: true, without });
   process.stdout.write(report(told));
-  const options = without.map((fault) => ` --without "${fault}"`).join("");
+  const options = without.map((fault) => ` --without "${fault}"`).join("") + (failover ? " --failover" : "");
   process.stdout.write(
     told.broken === null
       ? `seed ${seed} broke an invariant and does not when it is played again: something is not decided by the seed\n`
@@ -80,6 +86,7 @@ function parse(argv: readonly string[]): Given | string {
         seed: { type: "string" },
         trace: { type: "boolean", default: false },
         without: { type: "string", multiple: true, default: [] },
+        failover: { type: "boolean", default: false },
         help: { type: "boolean", default: false },
       },
     });
@@ -96,6 +103,7 @@ function parse(argv: readonly string[]): Given | string {
       seeds: one === null ? whole(values.seeds ?? "1000") : 1,
       trace: values.trace,
       without,
+      failover: values.failover,
     };
   } catch (error) {
     return `${error instanceof Error ? error.message : String(error)}\n`;

@@ -162,8 +162,11 @@ const Simulator = z.object({
 });
 
 /** The simulator with this fault planted; the sources stay as they are. */
-export async function withPlanted(planted: Planted): Promise<(options: RunOptions) => Promise<Run>> {
-  const code = await bundled("simulator/run.ts", planted);
+export async function withPlanted(
+  planted: Planted,
+  entry = "simulator/run.ts",
+): Promise<(options: RunOptions) => Promise<Run>> {
+  const code = await bundled(entry, planted);
   const loaded: unknown = await import(`data:text/javascript;base64,${Buffer.from(code).toString("base64")}`);
   return Simulator.parse(loaded).run;
 }

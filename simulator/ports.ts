@@ -10,13 +10,16 @@ const HANGS = 0.005;
 const BLIND = 0.003;
 const HINT_LOST = 0.1;
 
+/** Who is told of each call before it is made. */
+export type Witness = Pick<Guard, "begins" | "asks" | "ends" | "looks">;
+
 /** One port of a device as one process has it: each write comes about when the seed says so, or goes wrong. */
 export function portOf<Port extends object>(
   { name, reads }: AnyCapability,
   port: Port,
   world: World,
   actor: Actor,
-  guard: Guard,
+  guard: Witness,
 ): Port {
   const isRead = new Set<string>(reads);
   const watch = (target: string, changed: () => void, stopOf: (tell: () => void) => unknown): unknown =>

@@ -3,16 +3,19 @@ import { type DecodedManifest, decodePayload, type Gate, type InForce } from "..
 import type { AgentId } from "../wire/keys.ts";
 import { type AgentStatus, CapabilitiesDocument, type Condition } from "../wire/status.ts";
 import type { Store } from "../wire/store.ts";
+import type { ToldStatus } from "../wire/told-status.ts";
 import { VERSION } from "../wire/version.ts";
 import { DesiredState } from "./desired-state.ts";
-import type { Host } from "./host.ts";
+import type { AgentHost } from "./host.ts";
 import type { Ledger } from "./ledger.ts";
+import type { Accepted } from "./saved-manifest.ts";
 import { servePlans } from "./planner.ts";
-import { Presence } from "./presence.ts";
+import { type AgentPresence, Presence, type PresenceParts } from "./presence.ts";
 import { Reconciler } from "./reconciler.ts";
 import { Reporter } from "./reporter.ts";
+import { Trial } from "./trial.ts";
 import { Link } from "./link.ts";
-import { conditionsOf, dated, type Reading, type StatusFacts } from "./status-document.ts";
+import { conditionsOf, dated, type Reading, type StatusFacts, type Told } from "./status-document.ts";
 
 /** How often every Score is looked at when no event told of drift; jittered by a fifth either way. */
 export const DRIFT_PASS_MS = 300_000;
@@ -24,7 +27,7 @@ export interface AgentParts {
   readonly kinds: Gate["kinds"];
   readonly trustedKeys: Gate["trustedKeys"];
   /** Has been looked at once. */
-  readonly host: Host;
+  readonly host: AgentHost;
   readonly device: CapabilitiesDocument["device"];
   readonly store: Store;
   readonly ledger: Ledger;
@@ -34,6 +37,10 @@ export interface AgentParts {
   readonly breathe: () => Promise<void>;
   readonly bootId: string;
   readonly driftPassMs: number;
+  /** What it is in a pair, as a condition; asked whenever it tells of itself. Default: nothing. */
+  readonly role?: () => Told | null;
+  /** Where it is the agent of a pair, which this member of it holds the lease of. It does not begin with what its ledger holds. */
+  readonly pair?: { readonly member: AgentId; readonly presence: (parts: PresenceParts) => AgentPresence };
 }
 
 /**
@@ -47,16 +54,18 @@ export class Agent {
   readonly #stop = new AbortController();
   readonly #reconciler: Reconciler;
   readonly #reporter: Reporter;
-  readonly #presence: Presence;
+  readonly #presence: AgentPresence;
   readonly #desired: DesiredState;
   readonly #endings: (() => void)[] = [];
-  #conditions: Condition[] = [];
+  /** As told last, by this start or the one before. */
+  #conditions: readonly ToldStatus["conditions"][number][] = [];
   #reading: Reading | null = null;
   #revision = 0;
   /** The generation that an earlier start told of, for when the ledger was lost. */
   #floor = 0;
   #fencedBy: number | null = null;
   readonly #link: Link;
+  readonly #trial: Trial;
   #toldChanges = 0;
   #toldWorking = false;
   #isTaking = false;
@@ -84,6 +93,17 @@ export class Agent {
       stop: this.#stop.signal,
       onChange: (how) => this.#changed(how),
     });
+    this.#trial = new Trial({
+      ...parts,
+      statuses: () => this.#reconciler.statuses(),
+      carriedThrough: () => this.#reconciler.observedGeneration,
+      goBack: ({ payload }) => {
+        const manifest = this.#decodeAgain(payload);
+        if (manifest !== null) this.#reconciler.accept(manifest, "intentional");
+        return manifest !== null;
+      },
+      onDecided: () => this.#reporter.report(true),
+    });
     this.#reporter = new Reporter({
       store,
       agentId,
@@ -92,17 +112,18 @@ export class Agent {
       status: () => this.#status(),
       onFenced,
     });
-    this.#presence = new Presence({
+    const presence: PresenceParts = {
       store,
       agentId,
       bootId,
       clock,
       log,
       capabilities: () => this.#capabilities(),
-      observedGeneration: () => this.#reconciler.observedGeneration,
+      observedGeneration: () => this.#trial.observedGeneration,
       onFenced,
       onForgotten: () => this.#tellAgain(),
-    });
+    };
+    this.#presence = parts.pair?.presence(presence) ?? new Presence(presence);
     this.#desired = new DesiredState({
       store,
       gate,
@@ -127,7 +148,7 @@ export class Agent {
 
   start(): void {
     const { store, log, host } = this.#parts;
-    this.#resume();
+    if (this.#parts.pair === undefined) this.#resume();
     host.onChange(() => this.#hostChanged());
     this.#scheduleDriftPass();
     this.#parts.ledger.onTrouble = () => this.#reporter.report(true);
@@ -167,8 +188,14 @@ export class Agent {
     await ledger.flush().catch((error: unknown) => log("the ledger could not be saved", { error: String(error) }));
   }
 
+  /** Its role has changed: told at once. */
+  roleChanged(): void {
+    this.#reporter.report(true);
+  }
+
   #end(): void {
     this.#stop.abort();
+    this.#trial.stop();
     this.#cancelTake();
     this.#cancelDriftPass();
     this.#desired.stop();
@@ -182,13 +209,23 @@ export class Agent {
   #resume(): void {
     const { accepted } = this.#parts.ledger;
     if (accepted === null) return;
-    const manifest = this.#decodeAgain(accepted.payload);
+    const manifest = this.#inForceOf(this.#trial.starts(accepted), accepted);
     if (manifest === null) return;
     const { generation, scores } = manifest;
     this.#parts.log("going on from the ledger", { generation, scores: scores.size });
     this.#revision = accepted.revision;
-    this.#reading = { _tag: "Accepted", generation };
+    this.#reading = { _tag: "Accepted", generation: accepted.generation };
+    if (generation === accepted.generation) this.#trial.resumed(manifest);
     this.#reconciler.accept(manifest, "corrective");
+    // A manifest that ends the agent again and again must be known to have done so.
+    if (this.#parts.ledger.trial !== null) void this.#parts.ledger.flush().catch(() => {});
+  }
+
+  /** What came back after a failure, where something did; else what was accepted last. */
+  #inForceOf(instead: Accepted | null, accepted: Accepted): DecodedManifest | null {
+    const back = instead && this.#decodeAgain(instead.payload);
+    if (instead !== null && back === null) this.#trial.noWayBack();
+    return back ?? this.#decodeAgain(accepted.payload);
   }
 
   /** What was accepted before. Its signature was checked then, and the ledger is the agent's own. */
@@ -205,8 +242,8 @@ export class Agent {
     if (this.#stop.signal.aborted) return;
     this.#presence.capabilitiesChanged();
     const { accepted } = this.#parts.ledger;
-    if (accepted === null || accepted.generation !== this.#reconciler.generation) return;
-    const manifest = this.#decodeAgain(accepted.payload);
+    if (accepted === null || accepted.generation !== this.#generation) return;
+    const manifest = this.#inForceOf(this.#trial.inForceInstead(), accepted);
     if (manifest !== null) this.#reconciler.accept(manifest, "corrective");
   }
 
@@ -233,10 +270,15 @@ export class Agent {
     this.#reporter.report(true);
   }
 
+  /** Of the newest manifest that was taken up: 0 where what the ledger holds cannot be decoded. */
+  get #generation(): number {
+    return this.#reconciler.generation === 0 ? 0 : this.#trial.generation;
+  }
+
   #inForce(): InForce | null {
     const { accepted } = this.#parts.ledger;
     // What could not be decoded at the start, or was another agent's, is saved and not in force.
-    const isInForce = accepted !== null && accepted.generation === this.#reconciler.generation;
+    const isInForce = accepted !== null && accepted.generation === this.#generation;
     if (isInForce && accepted.generation >= this.#floor) return accepted;
     return this.#floor > 0 ? { generation: this.#floor, payload: null } : null;
   }
@@ -247,6 +289,7 @@ export class Agent {
     ledger.accept({ generation: manifest.generation, payload, revision });
     this.#reading = { _tag: "Accepted", generation: manifest.generation };
     this.#revision = revision;
+    this.#trial.accepted(manifest);
     this.#reconciler.accept(manifest, "intentional");
   }
 
@@ -286,6 +329,7 @@ export class Agent {
   #changed(how: "working" | "settled"): void {
     const { ledger, log } = this.#parts;
     if (this.#stop.signal.aborted) return;
+    if (how === "settled") this.#trial.settled();
     // Writes nothing where all is saved, and makes good what could not be saved before.
     if (how === "settled") {
       void ledger.flush().catch((error: unknown) => log("the ledger could not be saved", { error: String(error) }));
@@ -324,24 +368,26 @@ export class Agent {
   }
 
   #facts(): StatusFacts {
-    const { generation, observedGeneration, isWorking } = this.#reconciler;
     return {
-      generation,
-      observedGeneration,
-      isWorking,
+      generation: this.#generation,
+      observedGeneration: this.#trial.observedGeneration,
+      isWorking: this.#reconciler.isWorking,
+      rolledBack: this.#trial.rolledBack,
       scores: this.#reconciler.statuses(),
       reading: this.#reading,
       unsaved: this.#parts.ledger.trouble,
       outage: this.#link.outage,
       fencedBy: this.#fencedBy,
+      role: this.#parts.role?.() ?? null,
     };
   }
 
   #status(): AgentStatus {
-    const { agentId, host, clock, bootId } = this.#parts;
+    const { agentId, host, clock, bootId, pair } = this.#parts;
     const facts = this.#facts();
-    const { generation, observedGeneration, scores } = facts;
-    this.#conditions = dated(conditionsOf(facts), this.#conditions, clock.now());
+    const { generation, observedGeneration, scores, rolledBack } = facts;
+    const conditions = dated(conditionsOf(facts), this.#conditions, clock.now());
+    this.#conditions = conditions;
     this.#toldWorking = facts.isWorking;
     return {
       agentId,
@@ -349,9 +395,10 @@ export class Agent {
       observedGeneration,
       observedRevision: this.#revision,
       epoch: this.#presence.epoch,
-      conditions: this.#conditions,
+      conditions,
       scores,
-      agent: { version: VERSION, bootId, topology: host.topology.name },
+      ...(rolledBack !== null && { rolledBack }),
+      agent: { version: VERSION, bootId, topology: host.topology.name, ...(pair && { member: pair.member }) },
     };
   }
 }

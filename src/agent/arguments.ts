@@ -19,6 +19,8 @@ Options:
   --creds FILE           NATS credentials (env HARMONY_CREDS)
   --trust NAME=FILE      accept only manifests signed by this Ed25519 public key (PEM); may be repeated
   --drift-interval TIME  how often every Score is looked at, e.g. 30s, 5m (default: ${DRIFT_PASS_MS / 60_000}m)
+  --failover PAIR        be one of the two members of this pair: its manifest, in desired-state.PAIR, is in force on the one
+                         that holds its lease, and on that one alone
   --allow-audited-shell  let Scores run commands here (ShellJob), each of them on record in the state directory
   -h, --help             this text
 
@@ -34,6 +36,8 @@ export interface AgentArguments {
   readonly trust: readonly { readonly name: string; readonly file: string }[];
   readonly driftPassMs: number;
   readonly allowAuditedShell: boolean;
+  /** The pair that this agent is a member of; null: none. */
+  readonly pair: AgentId | null;
 }
 
 export type Parsed =
@@ -54,6 +58,13 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
   const id = AgentId.safeParse(values.id);
   if (!id.success) {
     return wrong(values.id === undefined ? "--id is missing" : `--id: ${id.error.issues[0]?.message ?? "wrong"}`);
+  }
+  const pair = values.failover === undefined ? null : AgentId.safeParse(values.failover);
+  if (pair?.success === false) return wrong(`--failover: ${pair.error.issues[0]?.message ?? "wrong"}`);
+  if (pair?.data === id.data) {
+    return wrong(
+      "--failover names the pair, which has an id of its own: another one than --id, the same on both members",
+    );
   }
   const driftPassMs = milliseconds(values["drift-interval"] ?? `${DRIFT_PASS_MS}ms`);
   if (driftPassMs === null) {
@@ -81,6 +92,7 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
       trust,
       driftPassMs,
       allowAuditedShell: values["allow-audited-shell"] ?? false,
+      pair: pair?.data ?? null,
     },
   };
 }
@@ -102,6 +114,7 @@ function readWords(argv: readonly string[]) {
         trust: { type: "string", multiple: true },
         "drift-interval": { type: "string" },
         "allow-audited-shell": { type: "boolean" },
+        failover: { type: "string" },
         help: { type: "boolean", short: "h" },
       },
     });

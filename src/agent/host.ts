@@ -17,6 +17,9 @@ export interface HostParts<T extends Topology> {
   readonly log: Log;
 }
 
+/** What an agent needs of its host. */
+export type AgentHost = Pick<Host, "ports" | "topology" | "facts" | "look" | "lookSoon" | "onChange" | "stop">;
+
 /** How long one look at everything may take. */
 const LOOK_MS = 10_000;
 /** So soon after something was installed, or a service came up, the host is looked at again: once for all of them. */
@@ -40,7 +43,7 @@ export class Host<T extends Topology = Topology> {
   #topology: Topology;
   #looking: Promise<void> | null = null;
   #again = false;
-  #onChange = (): void => {};
+  readonly #tell = new Set<() => void>();
   #cancel = (): void => {};
   #retryMs = FIRST_RETRY_MS;
 
@@ -82,7 +85,7 @@ export class Host<T extends Topology = Topology> {
 
   /** Tells of each change from now on. */
   onChange(tell: () => void): void {
-    this.#onChange = tell;
+    this.#tell.add(tell);
   }
 
   /** Looks no more. */
@@ -139,7 +142,7 @@ export class Host<T extends Topology = Topology> {
     this.#topology = topologyOf(this.#parts.topology, found);
     const { offers, absent } = this.#topology;
     log("what this host offers", { offers: offers.map(({ name }) => name), absent });
-    this.#onChange();
+    for (const tell of this.#tell) tell();
   }
 
   #lookForAbsent(): void {

@@ -11,9 +11,12 @@ import type { Ledger, Notice } from "./ledger.ts";
 import type { Notices } from "./notices.ts";
 import { permits } from "./permits.ts";
 import type { ReconcilerParts } from "./reconciler-parts.ts";
-import { type Accepted, type Change, isNoNews, looks, type Resource, restMs, unasked } from "./resource.ts";
+import { type Accepted, type Change, isNoNews, looks, type Resource, restMs, whyLooked } from "./resource.ts";
 import { interrupted, isForGood, isUp, retryDelayMs, settled, started } from "./score-status.ts";
 import type { Workers } from "./workers.ts";
+
+/** How often what has to come up by itself is looked at, beside the hints that tell of it. */
+const AWAITED_MS = 5000;
 
 export interface InterpretingParts {
   readonly workers: Workers;
@@ -73,13 +76,15 @@ export class Interpreting {
     const { score, wire, identity, policies, digest } = decoded;
     if (this.#around.current(id) !== resource) return;
     const failing = outcome.outcome === "FAILURE";
+    const isSo = outcome.outcome === "NOOP" || outcome.outcome === "SUCCESS";
+    const awaits = isSo && score.bind().awaits(outcome.observed);
     if (!failing) {
       if (notices.length > 0) this.#around.notices.done(notices);
-      this.#around.notices.ready(id, (to, why) => this.#notified(to, why));
+      if (!awaits) this.#around.notices.ready(id, (to, why) => this.#notified(to, why));
     }
     if (isNoNews(resource, this.#around.generation(), change, outcome, clock)) return;
     // From now on the thing itself is the Score's. What it could not change yet may still be somebody else's.
-    if (outcome.outcome === "NOOP" || outcome.outcome === "SUCCESS") {
+    if (isSo) {
       const takesOver = policies.ownership === "adopt" || ledger.owned.has(identity);
       const marks = isGuarded(policies) ? { reached: digest } : {};
       if (takesOver && policies.ownership !== "observe") ledger.own(id, identity, wire, [identity], marks);
@@ -91,16 +96,20 @@ export class Interpreting {
     }
     if (failing || (outcome.outcome === "SUCCESS" && change === "corrective")) resource.troubles += 1;
     const isOver = outcome.outcome === "FAILURE" && (isForGood(outcome) || before.knownBad === true);
-    const delay = retryDelayMs(outcome, resource.status.attempts, this.#parts.random, change);
+    const delay = awaits ? AWAITED_MS : retryDelayMs(outcome, resource.status.attempts, this.#parts.random, change);
+    const made = outcome.outcome === "SUCCESS" ? { outcome: outcome.outcome, change } : resource.made;
     const now = clock.now();
     const status = settled(resource.status, outcome, {
       change,
       generation: this.#around.generation(),
       now,
       retryAfter: isOver ? null : new Date(now.getTime() + delay),
+      awaits,
+      made,
       ...this.#repair(resource, change, outcome, now),
     });
     resource.status = status;
+    resource.made = awaits ? (made ?? { outcome: "NOOP", change }) : null;
     // A Score that was not up before this look has been worked on, so its dependents have waited.
     if (isUp(status) && !isUp(before)) this.#around.onReady(id);
     if (status !== before) {
@@ -108,7 +117,8 @@ export class Interpreting {
       ledger.remember(id, status);
     }
     resource.cancelRetry();
-    if (failing && !isOver) resource.cancelRetry = clock.after(delay, () => this.#around.onDue(resource, change));
+    if (awaits) resource.cancelRetry = clock.after(delay, () => this.#around.onDue(resource, "corrective"));
+    else if (failing && !isOver) resource.cancelRetry = clock.after(delay, () => this.#around.onDue(resource, change));
     if (outcome.outcome !== "TOLD") this.#log(resource, change, outcome, notices);
     else if (status !== before) this.#logTold(resource);
     resource.unwatch ??= this.#watch(resource, score);
@@ -164,11 +174,11 @@ export class Interpreting {
     if (resource.due !== null || resource.cancelHint !== null) return;
     // The hint may be about what the agent did itself, or the first of many: one later look serves them all.
     const rest = resource.lookedAt + restMs(resource) - this.#parts.clock.monotonicMs();
-    if (rest <= 0) this.#around.onDue(resource, unasked(resource.status));
+    if (rest <= 0) this.#around.onDue(resource, whyLooked(resource));
     else {
       resource.cancelHint = this.#parts.clock.after(rest, () => {
         resource.cancelHint = null;
-        this.#around.onDue(resource, unasked(resource.status));
+        this.#around.onDue(resource, whyLooked(resource));
       });
     }
   }

@@ -1,10 +1,10 @@
-import { createHash } from "node:crypto";
 import * as z from "zod";
 import { PortError, type PortProblem } from "../capabilities/port-error.ts";
 import type { Log } from "../scores/context.ts";
 import { WireScore } from "../wire/envelope.ts";
-import { ScoreStatus } from "../wire/status.ts";
+import { RolledBack, ScoreStatus } from "../wire/status.ts";
 import type { Disk } from "./disk.ts";
+import { type Accepted, savedBytes, savedIn } from "./saved-manifest.ts";
 
 /** Something on the device that the agent made or took over, and the spec by which it would remove it. */
 export const Owned = z.object({
@@ -25,9 +25,17 @@ type Marks = Pick<Owned, "making" | "reached">;
 export const Notice = z.object({ to: z.string(), by: z.string(), change: z.enum(["intentional", "corrective"]) });
 export type Notice = z.infer<typeof Notice>;
 
-/** The manifest in force: the exact text that was accepted, and the revision of the key that held it. */
-const Accepted = z.object({ sha256: z.string(), revision: z.int(), generation: z.int(), payload: z.string() });
-export type Accepted = Omit<z.infer<typeof Accepted>, "sha256">;
+/** A manifest that is taken back where it fails, for as long as it is not known to be good; and what came of it. */
+const Tried = z.object({
+  generation: z.int(),
+  /** How often the agent has started with it, the first time counted. */
+  starts: z.int(),
+  /** It failed. */
+  over: RolledBack.exactOptional(),
+  /** By id, the Scores of it that failed for good. */
+  knownBad: z.record(z.string(), ScoreStatus),
+});
+type Tried = z.infer<typeof Tried>;
 
 const Line = z.union([
   z.object({ own: Owned }),
@@ -36,20 +44,20 @@ const Line = z.union([
   z.object({ forget: z.string() }),
   z.object({ notice: Notice }),
   z.object({ noticed: z.object({ to: z.string(), by: z.string() }) }),
+  z.object({ trial: Tried.nullable() }),
 ]);
 type Line = z.infer<typeof Line>;
 
 const MANIFEST = "manifest.json";
+const LAST_GOOD = "last-good.json";
 const JOURNAL = "journal.jsonl";
 
 /** The journal is written anew when it has grown beyond this, and beyond four times what is still true of it. */
 const JOURNAL_MIN_BYTES = 256 * 1024;
 
-const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
-
 /**
- * What the agent must still know after a crash, or with no network: the manifest in force, what it owns, and where each
- * Score stood. A snapshot of the manifest and a journal of lines, so that one more owned thing costs one appended line
+ * What the agent must still know after a crash, or with no network: the newest manifest, the last one that was wholly Ready,
+ * what the agent owns, and where each Score stood. Snapshots of the manifests and a journal of lines, so that one more owned thing costs one appended line
  * and not a rewrite of everything. What cannot be read is left out and logged: the key and the device say the rest.
  */
 export class Ledger {
@@ -57,6 +65,9 @@ export class Ledger {
   readonly #log: Log;
   #accepted: Accepted | null = null;
   #acceptedIsSaved = true;
+  #lastGood: Accepted | null = null;
+  #lastGoodIsSaved = true;
+  #trial: Tried | null = null;
   readonly #owned = new Map<string, Owned>();
   readonly #statuses = new Map<string, ScoreStatus>();
   readonly #notices = new Map<string, Notice>();
@@ -103,6 +114,25 @@ export class Ledger {
     this.#acceptedIsSaved = false;
   }
 
+  /** The last manifest that was wholly Ready on this device. */
+  get lastGood(): Accepted | null {
+    return this.#lastGood;
+  }
+  /** What was accepted last is the last good one from now on. */
+  keepAsGood(): void {
+    this.#lastGood = this.#accepted;
+    this.#lastGoodIsSaved = false;
+  }
+
+  get trial(): Tried | null {
+    return this.#trial;
+  }
+  tried(trial: Tried | null): void {
+    if (trial === this.#trial) return;
+    this.#trial = trial;
+    pile(this.#unsaved, { trial });
+  }
+
   /** Adds claims to those already held. Does nothing where all of it is known. */
   own(id: string, identity: string, wire: WireScore, claims: readonly string[], marks: Marks = {}): void {
     const held = this.#owned.get(identity);
@@ -138,10 +168,10 @@ export class Ledger {
     if (!same) pile(this.#unsaved, { own: owned });
   }
 
-  /** Whether what is owned under this identity is on disk, and the manifest that wants it. */
+  /** Whether what is owned under this identity is on disk, and the manifest that wants it, and why that one is in force. */
   isSaved(identity: string): boolean {
-    const key = `own ${identity}`;
-    return this.#acceptedIsSaved && !this.#unsaved.has(key) && !this.#saving.has(key);
+    const keys = [`own ${identity}`, "trial"];
+    return this.#acceptedIsSaved && keys.every((key) => !this.#unsaved.has(key) && !this.#saving.has(key));
   }
 
   /** It stays, and is nobody's any more. */
@@ -185,7 +215,7 @@ export class Ledger {
 
   /** Resolves when all that was told before is on disk. Writes nothing when it is already. Rejects with a PortError. */
   flush(): Promise<void> {
-    if (this.#acceptedIsSaved && this.#unsaved.size === 0) return this.#flushing;
+    if (this.#acceptedIsSaved && this.#lastGoodIsSaved && this.#unsaved.size === 0) return this.#flushing;
     this.#flushing = this.#flushing.catch(() => {}).then(() => this.#saveAndTell());
     return this.#flushing;
   }
@@ -212,14 +242,19 @@ export class Ledger {
   }
 
   async #save(): Promise<void> {
+    // Before the manifest that follows it, which may ask to be taken back, and before the line that nothing is on trial.
+    if (!this.#lastGoodIsSaved && this.#lastGood !== null) {
+      const lastGood = this.#lastGood;
+      await this.#disk.replace(LAST_GOOD, savedBytes(lastGood));
+      this.#lastGoodIsSaved = this.#lastGood === lastGood;
+    }
     if (!this.#acceptedIsSaved && this.#accepted !== null) {
       const [ruled, rest] = [new Map<string, Line>(), new Map<string, Line>()];
       for (const [key, line] of this.#unsaved) (this.#ruled.has(key) ? ruled : rest).set(key, line);
       this.#unsaved = rest;
       await this.#append(ruled);
       const accepted = this.#accepted;
-      const text = JSON.stringify({ sha256: sha256(accepted.payload), ...accepted } satisfies z.infer<typeof Accepted>);
-      await this.#disk.replace(MANIFEST, Buffer.from(text));
+      await this.#disk.replace(MANIFEST, savedBytes(accepted));
       this.#acceptedIsSaved = this.#accepted === accepted;
     }
     this.#ruled.clear();
@@ -247,15 +282,14 @@ export class Ledger {
   }
 
   async #load(): Promise<void> {
-    const manifest = await this.#disk.read(MANIFEST);
-    if (manifest !== null) {
-      const read = Accepted.safeParse(parse(Buffer.from(manifest).toString("utf8")));
-      if (read.success && sha256(read.data.payload) === read.data.sha256) {
-        const { revision, generation, payload } = read.data;
-        this.#accepted = { revision, generation, payload };
-      } else {
-        this.#log("the saved manifest cannot be read; the desired state will be read anew", { file: MANIFEST });
-      }
+    const [manifest, lastGood] = [await this.#disk.read(MANIFEST), await this.#disk.read(LAST_GOOD)];
+    this.#accepted = manifest && savedIn(manifest);
+    this.#lastGood = lastGood && savedIn(lastGood);
+    if (manifest !== null && this.#accepted === null) {
+      this.#log("the saved manifest cannot be read; the desired state will be read anew", { file: MANIFEST });
+    }
+    if (lastGood !== null && this.#lastGood === null) {
+      this.#log("the last good manifest cannot be read; there is none to go back to", { file: LAST_GOOD });
     }
     const journal = await this.#disk.read(JOURNAL);
     if (journal === null) return;
@@ -296,6 +330,7 @@ export class Ledger {
     else if ("disown" in line) this.#owned.delete(line.disown);
     else if ("score" in line) this.#statuses.set(line.score, line.status);
     else if ("forget" in line) this.#statuses.delete(line.forget);
+    else if ("trial" in line) this.#trial = line.trial;
     else if ("notice" in line) this.#notices.set(noticeKey(line.notice), line.notice);
     else this.#notices.delete(noticeKey(line.noticed));
   }
@@ -305,6 +340,7 @@ export class Ledger {
       ...[...this.#owned.values()].map((own) => ({ own })),
       ...[...this.#statuses].map(([score, status]) => ({ score, status })),
       ...[...this.#notices.values()].map((notice) => ({ notice })),
+      ...(this.#trial === null ? [] : [{ trial: this.#trial }]),
     ];
   }
 }
@@ -326,6 +362,7 @@ function pile(unsaved: Unsaved, line: Line): void {
 /** What a line is about, and what an earlier line was about that it makes pointless; null where it does not end anything. */
 function keysOf(line: Line): readonly [now: string, before: string | null] {
   if ("own" in line) return [`own ${line.own.identity}`, null];
+  if ("trial" in line) return ["trial", null];
   if ("score" in line) return [`score ${line.score}`, null];
   if ("notice" in line) return [`notice ${noticeKey(line.notice)}`, null];
   if ("disown" in line) return [`disown ${line.disown}`, `own ${line.disown}`];

@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import type { Log } from "../scores/context.ts";
+import type { AgentId } from "../wire/keys.ts";
 import { connectStore } from "../wire/nats/connect.ts";
 import { serverList } from "../wire/nats/server-list.ts";
 import { VERSION } from "../wire/version.ts";
@@ -58,6 +59,7 @@ async function run(given: AgentArguments): Promise<number> {
   const trusted = trustedKeys(keys);
   const credsFile = given.credsFile === null ? undefined : await readFile(given.credsFile, "utf8");
   const ledger = await Ledger.open(state, log);
+  const pair = given.pair === null ? null : await memoryOf(given.pair, root, state.path, log);
   const connected = await connectStore({
     servers: serverList(given.server),
     name: `harmony-agent ${given.agentId}`,
@@ -67,7 +69,7 @@ async function run(given: AgentArguments): Promise<number> {
   });
   if (connected._tag === "Unreachable") throw new Error(connected.message);
   const { store } = connected;
-  const { agent, host } = assemble({
+  const { agent, host, failover } = assemble({
     agentId: given.agentId,
     root,
     servers: serverList(given.server),
@@ -78,6 +80,7 @@ async function run(given: AgentArguments): Promise<number> {
     store,
     ledger,
     log,
+    pair,
   });
 
   const asked = signalled();
@@ -90,10 +93,11 @@ async function run(given: AgentArguments): Promise<number> {
   });
   await host.look();
   agent.start();
+  failover?.start();
   log("stopping", { signal: await asked });
   const inTime = await Promise.race([
-    agent
-      .stop()
+    Promise.resolve(failover?.stop())
+      .then(() => agent.stop())
       .then(() => store.close())
       .then(() => true),
     new Promise<false>((late) => setTimeout(() => late(false), STOP_MS).unref()),
@@ -102,6 +106,12 @@ async function run(given: AgentArguments): Promise<number> {
   await locked.unlock();
   log(inTime ? "stopped" : "stopped late: something did not end in time; the next start goes on from the ledger", {});
   return 0;
+}
+
+/** What this agent remembers as a member of a pair lies apart from what it remembers of itself. */
+async function memoryOf(id: AgentId, root: string, statePath: string, log: Log) {
+  const disk = await StateDirectory.open(root, join(statePath, "pair"));
+  return { id, disk, ledger: await Ledger.open(disk, log) };
 }
 
 /** A URL may hold a password, and a log is read by many. */

@@ -1,7 +1,8 @@
 import type { Clock, Log } from "../scores/context.ts";
 import type { AgentId } from "../wire/keys.ts";
-import { AgentStatus, type CapabilitiesDocument, Heartbeat, readDocument, writeDocument } from "../wire/status.ts";
+import { type CapabilitiesDocument, Heartbeat, readDocument, writeDocument } from "../wire/status.ts";
 import type { Store, Unreachable } from "../wire/store.ts";
+import { ToldStatus } from "../wire/told-status.ts";
 import { VERSION } from "../wire/version.ts";
 
 export const HEARTBEAT_MS = 10_000;
@@ -21,6 +22,9 @@ export interface PresenceParts {
   readonly onForgotten: () => void;
 }
 
+/** What an agent needs of its presence. */
+export type AgentPresence = Pick<Presence, "epoch" | "take" | "reconnected" | "capabilitiesChanged" | "stop">;
+
 /** One start of an agent, as its documents tell of it. */
 export interface Start {
   readonly epoch: number;
@@ -35,7 +39,7 @@ export const holds = (other: Start, own: Start): boolean =>
 export interface Taken {
   readonly epoch: number;
   /** The status that an earlier start left, or null. */
-  readonly before: AgentStatus | null;
+  readonly before: ToldStatus | null;
   /** Of the status key, 0 where it holds nothing: what the next write of it expects. */
   readonly statusRevision: number;
 }
@@ -76,7 +80,7 @@ export class Presence {
     if (blind?._tag === "Unreachable") this.#tellOnce(blind);
     if (heart._tag === "Unreachable" || status._tag === "Unreachable") return null;
     const beat = heart._tag === "Value" ? readDocument(Heartbeat, heart.value) : null;
-    const told = status._tag === "Value" ? readDocument(AgentStatus, status.value) : null;
+    const told = status._tag === "Value" ? readDocument(ToldStatus, status.value) : null;
     if (told?._tag === "Unreadable") {
       log("the agent's own status cannot be read and is written anew", { message: told.message });
     }

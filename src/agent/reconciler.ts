@@ -6,7 +6,7 @@ import type { ScoreStatus } from "../wire/status.ts";
 import { Interpreting } from "./interpreting.ts";
 import { Notices } from "./notices.ts";
 import type { ReconcilerParts } from "./reconciler-parts.ts";
-import { type Accepted, type Change, digestOf, newResource, type Resource, unasked } from "./resource.ts";
+import { type Accepted, type Change, digestOf, newResource, type Resource, unasked, whyLooked } from "./resource.ts";
 import { type Retirement, Retirements } from "./retirements.ts";
 import { contestedRestMs } from "./contention.ts";
 import { begin, blocked, isUp, passedOver } from "./score-status.ts";
@@ -98,7 +98,8 @@ export class Reconciler {
     for (const [id, decoded] of manifest.scores) {
       if (decoded._tag === "Score") after[id] = decoded.after;
       const known = this.#resources.get(id);
-      const before = begin(decoded, manifest.generation, known?.status ?? ledger.statuses.get(id), now);
+      const told = known?.status ?? ledger.statuses.get(id);
+      const before = begin(decoded, manifest.generation, told, now, manifest.retryFailed);
       const isIgnored = decoded._tag === "Score" && decoded.policies.drift === "ignore" && isUp(before);
       const status = isIgnored ? passedOver(before, manifest.generation, now) : before;
       // After a restart: what this generation orders and was not carried through yet is no drift.
@@ -142,7 +143,7 @@ export class Reconciler {
       if (status.state === "Failed" && status.knownBad !== true) continue;
       // What others undo again and again rests, whatever it is looked at for.
       if (contestedRestMs(status) > 0) this.#interpreting.hinted(resource);
-      else resource.due ??= unasked(status);
+      else resource.due ??= whyLooked(resource);
     }
     this.#kick();
   }

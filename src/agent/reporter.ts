@@ -1,13 +1,14 @@
 import { hash } from "node:crypto";
 import type { Clock, Log } from "../scores/context.ts";
 import type { AgentId } from "../wire/keys.ts";
-import { AgentStatus, readDocument, writeDocument } from "../wire/status.ts";
+import { type AgentStatus, readDocument, writeDocument } from "../wire/status.ts";
 import type { Found, Store } from "../wire/store.ts";
+import { ToldStatus } from "../wire/told-status.ts";
 import { holds, type Start } from "./presence.ts";
 import { cut } from "./status-document.ts";
 
 /** The start that a status tells of. */
-const startOf = ({ epoch, agent }: AgentStatus): Start => ({ epoch, bootId: agent.bootId });
+const startOf = ({ epoch, agent }: ToldStatus): Start => ({ epoch, bootId: agent.bootId });
 
 /** Status writes that may follow each other at once; after them one a second. */
 const BURST = 5;
@@ -165,7 +166,7 @@ export class Reporter {
 
   /** Whether another start with this id has written it, and holds. */
   #isFencedBy(found: Found): boolean {
-    const read = found._tag === "Value" ? readDocument(AgentStatus, found.value) : null;
+    const read = found._tag === "Value" ? readDocument(ToldStatus, found.value) : null;
     if (read?._tag !== "Read" || this.#told === null || !holds(startOf(read.document), this.#told)) return false;
     this.#stopped = true;
     this.#parts.onFenced(read.document.epoch);

@@ -3,7 +3,7 @@ import type { OnlyTold, Outcome } from "../scores/outcome.ts";
 import type { DecodedScore } from "../wire/decode.ts";
 import type { ScoreStatus } from "../wire/status.ts";
 import { contestedRestMs, isOver, type Repair } from "./contention.ts";
-import { sameJson } from "./score-status.ts";
+import { type Made, sameJson } from "./score-status.ts";
 
 export type Change = "intentional" | "corrective";
 export type Accepted = Extract<DecodedScore, { readonly _tag: "Score" }>;
@@ -22,6 +22,8 @@ export interface Resource {
   troubles: number;
   /** Null before the first one of this start. */
   lastRepair: Repair | null;
+  /** What was done, where all is and it has still to come up by itself; else null. */
+  made: Made | null;
   cancelRetry: () => void;
   /** Not null while a hint waits for the Score to have rested. */
   cancelHint: (() => void) | null;
@@ -39,6 +41,7 @@ export const newResource = (id: string, decoded: DecodedScore, status: ScoreStat
   lookedAt: -Infinity,
   troubles: 0,
   lastRepair: null,
+  made: null,
   cancelRetry: () => {},
   cancelLooks: () => {},
   cancelHint: null,
@@ -72,6 +75,10 @@ export function looks(resource: Resource, nowMs: number): void {
 /** Why a Score is looked at that nobody ordered to be looked at: what was ordered and is not done yet is no drift. */
 export const unasked = ({ state, change }: ScoreStatus): Change =>
   state === "Pending" || state === "Reconciling" || state === "Failed" ? (change ?? "intentional") : "corrective";
+
+/** The same where nobody ordered it in words: what was carried through and has only to come up by itself is not ordered any more. */
+export const whyLooked = ({ made, status }: Pick<Resource, "made" | "status">): Change =>
+  made === null ? unasked(status) : "corrective";
 
 /** A refused Score is never the same as before: it is taken anew, as what is wrong with it may be another thing now. */
 export const digestOf = (decoded: DecodedScore | undefined): string | undefined | symbol =>

@@ -83,7 +83,12 @@ export class Retirements {
         this.#byIdentity.set(identity, { ...rest, score: decoded.score, status, stage: "due" });
       } else {
         const error = errorOfRefusal(decoded.refusal);
-        this.#byIdentity.set(identity, { ...rest, score: null, status: { ...status, error }, stage: "failed" });
+        this.#byIdentity.set(identity, {
+          ...rest,
+          score: null,
+          status: { ...status, error, retryAfter: null },
+          stage: "failed",
+        });
         log("what an unknown kind made cannot be removed", { id, identity, kind: wire.kind });
       }
     }

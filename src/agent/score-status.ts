@@ -22,8 +22,9 @@ export const TRANSITIONS: Readonly<Record<ScoreState, readonly ScoreState[]>> = 
   Pending: ["Reconciling", "Blocked", ...ALWAYS],
   // To Blocked: after a restart, where the ledger tells of work that was under way.
   Reconciling: ["Ready", "Drifted", "Failed", "Blocked", ...ALWAYS],
-  Ready: ["Drifted", "Failed", "Blocked", ...ALWAYS],
-  Drifted: ["Ready", "Failed", "Blocked", ...ALWAYS],
+  // To Reconciling: it was started anew, or is another life of the same, and has not come up by itself yet.
+  Ready: ["Reconciling", "Drifted", "Failed", "Blocked", ...ALWAYS],
+  Drifted: ["Ready", "Reconciling", "Failed", "Blocked", ...ALWAYS],
   Failed: ["Ready", "Drifted", "Blocked", ...ALWAYS],
   Blocked: ["Reconciling", ...ALWAYS],
   Refused: ALWAYS,
@@ -54,6 +55,7 @@ export function begin(
   generation: number,
   before: ScoreStatus | undefined,
   now: Date,
+  retryFailed = false,
 ): ScoreStatus {
   const fresh: ScoreStatus = {
     kind: decoded._tag === "Score" ? decoded.score.kind : decoded.kind,
@@ -76,6 +78,8 @@ export function begin(
     const refused: ScoreStatus = { ...fresh, state: "Refused", since, error: errorOfRefusal(decoded.refusal) };
     return before !== undefined && sameJson(before, refused) ? before : refused;
   }
+  // Once: what failed for this generation again was tried for it.
+  if (retryFailed && before?.knownBad === true && before.generation !== generation) return fresh;
   // The state goes on until the Score has been looked at for this generation; only then does the generation count.
   if (before?.digest === decoded.digest && before.state !== "Refused" && before.state !== "Retiring") return before;
   return fresh;
@@ -102,12 +106,19 @@ export const passedOver = (from: ScoreStatus, generation: number, now: Date): Sc
 export const blocked = (from: ScoreStatus, on: readonly string[], generation: number, now: Date): ScoreStatus =>
   next(from, now, { state: "Blocked", blockedOn: [...on], generation, retryAfter: null }, "wouldDo");
 
+/** How the last interpretation that did something is told. */
+export type Made = Readonly<Pick<ScoreStatus, "outcome" | "change">>;
+
 export interface Settling {
   readonly change: Change;
   readonly generation: number;
   readonly now: Date;
   /** When it is tried again after a FAILURE; null: not before its content changes. */
   readonly retryAfter: Date | null;
+  /** All is done, and it has still to come up by itself; default false. What was Failed stays so until it has. */
+  readonly awaits?: boolean;
+  /** What was done before it had to come up by itself; default: nothing was, or it had not. */
+  readonly made?: Made | null;
   /** What a repair comes to; default: none was made. */
   readonly repair?: { readonly repairs: number | undefined; readonly contested: ScoreStatus["contested"] | null };
 }
@@ -119,34 +130,43 @@ const MOST_TOLD = 20;
 export const settled = (
   from: ScoreStatus,
   outcome: Outcome | OnlyTold,
-  { change, generation, now, retryAfter, repair }: Settling,
+  { change, generation, now, retryAfter, repair, awaits = false, made = null }: Settling,
 ): ScoreStatus => {
-  const good: Partial<ScoreStatus> = {
-    state: "Ready",
-    error: null,
-    attempts: 0,
-    retryAfter: null,
-    blockedOn: [],
-    generation,
-  };
+  const open: Partial<ScoreStatus> = { retryAfter: null, blockedOn: [], generation };
+  const staysFailed = awaits && from.state === "Failed";
+  const good: Partial<ScoreStatus> = staysFailed
+    ? open
+    : awaits
+      ? { ...open, state: "Reconciling" }
+      : { ...open, state: "Ready", error: null, attempts: 0 };
   return match(outcome)
     .returnType<ScoreStatus>()
     .with({ outcome: "NOOP" }, ({ observed }) => {
       // A look that finds all well is no news; the outcome that was reported last stands.
       const news =
-        change === "intentional" || from.state !== "Ready" ? ({ outcome: "NOOP", change } as const) : undefined;
+        change === "intentional" || from.state !== "Ready"
+          ? (made ?? ({ outcome: "NOOP", change } as const))
+          : undefined;
       const quiet = from.contested === undefined || isOver(from.contested, now) ? (["contested"] as const) : [];
-      return next(from, now, { ...good, ...news, ...seen(from, observed) }, "knownBad", "wouldDo", ...quiet);
+      const told = { ...good, ...(staysFailed ? {} : news), ...seen(from, observed) };
+      return next(from, now, told, "wouldDo", ...(staysFailed ? [] : (["knownBad"] as const)), ...quiet);
     })
     .with({ outcome: "SUCCESS" }, ({ observed }) => {
       const told = repair && {
         ...(repair.repairs !== undefined && { repairs: repair.repairs }),
         ...(repair.contested && { contested: repair.contested }),
       };
-      const to: Partial<ScoreStatus> = { ...good, ...told, outcome: "SUCCESS", change, ...seen(from, observed) };
-      const made = next(from, now, to, "knownBad", "wouldDo", "contested");
+      const news: Made = staysFailed ? from : { outcome: "SUCCESS", change };
+      const to: Partial<ScoreStatus> = {
+        ...good,
+        ...told,
+        outcome: news.outcome,
+        change: news.change,
+        ...seen(from, observed),
+      };
+      const after = next(from, now, to, "knownBad", "wouldDo", "contested");
       // A repaired Score was not Ready for a moment, even if nobody was told.
-      return from.state === "Ready" ? { ...made, since: now.toISOString() } : made;
+      return from.state === "Ready" ? { ...after, since: now.toISOString() } : after;
     })
     .with({ outcome: "TOLD" }, ({ observed, would }) => {
       // Looked at all the same, so that it is told when somebody else has made it good.

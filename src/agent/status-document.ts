@@ -1,7 +1,8 @@
-import type { AgentStatus, Condition, ScoreError, ScoreStatus } from "../wire/status.ts";
+import type { AgentStatus, Condition, RolledBack, ScoreError, ScoreStatus } from "../wire/status.ts";
 import type { PortProblem } from "../capabilities/port-error.ts";
 import type { Outage } from "./link.ts";
 import type { ManifestRefusal } from "../wire/refusal.ts";
+import { rolledBackMessage } from "./rolled-back.ts";
 
 /** What the agent made of the desired-state key when it last read it. */
 export type Reading =
@@ -23,22 +24,29 @@ export interface StatusFacts {
   readonly unsaved: Pick<PortProblem, "code" | "message"> | null;
   /** See {@link Link}. */
   readonly outage: Outage | null;
+  /** What became of the newest manifest, where it failed and was to be taken back; else null. */
+  readonly rolledBack: RolledBack | null;
   /** The epoch of the agent that has taken over; null where none has. */
   readonly fencedBy: number | null;
+  /** What this agent is in a pair, if anything. */
+  readonly role: Told | null;
 }
 
-type Told = Omit<Condition, "since">;
+export type Told = Omit<Condition, "since">;
 
 /** The conditions of these facts. Each holds by a predicate over them alone. */
 export function conditionsOf(facts: StatusFacts): readonly Told[] {
   // It looks at nothing any more, so that it knows nothing else.
   if (facts.fencedBy !== null) return [fenced(facts.fencedBy)];
   const always = [ready(facts), reconciling(facts), degraded(facts), ...accepted(facts)];
-  return [...always, ...contested(facts), ...diskPressure(facts), ...offline(facts)];
+  const role = facts.role === null ? [] : [facts.role];
+  return [...always, ...contested(facts), ...diskPressure(facts), ...offline(facts), ...rolledBack(facts), ...role];
 }
 
+type Dated = { readonly [Field in "type" | "status" | "since"]: string };
+
 /** Conditions with the time of their last change of status, kept from the ones before. */
-export const dated = (told: readonly Told[], before: readonly Condition[], now: Date): Condition[] =>
+export const dated = (told: readonly Told[], before: readonly Dated[], now: Date): Condition[] =>
   told.map((condition) => {
     const last = before.find(({ type }) => type === condition.type);
     return { ...condition, since: last?.status === condition.status ? last.since : now.toISOString() };
@@ -71,8 +79,12 @@ function ready(facts: StatusFacts): Told {
   const refused = inState(facts, "Refused");
   if (refused.length > 0) return no("ScoresRefused", `refused: ${list(refused)}`);
   const open = underWay(facts);
-  if (open.length > 0 || facts.observedGeneration !== facts.generation) {
-    return no("Working", open.length > 0 ? `under way: ${list(open)}` : `generation ${facts.generation} is under way`);
+  if (open.length > 0) return no("Working", `under way: ${list(open)}`);
+  if (facts.observedGeneration !== facts.generation) {
+    const back = facts.rolledBack?.to ?? null;
+    return back === null
+      ? no("Working", `generation ${facts.generation} is under way`)
+      : no("RolledBack", `as generation ${back} declares, since generation ${facts.generation} was taken back`);
   }
   const count = Object.keys(facts.scores).length;
   const drifted = inState(facts, "Drifted");
@@ -109,15 +121,22 @@ function degraded(facts: StatusFacts): Told {
   return { type: "Degraded", status: "False", reason: "NothingWrong", message: "no Score failed or was refused" };
 }
 
-function accepted({ reading, generation }: StatusFacts): readonly Told[] {
-  const inForce = generation === 0 ? "nothing is in force" : `generation ${generation} stays in force`;
+function accepted({ reading, generation, rolledBack: failed }: StatusFacts): readonly Told[] {
+  const back = failed?.to ?? null;
+  const inForce = generation === 0 ? "nothing is in force" : `generation ${back ?? generation} stays in force`;
   const told = (status: Condition["status"], reason: Condition["reason"], message: string): readonly Told[] => [
     { type: "Accepted", status, reason, message },
   ];
   if (reading === null) return [];
   switch (reading._tag) {
     case "Accepted":
-      return told("True", "Accepted", `generation ${reading.generation} is in force`);
+      return told(
+        "True",
+        "Accepted",
+        back === null
+          ? `generation ${reading.generation} is in force`
+          : `generation ${reading.generation} was accepted, and taken back when it failed: generation ${back} is in force`,
+      );
     case "Refused":
       return told("False", reading.refusal.reason, `${reading.refusal.message}; ${inForce}`);
     case "Absent":
@@ -153,6 +172,16 @@ function offline({ outage }: StatusFacts): readonly Told[] {
   ];
 }
 
+function rolledBack({ rolledBack: failed, scores }: StatusFacts): readonly Told[] {
+  if (failed === null) return [];
+  const message = rolledBackMessage(failed, scores);
+  return [
+    failed.to === null
+      ? { type: "RolledBack", status: "False", reason: "NothingToGoBackTo", message }
+      : { type: "RolledBack", status: "True", reason: failed.why, message },
+  ];
+}
+
 const fenced = (by: number): Told => ({
   type: "Fenced",
   status: "True",
@@ -178,7 +207,15 @@ export function cut(status: AgentStatus, how: "details" | "texts"): AgentStatus 
   const scores = Object.fromEntries(
     Object.entries(status.scores).map(([id, score]) => [id, how === "texts" ? brief(score) : bare(score)]),
   );
-  return { ...status, scores, truncated: true };
+  const { rolledBack: failed } = status;
+  if (how === "details" || failed === undefined) return { ...status, scores, truncated: true };
+  const causes = Object.entries(failed.scores).map(
+    ([id, { error, ...rest }]): [string, typeof rest & { error: ScoreError | null }] => [
+      id,
+      { ...rest, error: error && withoutTexts(error) },
+    ],
+  );
+  return { ...status, scores, rolledBack: { ...failed, scores: Object.fromEntries(causes) }, truncated: true };
 }
 
 /** The reason stays: with it, 2000 failed Scores whose ids are as long as ids may be still fit into a mebibyte. */

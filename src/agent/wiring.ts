@@ -16,10 +16,12 @@ import { natsAnswers } from "./adapters/nats-answers.ts";
 import { NodeFileSystem } from "./adapters/node-file-system.ts";
 import { fileSystemOffering, inDirectory, type Offering } from "./adapters/offering.ts";
 import { PodmanOffering } from "./adapters/podman-offering.ts";
-import { breathe, systemClock } from "./adapters/system-clock.ts";
+import { breathe, sleeplessClock, systemClock } from "./adapters/system-clock.ts";
 import { SystemdOffering } from "./adapters/systemd-offering.ts";
 import { Agent, type AgentParts } from "./agent.ts";
 import { Parts, token } from "./container.ts";
+import type { Disk } from "./disk.ts";
+import { Failover } from "./failover.ts";
 import { Host, type Offerings } from "./host.ts";
 import type { Ledger } from "./ledger.ts";
 
@@ -37,6 +39,8 @@ export interface AgentSettings {
   readonly store: Store;
   readonly ledger: Ledger;
   readonly log: Log;
+  /** The pair that the agent is a member of, and where that is remembered; null: none. */
+  readonly pair: { readonly id: AgentId; readonly disk: Disk; readonly ledger: Ledger } | null;
 }
 
 const Settings = token<AgentSettings>("AgentSettings");
@@ -44,9 +48,18 @@ const Time = token<Clock>("Clock");
 const FileSystem = token<NodeFileSystem>("NodeFileSystem");
 const HostToken = token<Host>("Host");
 const AgentToken = token<Agent>("Agent");
+const BootId = token<string>("BootId");
+const FailoverToken = token<Failover | null>("Failover");
+
+/** The parts that are there from outside. `failover`: null where the agent is no member of a pair. */
+export interface Assembled {
+  readonly agent: Agent;
+  readonly host: Host;
+  readonly failover: Failover | null;
+}
 
 /** The real agent of a Pi, put together. Look at the host once before the agent is started. */
-export function assemble(settings: AgentSettings): { readonly agent: Agent; readonly host: Host } {
+export function assemble(settings: AgentSettings): Assembled {
   const parts = new Parts()
     .provide(Settings, () => settings)
     .provide(Time, () => systemClock)
@@ -61,8 +74,13 @@ export function assemble(settings: AgentSettings): { readonly agent: Agent; read
       });
     })
     .provide(HostToken, (from) => new Host({ topology: kindOfHost(from), offerings: offerings(from), ...around(from) }))
-    .provide(AgentToken, (from) => new Agent(agentParts(from)));
-  return { agent: parts.get(AgentToken), host: parts.get(HostToken) };
+    .provide(BootId, () => randomUUID())
+    .provide(FailoverToken, (from) => failover(from))
+    .provide(AgentToken, (from) => {
+      const member = from.get(FailoverToken);
+      return new Agent({ ...agentParts(from), ...(member && { role: () => member.role }) });
+    });
+  return { agent: parts.get(AgentToken), host: parts.get(HostToken), failover: parts.get(FailoverToken) };
 }
 
 type HostTopology = Topology<string, (typeof PiWithAuditedShellTopology)["offers"]>;
@@ -79,11 +97,12 @@ function offerings(from: Parts): Offerings<HostTopology> {
   const files = from.get(FileSystem);
   const ofMachine = <Port>(offering: Offering<Port>): Offering<Port> =>
     root === "/" ? offering : inDirectory(offering);
-  const systemd = new SystemdOffering({ files });
+  const clock = from.get(Time);
+  const systemd = new SystemdOffering({ files, clock });
   return {
     FileSystemHost: fileSystemOffering(files, root),
     SystemdHost: ofMachine(systemd),
-    ContainerRuntime: ofMachine(new PodmanOffering({ files, supervisor: systemd.port })),
+    ContainerRuntime: ofMachine(new PodmanOffering({ files, supervisor: systemd.port, clock })),
     NetworkConfigurator: ofMachine(
       new HostNetwork({ files, reachable: natsAnswers(() => servers), notesPath: `${statePath}/network` }),
     ),
@@ -100,6 +119,22 @@ const around = (from: Parts): { readonly clock: Clock; readonly log: Log } => ({
   log: from.get(Settings).log,
 });
 
+function failover(from: Parts): Failover | null {
+  const { pair, agentId } = from.get(Settings);
+  if (pair === null) return null;
+  const { id, disk, ledger } = pair;
+  const onRole = (): void => from.get(AgentToken).roleChanged();
+  return new Failover({
+    ...agentParts(from),
+    pair: id,
+    member: agentId,
+    disk,
+    ledger,
+    leaseClock: sleeplessClock,
+    onRole,
+  });
+}
+
 function agentParts(from: Parts): AgentParts {
   const { agentId, trustedKeys, store, ledger, driftPassMs } = from.get(Settings);
   return {
@@ -114,6 +149,6 @@ function agentParts(from: Parts): AgentParts {
     ...around(from),
     random: Math.random,
     breathe,
-    bootId: randomUUID(),
+    bootId: from.get(BootId),
   };
 }

@@ -1,4 +1,5 @@
 import { capability } from "./capability.ts";
+import type { Probe, Probed } from "./probe.ts";
 import type { ResourceController, UnitState } from "./systemd-host.ts";
 
 /** The file that defines a container to the supervisor: `/etc/containers/systemd/NAME.container`. */
@@ -43,28 +44,6 @@ export interface ContainerSeen {
   readonly kept: readonly string[];
   /** Those of the secrets asked for that are not there. */
   readonly missingSecrets: readonly string[];
-}
-
-/** A look from outside, by the agent, whether a container answers. Ports are the container's own. */
-export type Probe = {
-  readonly port: number;
-  /** Seconds. */
-  readonly interval: number;
-  readonly timeout: number;
-  /** How many looks in a row have to fail. */
-  readonly retries: number;
-  /** Seconds after the start in which failures do not count. */
-  readonly startPeriod: number;
-} & (
-  | { readonly type: "tcp" }
-  /** Any status from 200 to 399 is well. */
-  | { readonly type: "http"; readonly path: string }
-);
-
-/** `why` is what failed last, also while it does not count yet; null where the last look was well. */
-export interface Probed {
-  readonly health: "starting" | "healthy" | "unhealthy";
-  readonly why: string | null;
 }
 
 /** How a start is waited for. */

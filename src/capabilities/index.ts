@@ -3,15 +3,7 @@ export type { CheckAnswer, ShellCommand, ShellResult, ShellRun } from "./audited
 export { capability } from "./capability.ts";
 export type { AnyCapability, Capability, PortOf, ReadPortOf } from "./capability.ts";
 export { ContainerRuntime } from "./container-runtime.ts";
-export type {
-  ContainerSeen,
-  LocalContainer,
-  LocalImage,
-  Probe,
-  Probed,
-  QuadletFile,
-  StartOptions,
-} from "./container-runtime.ts";
+export type { ContainerSeen, LocalContainer, LocalImage, QuadletFile, StartOptions } from "./container-runtime.ts";
 export { FileSystemHost } from "./file-system-host.ts";
 export type { Attributes, FileSystemEntry, Ownership } from "./file-system-host.ts";
 export { K8sClient } from "./k8s-client.ts";
@@ -31,5 +23,6 @@ export type {
 } from "./network-configurator.ts";
 export { PortError } from "./port-error.ts";
 export type { Blame, PortErrorCode, PortProblem } from "./port-error.ts";
+export type { Life, Probe, Probed, ProbeTiming, Question } from "./probe.ts";
 export { SystemdHost } from "./systemd-host.ts";
 export type { ResourceController, UnitFile, UnitFileRole, UnitState } from "./systemd-host.ts";

@@ -1,4 +1,5 @@
 import { capability } from "./capability.ts";
+import type { Life, Probe, Probed } from "./probe.ts";
 
 /** What the supervisor says of one unit at one moment. */
 export interface UnitState {
@@ -56,7 +57,15 @@ export interface SystemdHost {
   unitFile(unit: string, role: UnitFileRole): UnitFile;
   /** Which resources can be limited here. A Raspberry Pi cannot limit memory unless its kernel is told at boot. */
   controllers(): readonly ResourceController[];
-  /** Tells when the state of the unit or one of its two files may have changed. May tell too often; returns the way to stop. */
+  /**
+   * How a unit that is up answers this probe in this life of it. Asks where nobody has in this life yet; while the unit is
+   * watched it is asked again and again by itself, else at a look, an interval later. `name` tells its probes apart.
+   */
+  probe(unit: string, name: string, probe: Probe, life: Life, signal: AbortSignal): Promise<Probed>;
+  /**
+   * Tells when the state of the unit or one of its two files may have changed, or one of its probes comes to another
+   * health. May tell too often; returns the way to stop, which also ends the probing.
+   */
   watch(unit: string, changed: () => void): () => void;
 
   /**
@@ -79,8 +88,12 @@ export interface SystemdHost {
   unmask(unit: string, signal: AbortSignal): Promise<void>;
   /** Resolves once it has been active for `steadyMs`; rejects (`Failed`) where it ends or is restarted before. */
   start(unit: string, how: { readonly steadyMs: number }, signal: AbortSignal): Promise<void>;
-  /** As `start`, after a stop where it is active. */
-  restart(unit: string, how: { readonly steadyMs: number }, signal: AbortSignal): Promise<void>;
+  /** As `start`, after a stop where it is active. `revives`: because a probe found it unhealthy, which is counted. */
+  restart(
+    unit: string,
+    how: { readonly steadyMs: number; readonly revives?: boolean },
+    signal: AbortSignal,
+  ): Promise<void>;
   /** Succeeds where it is not active, or not there. */
   stop(unit: string, signal: AbortSignal): Promise<void>;
   /** Forgets that it failed, and how often it was started. Succeeds where it is not there. */
@@ -88,5 +101,5 @@ export interface SystemdHost {
 }
 
 export const SystemdHost = capability<SystemdHost>()("SystemdHost", {
-  reads: ["units", "unitFile", "controllers", "watch"],
+  reads: ["units", "unitFile", "controllers", "probe", "watch"],
 });

@@ -1,9 +1,9 @@
 import { match } from "ts-pattern";
 import type { AgentView } from "../fleet/index.ts";
-import type { AgentStatus } from "../wire/status.ts";
+import type { ToldStatus } from "../wire/told-status.ts";
 import { spoken } from "./duration.ts";
 import { type Paint, printable } from "./paint.ts";
-import { failureReport, scoreTable } from "./score-report.ts";
+import { failureReport, rolledBackReport, scoreTable } from "./score-report.ts";
 import { type Cell, table } from "./table.ts";
 
 /**
@@ -64,14 +64,14 @@ export function agentReport(view: AgentView, desired: number | null, paint: Pain
     ...document.conditions.map(({ type, status: is, reason, message, since }) => {
       const good = is === (type === "Ready" || type === "Accepted" ? "True" : "False");
       const colour = good ? paint.green : paint.yellow;
-      return `${type}: ${colour(is)} (${reason}) ${printable(message)}, for ${spoken(Math.max(0, now.getTime() - Date.parse(since)))}`;
+      return `${printable(type)}: ${colour(is)} (${printable(reason)}) ${printable(message)}, for ${spoken(Math.max(0, now.getTime() - Date.parse(since)))}`;
     }),
     ...(document.truncated === true
       ? ["Details were cut, as the whole was too large; states and errors are complete."]
       : []),
   ];
   const scores = Object.keys(document.scores).length === 0 ? "" : `\n${scoreTable(document, paint)}`;
-  const failures = failureReport(document, paint, now);
+  const failures = `${rolledBackReport(document, paint)}${failureReport(document, paint, now)}`;
   return `${lines.join("\n")}\n${scores}${failures === "" ? "" : `\n${failures}`}`;
 }
 
@@ -84,10 +84,10 @@ function heartbeat({ liveness: { freshness, silentMs } }: AgentView, { green, ye
     .exhaustive();
 }
 
-const condition = (status: AgentStatus, type: AgentStatus["conditions"][number]["type"]) =>
+const condition = (status: ToldStatus, type: ToldStatus["conditions"][number]["type"]) =>
   status.conditions.find((each) => each.type === type);
 
-function readyCell(status: AgentStatus, { green, yellow, red }: Paint): Cell {
+function readyCell(status: ToldStatus, { green, yellow, red }: Paint): Cell {
   const ready = condition(status, "Ready")?.status ?? "Unknown";
   if (ready === "True") return { text: "yes", paint: green };
   return {

@@ -1,21 +1,21 @@
 import { match } from "ts-pattern";
 import type { ApplyResult } from "../fleet/index.ts";
-import type { AgentStatus } from "../wire/status.ts";
+import type { ToldStatus } from "../wire/told-status.ts";
 import { summary } from "./apply-progress.ts";
 import { spoken } from "./duration.ts";
 import { EXIT, type ExitCode } from "./exit-code.ts";
-import { failureReport, scoreTable } from "./score-report.ts";
+import { failureReport, rolledBackReport, scoreTable } from "./score-report.ts";
 import { tellUnreachable } from "./server.ts";
 import { printJson, type Session } from "./session.ts";
 
 /** Tells what became of a manifest, and says what the command ends with. */
 export function reportApply(session: Session, result: ApplyResult, agentId: string): ExitCode {
   const { say, complain, json, paintErr } = session;
-  const show = (status: AgentStatus | null): void => {
+  const show = (status: ToldStatus | null): void => {
     if (status === null) return;
     if (json) printJson(session, status);
     else if (Object.keys(status.scores).length > 0) session.io.err(scoreTable(status, paintErr));
-    if (!json) session.io.err(failureReport(status, paintErr, new Date()));
+    if (!json) session.io.err(`${rolledBackReport(status, paintErr)}${failureReport(status, paintErr, new Date())}`);
   };
   return match(result)
     .returnType<ExitCode>()
@@ -38,6 +38,12 @@ export function reportApply(session: Session, result: ApplyResult, agentId: stri
       complain(
         `${agentId} has not converged on generation ${generation}: ${troubled.join(", ")} ${troubled.length === 1 ? "is" : "are"} not as declared`,
       );
+      return EXIT.finding;
+    })
+    .with({ _tag: "RolledBack" }, ({ generation, status }) => {
+      show(status);
+      const told = status.conditions.find(({ type }) => type === "RolledBack");
+      complain(`${agentId} has taken generation ${generation} back: ${told?.message ?? "it failed"}`);
       return EXIT.finding;
     })
     .with({ _tag: "Shipped" }, ({ generation, revision }) => {

@@ -1,10 +1,11 @@
-import type { AgentStatus, ScoreStatus } from "../wire/status.ts";
+import type { ScoreStatus } from "../wire/status.ts";
+import type { ToldStatus } from "../wire/told-status.ts";
 import { spoken } from "./duration.ts";
 import { type Paint, paintState, printable } from "./paint.ts";
 import { table } from "./table.ts";
 
 /** The Scores of one agent as a table: id, kind, state, outcome, what. */
-export function scoreTable(status: AgentStatus, paint: Paint): string {
+export function scoreTable(status: ToldStatus, paint: Paint): string {
   const rows = Object.entries(status.scores).map(([id, score]) => [
     id,
     score.kind,
@@ -55,8 +56,23 @@ const BLAME: Record<NonNullable<ScoreStatus["error"]>["blame"], string> = {
   platform: "Harmony itself",
 };
 
+/** What the newest manifest failed with, where it was taken back or should have been; else nothing. */
+export function rolledBackReport({ rolledBack }: ToldStatus, paint: Paint): string {
+  if (rolledBack === undefined) return "";
+  const { generation, to, scores } = rolledBack;
+  const causes = Object.entries(scores).map(([id, { state, error, blockedOn }]) => {
+    const cause = error === null ? waitsFor(blockedOn) : `: ${error.reason}: ${printable(error.message)}`;
+    return `  ${paint.red(printable(id))} was ${state}${cause}${error === null ? "" : `\n    to do: ${printable(error.next)}`}`;
+  });
+  const now = to === null ? "there was none to go back to" : `generation ${to} is in force`;
+  return `${[`generation ${generation} failed, and ${now}; what failed in it:`, ...causes].join("\n")}\n`;
+}
+
+const waitsFor = (on: readonly string[]): string =>
+  on.length === 0 ? "" : `, and waited for ${on.map(printable).join(", ")}`;
+
 /** For each Score that is not as it should be: where it went wrong, why, whose fault it is, and what to do. */
-export function failureReport(status: AgentStatus, paint: Paint, now: Date): string {
+export function failureReport(status: ToldStatus, paint: Paint, now: Date): string {
   return Object.entries(status.scores)
     .flatMap(([id, { kind, state, error, attempts, retryAfter, knownBad }]) => {
       if (error === null) return [];

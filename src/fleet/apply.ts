@@ -20,6 +20,8 @@ export interface ApplyOptions {
   readonly timeoutMs?: number | undefined;
   /** Whether to wait until the agent has carried it through. Default true. */
   readonly wait?: boolean | undefined;
+  /** Whether what failed for good with the same content is tried again. Default: it is not. */
+  readonly retryFailed?: boolean | undefined;
   /** Signs with these. Default: unsigned, for agents that have no keys configured. */
   readonly signers?: Signers | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
@@ -39,14 +41,14 @@ export async function apply(
   agentId: AgentId,
   options: ApplyOptions = {},
 ): Promise<ApplyResult> {
-  const { timeoutMs = DEFAULT_TIMEOUT_MS, wait = true, signers = [], onProgress = () => {} } = options;
+  const { timeoutMs = DEFAULT_TIMEOUT_MS, wait = true, signers = [], retryFailed, onProgress = () => {} } = options;
   const signal = options.signal ?? new AbortController().signal;
   const time = deadline(parts.clock, timeoutMs);
   try {
     const refused = await prepare(parts.store, manifest, agentId, { signal: AbortSignal.any([signal, time.signal]) });
     if (signal.aborted) return { _tag: "Cancelled", shipped: null };
     if (refused !== null) return refused;
-    const shipment = { manifest, agentId, signers, signal, late: time.signal, onProgress };
+    const shipment = { manifest, agentId, signers, retryFailed, signal, late: time.signal, onProgress };
     const digests = new Map(Object.entries(manifest.scores).map(([id, score]) => [id, digestOf(encodeScore(score))]));
     let shipped = await ship(parts, shipment);
     for (let reshipped = false; ; reshipped = true) {
@@ -74,7 +76,7 @@ export async function apply(
 export const remove = (parts: FleetParts, agentId: AgentId, options: ApplyOptions = {}): Promise<ApplyResult> =>
   apply(
     parts,
-    { topology: topology("none", []), scores: {}, after: {}, restartOn: {}, policies: {} },
+    { topology: topology("none", []), scores: {}, after: {}, restartOn: {}, policies: {}, rollbackOnFailure: null },
     agentId,
     options,
   );

@@ -1,6 +1,7 @@
 import type { AgentId } from "../wire/keys.ts";
-import { AgentStatus, Heartbeat, readDocument } from "../wire/status.ts";
+import { Heartbeat, readDocument } from "../wire/status.ts";
 import type { CallOptions, Unreachable } from "../wire/store.ts";
+import { ToldStatus } from "../wire/told-status.ts";
 import { readDesired } from "./desired.ts";
 import { LivenessJudge } from "./liveness.ts";
 import type { FleetParts } from "./parts.ts";
@@ -37,7 +38,7 @@ export async function follow({ store, clock }: FleetParts, following: Following)
     store.onChange("actual-state", agentId, bell.ring),
     store.onChange("desired-state", agentId, bell.ring),
   ];
-  let status: AgentStatus | null = null;
+  let status: ToldStatus | null = null;
   let missing: readonly Missing[] = [nothingYet(shipped)];
   let liveness = heartbeats.judge(null);
   let blind: Unreachable | null = null;
@@ -55,7 +56,7 @@ export async function follow({ store, clock }: FleetParts, following: Following)
       }
       if (!late.aborted) blind = [found, desired].find((each) => each._tag === "Unreachable") ?? null;
       if (found._tag === "Value") {
-        const read = readDocument(AgentStatus, found.value);
+        const read = readDocument(ToldStatus, found.value);
         if (read._tag === "Read") status = read.document;
         else {
           status = null;
@@ -68,6 +69,7 @@ export async function follow({ store, clock }: FleetParts, following: Following)
         if (verdict._tag === "Refused") {
           return { _tag: "RefusedByAgent", ...shipped, reason: verdict.reason, message: verdict.message, status };
         }
+        if (verdict._tag === "RolledBack") return { _tag: "RolledBack", ...shipped, status };
         if (verdict._tag === "Settled") {
           const { troubled } = verdict;
           return troubled.length === 0

@@ -19,6 +19,7 @@ export interface ToPack {
   readonly manifest: Manifest;
   readonly agentId: AgentId;
   readonly signers: Signers;
+  readonly retryFailed?: boolean | undefined;
   readonly generation: number;
   readonly issuedAt: Date;
 }

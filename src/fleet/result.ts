@@ -1,6 +1,7 @@
 import type { Objection } from "../check/finding.ts";
-import type { AgentStatus, ScoreState } from "../wire/status.ts";
+import type { ScoreState } from "../wire/status.ts";
 import type { Unreachable } from "../wire/store.ts";
+import type { ToldStatus } from "../wire/told-status.ts";
 import type { Liveness } from "./liveness.ts";
 
 /** A manifest that lies in the agent's key. */
@@ -33,9 +34,11 @@ export type NotShipped =
 /** What became of `apply` or `remove`. */
 export type ApplyResult =
   /** Every Score is Ready, and what was dropped is gone. */
-  | ({ readonly _tag: "Converged"; readonly status: AgentStatus } & Shipped)
+  | ({ readonly _tag: "Converged"; readonly status: ToldStatus } & Shipped)
   /** Everything has come to rest, but these ids are not as they should be; see their entries in `status.scores`. */
-  | ({ readonly _tag: "NotConverged"; readonly status: AgentStatus; readonly troubled: readonly string[] } & Shipped)
+  | ({ readonly _tag: "NotConverged"; readonly status: ToldStatus; readonly troubled: readonly string[] } & Shipped)
+  /** It failed and was taken back: see `status.rolledBack`, and `status.scores` for how it stands with what came back. */
+  | ({ readonly _tag: "RolledBack"; readonly status: ToldStatus } & Shipped)
   /** With `wait: false`: it lies in the key, and nobody looked what became of it. */
   | ({ readonly _tag: "Shipped" } & Shipped)
   /** The agent refused the manifest as a whole; what was in force stays in force. */
@@ -43,19 +46,19 @@ export type ApplyResult =
       readonly _tag: "RefusedByAgent";
       readonly reason: string;
       readonly message: string;
-      readonly status: AgentStatus;
+      readonly status: ToldStatus;
     } & Shipped)
   /** Somebody shipped another manifest after this one; `by` is its generation, null where it cannot be read. */
-  | ({ readonly _tag: "Superseded"; readonly by: number | null; readonly status: AgentStatus | null } & Shipped)
+  | ({ readonly _tag: "Superseded"; readonly by: number | null; readonly status: ToldStatus | null } & Shipped)
   /** It lies in the key; the agent has not carried it through in time, and goes on. */
   | ({
       readonly _tag: "TimedOut";
       readonly missing: readonly Missing[];
       readonly liveness: Liveness;
-      readonly status: AgentStatus | null;
+      readonly status: ToldStatus | null;
     } & Shipped)
   /** It lies in the key; then the server could not be reached any more. */
-  | ({ readonly _tag: "LostSight"; readonly unreachable: Unreachable; readonly status: AgentStatus | null } & Shipped)
+  | ({ readonly _tag: "LostSight"; readonly unreachable: Unreachable; readonly status: ToldStatus | null } & Shipped)
   /** The caller's signal fired while it waited. */
   | { readonly _tag: "Cancelled"; readonly shipped: Shipped }
   | NotShipped;
@@ -74,7 +77,7 @@ export type Progress =
       readonly _tag: "Waiting";
       readonly missing: readonly Missing[];
       readonly liveness: Liveness;
-      readonly status: AgentStatus | null;
+      readonly status: ToldStatus | null;
     }
   /** While it waits, the server cannot be read; it is tried again. */
   | { readonly _tag: "Blind"; readonly unreachable: Unreachable };

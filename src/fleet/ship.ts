@@ -1,7 +1,8 @@
 import type { Manifest } from "../topology/manifest.ts";
 import type { AgentId } from "../wire/keys.ts";
-import { AgentStatus, readDocument } from "../wire/status.ts";
+import { readDocument } from "../wire/status.ts";
 import type { CallOptions, Found, Store, Unreachable } from "../wire/store.ts";
+import { ToldStatus } from "../wire/told-status.ts";
 import { desiredIn } from "./desired.ts";
 import { pack, type Packed, type Signers } from "./pack.ts";
 import type { FleetParts } from "./parts.ts";
@@ -12,6 +13,7 @@ export interface Shipment {
   readonly manifest: Manifest;
   readonly agentId: AgentId;
   readonly signers: Signers;
+  readonly retryFailed?: boolean | undefined;
   /** Fires when the caller gives up. */
   readonly signal: AbortSignal;
   /** Fires when there is no time left. */
@@ -111,7 +113,7 @@ export async function highestKnown(store: Store, agentId: AgentId, call: CallOpt
   const desired = await desiredIn(store, found, call);
   if (desired._tag === "Unreachable") return desired;
   // What cannot be read tells of no generation. Should the agent have a higher one, it says so, and that is heeded.
-  const read = status._tag === "Value" ? readDocument(AgentStatus, status.value) : null;
+  const read = status._tag === "Value" ? readDocument(ToldStatus, status.value) : null;
   const told = read?._tag === "Read" ? Math.max(read.document.generation, read.document.observedGeneration) : 0;
   return { _tag: "Known", generation: Math.max(told, desired._tag === "Desired" ? desired.generation : 0), found };
 }

@@ -1,10 +1,13 @@
-import type { AgentStatus, ScoreStatus } from "../wire/status.ts";
+import type { ScoreStatus } from "../wire/status.ts";
+import type { ToldStatus } from "../wire/told-status.ts";
 import type { Missing, Shipped } from "./result.ts";
 
 /** What an agent's status says about one shipped manifest. */
 export type Verdict =
   | { readonly _tag: "Waiting"; readonly missing: readonly Missing[] }
   | { readonly _tag: "Refused"; readonly reason: string; readonly message: string }
+  /** It failed and was taken back, and what came back has come to rest. */
+  | { readonly _tag: "RolledBack" }
   /** `troubled`: the ids that are not as they should be. */
   | { readonly _tag: "Settled"; readonly troubled: readonly string[] };
 
@@ -14,7 +17,7 @@ export type Verdict =
  * is at: a status that speaks of a higher one is about a bucket that is gone, and was made anew since.
  */
 export function judge(
-  status: AgentStatus,
+  status: ToldStatus,
   { generation, revision }: Shipped,
   newest: number,
   digests: ReadonlyMap<string, string>,
@@ -31,6 +34,13 @@ export function judge(
     return { _tag: "Waiting", missing: [{ scoreId: null, state: null, sentence }] };
   }
   const settled = settledIds(status.scores);
+  if (status.rolledBack?.generation === generation && status.rolledBack.to !== null) {
+    const open = Object.keys(status.scores).filter((id) => !settled.has(id));
+    const sentence = `generation ${generation} failed; generation ${status.rolledBack.to} comes back`;
+    return open.length === 0
+      ? { _tag: "RolledBack" }
+      : { _tag: "Waiting", missing: [{ scoreId: null, state: null, sentence }] };
+  }
   const missing: Missing[] = [];
   const troubled: string[] = [];
   for (const [id, digest] of digests) {

@@ -1,7 +1,8 @@
 import * as z from "zod";
 import { AgentId } from "../wire/keys.ts";
-import { AgentStatus, Heartbeat, readDocument } from "../wire/status.ts";
+import { Heartbeat, readDocument } from "../wire/status.ts";
 import { BUCKETS, type CallOptions, type Store, type Unreachable } from "../wire/store.ts";
+import { ToldStatus } from "../wire/told-status.ts";
 import { type Liveness, LivenessJudge } from "./liveness.ts";
 import type { FleetParts } from "./parts.ts";
 
@@ -11,7 +12,7 @@ export interface AgentView {
   readonly agentId: AgentId;
   readonly status:
     /** `stored`: the document as it is in the key, with whatever a newer agent may have added. */
-    | { readonly _tag: "Known"; readonly status: AgentStatus; readonly stored: unknown }
+    | { readonly _tag: "Known"; readonly status: ToldStatus; readonly stored: unknown }
     | { readonly _tag: "None" }
     | { readonly _tag: "Unreadable"; readonly message: string };
   readonly heartbeat: Heartbeat | null;
@@ -47,7 +48,7 @@ async function view(
 
 function statusIn(bytes: Uint8Array): AgentView["status"] {
   const stored = readDocument(z.unknown(), bytes);
-  const status = readDocument(AgentStatus, bytes);
+  const status = readDocument(ToldStatus, bytes);
   if (stored._tag === "Unreadable") return stored;
   return status._tag === "Read" ? { _tag: "Known", status: status.document, stored: stored.document } : status;
 }

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import type { ResourceController } from "../capabilities/systemd-host.ts";
+import { Address, HttpPath, Port } from "./probe-spec.ts";
 import { UnitName } from "./unit-names.ts";
 import { isWritable } from "./unit-text.ts";
 
@@ -43,7 +44,6 @@ const Words = z.array(Text).min(1).max(256);
 const Variable = z
   .string()
   .regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, "a variable is letters, digits and _, not first a digit");
-const Port = z.int().min(1).max(65_535);
 
 const often = {
   /** Seconds between two looks, 1 to 300. Default 30: a command costs a process of 45 MiB each time. */
@@ -62,11 +62,7 @@ const Health = z
     z.strictObject({
       type: z.literal("http"),
       port: Port,
-      path: z
-        .string()
-        .max(1024)
-        .regex(/^\/[!-~]*$/, "a path begins with / and is ASCII without spaces")
-        .default("/"),
+      path: HttpPath.default("/"),
       ...often,
     }),
     /** The agent asks from outside: whether something listens. */
@@ -104,11 +100,6 @@ const Volume = z.strictObject({
   /** Default false. */
   readOnly: z.boolean().default(false),
 });
-
-const Address = z
-  .string()
-  .regex(/^[0-9a-fA-F.:]{2,45}$/, "an address is numbers, such as 127.0.0.1 or ::1")
-  .refine((text) => z.safeParse(z.union([z.ipv4(), z.ipv6()]), text).success, "that is no address");
 
 const PublishedPort = z.strictObject({
   /** An address of the device. Default: all of them. */

@@ -1,5 +1,6 @@
 import { match } from "ts-pattern";
-import { type ContainerSeen, ContainerRuntime, type Probe, type Probed } from "../capabilities/container-runtime.ts";
+import { type ContainerSeen, ContainerRuntime } from "../capabilities/container-runtime.ts";
+import type { Probe, Probed } from "../capabilities/probe.ts";
 import { PortError } from "../capabilities/port-error.ts";
 import type { ReadPortOf } from "../capabilities/capability.ts";
 import {
@@ -65,8 +66,18 @@ type Foreign = Extract<SeenContainer, { state: "foreign" }>;
 const startOf = (wanted: Wanted) => ({ steadyMs: wanted.readyAfterSeconds * 1000, probe: probeOf(wanted) });
 
 /** Null where the container itself tells its health, or nobody does. */
-const probeOf = ({ health }: Wanted): Probe | null =>
-  health === undefined || health.type === "command" ? null : health;
+function probeOf({ health }: Wanted): Probe | null {
+  if (health === undefined || health.type === "command") return null;
+  const { interval, timeout, retries, startPeriod, ...question } = health;
+  return {
+    ...question,
+    intervalSeconds: interval,
+    timeoutSeconds: timeout,
+    failureThreshold: retries,
+    successThreshold: 1,
+    startPeriodSeconds: startPeriod,
+  };
+}
 
 async function observe(wanted: Wanted, host: Reads, signal: AbortSignal): Promise<SeenContainer> {
   const { name } = wanted;

@@ -7,8 +7,11 @@ export interface Obstruction {
   readonly blame: Blame;
   /** One sentence: what to do about it. */
   readonly next: string;
-  /** `RolledBack`: this very content was tried before and taken back, so it is not tried again. Default: an obstacle. */
-  readonly reason?: "RolledBack";
+  /**
+   * `RolledBack`: this very content was tried before and taken back, so it is not tried again. `Unhealthy`: all is as
+   * declared, and what runs does not answer as it should. Default: an obstacle.
+   */
+  readonly reason?: "RolledBack" | "Unhealthy";
 }
 
 /** The steps that lead from what is to what should be. None: nothing to do. */

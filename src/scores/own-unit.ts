@@ -33,7 +33,15 @@ const facts = {
   outdated: z.boolean(),
   lacksControllers: z.array(z.enum(["cpu", "memory", "pids"])).readonly(),
 };
-const up = { ...facts, since: z.string().nullable(), mainPid: z.number().nullable(), restarts: z.number() };
+export const up = {
+  ...facts,
+  since: z.string().nullable(),
+  mainPid: z.number().nullable(),
+  /** By systemd itself. */
+  restarts: z.number(),
+  /** How often in a row it was restarted because its liveness failed, and why the last time; missing where it was not. */
+  revived: z.object({ times: z.int(), why: z.string() }).exactOptional(),
+};
 
 export const SeenOwnUnit = z.discriminatedUnion("state", [
   z.object({ ...facts, state: z.literal("absent") }),
@@ -67,11 +75,22 @@ export type OwnUnitStep = z.infer<typeof OwnUnitStep>;
 type OwnFile = Exclude<UnitFile, { readonly type: "foreign" }>;
 type Reads = Pick<SystemdHost, "units" | "unitFile" | "controllers">;
 
-export async function observeOwnUnit(wanted: OwnUnit, host: Reads, signal: AbortSignal): Promise<SeenOwnUnit> {
-  const { unit, needs } = wanted;
-  const file = host.unitFile(unit, "unit");
-  const [state] = await host.units([unit], signal);
-  if (state === undefined) throw new Error(`the supervisor told nothing of ${unit}`);
+export const observeOwnUnit = async (wanted: OwnUnit, host: Reads, signal: AbortSignal): Promise<SeenOwnUnit> =>
+  (await seeOwnUnit(wanted, host, signal)).seen;
+
+/** With all that the supervisor told. */
+export async function seeOwnUnit(
+  wanted: OwnUnit,
+  host: Reads,
+  signal: AbortSignal,
+): Promise<{ readonly seen: SeenOwnUnit; readonly state: UnitState }> {
+  const file = host.unitFile(wanted.unit, "unit");
+  const [state] = await host.units([wanted.unit], signal);
+  if (state === undefined) throw new Error(`the supervisor told nothing of ${wanted.unit}`);
+  return { seen: seenBy(wanted, file, state, host), state };
+}
+
+function seenBy({ unit, needs, steadyMs }: OwnUnit, file: UnitFile, state: UnitState, host: Reads): SeenOwnUnit {
   if (file.type === "foreign") return { state: "foreign", unit, what: file.what, at: file.at };
   const foreign = foreignAt(unit, file, state);
   if (foreign !== null) return foreign;
@@ -81,9 +100,11 @@ export async function observeOwnUnit(wanted: OwnUnit, host: Reads, signal: Abort
     file,
     state,
     needs.filter((need) => !available.includes(need)),
-    wanted.steadyMs,
+    steadyMs,
   );
 }
+
+const PACKAGED = "unit of another package";
 
 function foreignAt(
   unit: string,
@@ -92,7 +113,7 @@ function foreignAt(
 ): Extract<SeenOwnUnit, { state: "foreign" }> | null {
   if (load === "masked") return { state: "foreign", unit, what: "mask", at: fragment ?? `/run/systemd/system/${unit}` };
   const elsewhere = file.type === "absent" && fragment !== null && !fragment.startsWith("/etc/systemd/system/");
-  return elsewhere ? { state: "foreign", unit, what: "unit of another package", at: fragment } : null;
+  return elsewhere ? { state: "foreign", unit, what: PACKAGED, at: fragment } : null;
 }
 
 function told(
@@ -171,6 +192,8 @@ function jobsFor(
 }
 
 export function retireOwnUnit({ unit }: OwnUnit, seen: SeenOwnUnit): Plan<OwnUnitStep> {
+  // The unit of a package that stood behind the Score's own comes forth again: nothing of the Score's is left.
+  if (seen.state === "foreign" && seen.what === PACKAGED) return [];
   if (seen.state === "foreign") return foreignStands(seen);
   const steps: OwnUnitStep[] = [];
   const isThere = seen.sha256 !== null || seen.leftover;

@@ -63,6 +63,12 @@ export interface Interpretation<N extends Needs, Spec, Seen, Step> {
    * made for both of their files, say. Without an heir nobody would ever remove it. Default: never.
    */
   inherits?(spec: Spec, claim: string): boolean;
+  /**
+   * Pure. Whether all is done, and it has still to come up by itself (a service that does not answer yet): until then it
+   * is not Ready. It is looked at again every few seconds, and when `watch` tells. Asked where there is nothing to do.
+   * Default: never.
+   */
+  awaits?(spec: Spec, observed: Seen): boolean;
   /** Tells when a new look is worth while; returns the way to stop. Default: only the periodic pass finds drift. */
   watch?(spec: Spec, ports: ReadPorts<N>, changed: () => void): () => void;
   /**
@@ -96,6 +102,7 @@ export interface Bound<N extends Needs, Seen, Step> {
   apply(step: Step, ports: Ports<N>, context: Context): MaybePromise<void>;
   claims(step: Step): readonly string[];
   inherits(claim: string): boolean;
+  awaits(observed: Seen): boolean;
   watch(ports: ReadPorts<N>, changed: () => void): () => void;
   /** As `plan` where the kind has nothing to restart. */
   restart(observed: Seen): Plan<Step>;
@@ -276,6 +283,9 @@ class Binding<N extends Needs, Spec, Seen, Step> implements Bound<N, Seen, Step>
   }
   inherits(claim: string): boolean {
     return this.#how.inherits?.(this.#spec, claim) ?? false;
+  }
+  awaits(observed: Seen): boolean {
+    return this.#how.awaits?.(this.#spec, observed) ?? false;
   }
   watch(ports: ReadPorts<N>, changed: () => void): () => void {
     return this.#how.watch?.(this.#spec, ports, changed) ?? (() => {});

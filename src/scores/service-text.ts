@@ -41,6 +41,8 @@ export interface ServiceDescription {
   readonly hardening: "none" | "standard" | "strict";
   readonly writablePaths: readonly string[];
   readonly limits: Limits;
+  readonly readiness?: { readonly type: string; readonly startPeriodSeconds?: number } | undefined;
+  readonly liveness?: { readonly type: string; readonly timeoutSeconds?: number } | undefined;
 }
 
 const STANDARD: readonly Directive[] = [
@@ -77,12 +79,15 @@ const HARDENING = { none: [], standard: STANDARD, strict: STRICT } as const;
 
 const optional = (name: string, value: string | number | undefined): readonly Directive[] =>
   value === undefined ? [] : [[name, String(value)]];
+const seconds = (name: string, value: number | undefined): readonly Directive[] =>
+  value === undefined ? [] : [[name, `${value}s`]];
 const list = (name: string, values: readonly string[]): readonly Directive[] =>
   values.length === 0 ? [] : [[name, values.map((value) => plain(value)).join(" ")]];
 
 /** The unit file of a service. The same description has the same text, for the text is what decides whether it changed. */
 export function serviceText(wanted: ServiceDescription): string {
-  const { name, description = name, exec, environment, type, limits } = wanted;
+  const { name, description = name, exec, environment, limits, readiness, liveness } = wanted;
+  const type = readiness?.type === "notify" ? "notify" : wanted.type;
   const restart = wanted.restart ?? (type === "oneshot" ? "no" : "always");
   return unitText([
     [
@@ -112,6 +117,8 @@ export function serviceText(wanted: ServiceDescription): string {
         ),
         ["Restart", restart],
         ["RestartSec", `${wanted.restartSeconds}s`],
+        ...seconds("TimeoutStartSec", readiness?.type === "notify" ? readiness.startPeriodSeconds : undefined),
+        ...seconds("WatchdogSec", liveness?.type === "notify" ? liveness.timeoutSeconds : undefined),
         ...optional("MemoryMax", limits.memoryMax),
         ...optional("CPUQuota", limits.cpuPercent === undefined ? undefined : `${limits.cpuPercent}%`),
         ...optional("TasksMax", limits.tasksMax),

@@ -1,17 +1,20 @@
 import * as z from "zod";
 import { SystemdHost } from "../capabilities/systemd-host.ts";
-import {
-  applyOwnUnit,
-  observeOwnUnit,
-  type OwnUnit,
-  OwnUnitStep,
-  planOwnUnit,
-  restartOwnUnit,
-  retireOwnUnit,
-  SeenOwnUnit,
-  unitPauses,
-} from "./own-unit.ts";
+import type { Probe } from "../capabilities/probe.ts";
+import { unitPauses } from "./own-unit.ts";
 import { AbsolutePath, Account } from "./paths.ts";
+import { Liveness, Readiness } from "./probe-spec.ts";
+import {
+  applyService,
+  observeService,
+  type OwnService,
+  planService,
+  restartService,
+  retireService,
+  SeenService,
+  servicePauses,
+  ServiceStep,
+} from "./service-health.ts";
 import type { Frozen } from "./spec.ts";
 import { Score } from "./score.ts";
 import { Limits, neededBy, serviceText } from "./service-text.ts";
@@ -19,7 +22,7 @@ import { Line, UnitName, UnitStem } from "./unit-names.ts";
 
 const Units = z.array(UnitName).max(64).default([]);
 
-const spec = z.strictObject({
+const fields = z.strictObject({
   /** The unit's name without `.service`. */
   name: UnitStem,
   /** What people read in a list of services. Default: the name. */
@@ -78,29 +81,48 @@ const spec = z.strictObject({
   writablePaths: z.array(AbsolutePath).max(64).default([]),
   /** Default: none. */
   limits: Limits.default({}),
+  /**
+   * When it is Ready; asked again and again, also later. One that does not answer well is not Ready, what comes after it
+   * waits, and nothing is restarted. Default: once it is up.
+   */
+  readiness: Readiness.optional(),
+  /**
+   * When it still does what it is there for. One that does not answer well is restarted; where that does not help for
+   * long, ever more rarely, and it is a FAILURE. Default: while it is up.
+   */
+  liveness: Liveness.optional(),
 });
+
+const hasProbes = ({ readiness, liveness }: z.infer<typeof fields>): boolean =>
+  readiness !== undefined || liveness !== undefined;
+const spec = fields.refine(
+  (wanted) => !hasProbes(wanted) || (wanted.run === "always" && wanted.type !== "oneshot"),
+  "readiness and liveness are of a service that runs on: not of a oneshot, nor of one that runs when asked",
+);
 
 /**
  * A service of its own: a unit file that is wholly Harmony's, enabled and running.
  *
- * Ready means that it has been up for `readyAfterSeconds`. One that ends again and again is `crash-looping` and a FAILURE.
+ * Ready means that it has been up for `readyAfterSeconds`, and that its `readiness` holds. One that ends again and again is
+ * `crash-looping` and a FAILURE; one whose `liveness` fails is `hung` and restarted.
  * A change restarts it. A unit file that somebody else put at its place is replaced; a unit of a package is not touched
  * (`Obstructed`). When it is retired it is stopped, disabled and removed.
  */
 export class SystemdServiceScore extends Score(
   "SystemdService",
-  { version: 1, requires: [SystemdHost], spec, observed: SeenOwnUnit, step: OwnUnitStep },
+  { version: 1, requires: [SystemdHost], spec, observed: SeenService, step: ServiceStep },
   {
-    // A service may take its time to start and to stop; systemd itself gives up after 90 s.
-    deadlineMs: 120_000,
+    // A service may take its time to start and to stop; systemd itself gives up after 90 s, unless it is told otherwise.
+    deadlineMs: ({ readiness }) => 120_000 + (readiness?.type === "notify" ? readiness.startPeriodSeconds * 1000 : 0),
     identity: ({ name }) => `unit:${name}.service`,
-    observe: (wanted, { SystemdHost: host }, { signal }) => observeOwnUnit(unitOf(wanted), host, signal),
-    plan: (wanted, seen) => planOwnUnit(unitOf(wanted), seen),
-    retire: (wanted, seen) => retireOwnUnit(unitOf(wanted), seen),
-    apply: (step, wanted, { SystemdHost: host }, { signal }) => applyOwnUnit(step, unitOf(wanted), host, signal),
-    restart: (wanted, seen) => restartOwnUnit(unitOf(wanted), seen),
+    observe: (wanted, { SystemdHost: host }, { signal }) => observeService(unitOf(wanted), host, signal),
+    plan: (wanted, seen) => planService(unitOf(wanted), seen),
+    retire: (wanted, seen) => retireService(unitOf(wanted), seen),
+    apply: (step, wanted, { SystemdHost: host }, { signal }) => applyService(step, unitOf(wanted), host, signal),
+    restart: (wanted, seen) => restartService(unitOf(wanted), seen),
+    awaits: (_, { state }) => state === "getting-ready",
     turns: "free",
-    pauses: unitPauses,
+    pauses: (step) => servicePauses(step, unitPauses),
     watch: ({ name }, { SystemdHost: host }, changed) => host.watch(`${name}.service`, changed),
   },
 ) {}
@@ -108,9 +130,9 @@ export class SystemdServiceScore extends Score(
 type Spec = Frozen<z.infer<typeof spec>>;
 
 /** A spec never changes, and it is looked at for years. */
-const rendered = new WeakMap<Spec, OwnUnit>();
+const rendered = new WeakMap<Spec, OwnService>();
 
-function unitOf(wanted: Spec): OwnUnit {
+function unitOf(wanted: Spec): OwnService {
   let unit = rendered.get(wanted);
   if (unit === undefined) {
     unit = {
@@ -119,8 +141,16 @@ function unitOf(wanted: Spec): OwnUnit {
       runs: wanted.run === "always",
       steadyMs: wanted.readyAfterSeconds * 1000,
       needs: neededBy(wanted.limits),
+      readiness: probeOf(wanted.readiness, wanted),
+      liveness: probeOf(wanted.liveness, wanted),
     };
     rendered.set(wanted, unit);
   }
   return unit;
+}
+
+/** Null where systemd itself is told. A command runs as the service does. */
+function probeOf(said: Spec["readiness"] | Spec["liveness"], { user, group }: Spec): Probe | null {
+  if (said === undefined || said.type === "notify") return null;
+  return said.type === "command" ? { ...said, user, group } : said;
 }

@@ -2,11 +2,10 @@ import type {
   ContainerRuntime,
   ContainerSeen,
   LocalContainer,
-  Probe,
-  Probed,
   QuadletFile,
   StartOptions,
 } from "../capabilities/container-runtime.ts";
+import type { Probe, Probed } from "../capabilities/probe.ts";
 import { PortError, type PortProblem } from "../capabilities/port-error.ts";
 import type { ResourceController, UnitState } from "../capabilities/systemd-host.ts";
 import { type FakeImage, FakeImages } from "./fake-images.ts";
@@ -154,8 +153,8 @@ export class FakeContainerRuntime implements ContainerRuntime {
   async probe(name: string, _probe: Probe, signal: AbortSignal): Promise<Probed> {
     await answer(`Asking ${name}`, signal);
     return this.#containers.get(name)?.active === "unhealthy"
-      ? { health: "unhealthy", why: "nothing answers" }
-      : { health: "healthy", why: null };
+      ? { health: "unhealthy", why: "nothing answers", restMs: 0, revived: null }
+      : { health: "healthy", why: null, restMs: 0, revived: null };
   }
 
   controllers(): readonly ResourceController[] {

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { PortError, type PortProblem } from "../capabilities/port-error.ts";
+import type { Life, Probe, Probed } from "../capabilities/probe.ts";
 import type {
   ResourceController,
   SystemdHost,
@@ -7,6 +8,9 @@ import type {
   UnitFileRole,
   UnitState,
 } from "../capabilities/systemd-host.ts";
+import type { Clock } from "../scores/context.ts";
+import { Probing } from "../scores/probing.ts";
+import { FakeClock } from "./fake-clock.ts";
 
 /** How a unit stands, as others left it. */
 export interface FakeUnit {
@@ -26,6 +30,10 @@ export interface FakeUnit {
   readonly active?: "inactive" | "starting" | "active" | "failed" | "looping" | undefined;
   /** Whether its program ends soon after each start. Default false. */
   readonly crashes?: boolean | undefined;
+  /** Whether it answers no probe until it is started anew. Default false. */
+  readonly hung?: boolean | undefined;
+  /** Whether it answers no probe at all, however often it is started. Default false. */
+  readonly mute?: boolean | undefined;
 }
 
 /** One thing about a unit, as {@link FakeSystemdHost.tree} tells it. */
@@ -37,8 +45,12 @@ interface Unit extends Said {
   read: string | null;
   outdated: boolean;
   restarts: number;
+  /** How often it was started. */
+  starts: number;
 }
 type Mutable = { -readonly [Key in keyof Unit]: Unit[Key] };
+
+const FIRST_START = Date.parse("2026-01-01T00:00:00.000Z");
 
 const NOTHING = {
   vendor: "none",
@@ -50,6 +62,8 @@ const NOTHING = {
   masked: false,
   active: "inactive",
   crashes: false,
+  hung: false,
+  mute: false,
 } as const;
 
 /** A supervisor in memory. What is started is up at once and stays up, unless its program crashes. */
@@ -57,12 +71,26 @@ export class FakeSystemdHost implements SystemdHost {
   readonly #units = new Map<string, Mutable>();
   readonly #watchers = new Map<string, Set<() => void>>();
   readonly #controllers: readonly ResourceController[];
+  readonly #probing: Probing;
+  readonly #isStill: boolean;
+  /** How often any unit was asked whether it is well. */
+  questions = 0;
   #reloads = 0;
   /** Whether enablement or a mask has changed since: the supervisor then calls all units changed. */
   #isStale = false;
 
-  constructor({ controllers = ["cpu", "pids"] }: { readonly controllers?: readonly ResourceController[] } = {}) {
+  /** `clock`: by which probes are asked again; default one that stands still. */
+  constructor({
+    controllers = ["cpu", "pids"],
+    clock,
+  }: { readonly controllers?: readonly ResourceController[]; readonly clock?: Clock } = {}) {
     this.#controllers = controllers;
+    this.#isStill = clock === undefined;
+    this.#probing = new Probing(clock ?? new FakeClock(), async (name) => {
+      this.questions += 1;
+      const unit = this.#units.get(name);
+      return unit === undefined || !isUp(unit) || unit.hung || unit.mute ? "nothing answers" : null;
+    });
   }
 
   /** How often all unit files were read again. */
@@ -74,9 +102,11 @@ export class FakeSystemdHost implements SystemdHost {
   put(name: string, unit: FakeUnit): void {
     const before = this.#units.get(name);
     const said = Object.fromEntries(Object.entries(unit).filter(([, value]) => value !== undefined));
-    const now: Mutable = { ...NOTHING, read: null, outdated: false, restarts: 0, ...before, ...said };
+    const now: Mutable = { ...NOTHING, read: null, outdated: false, restarts: 0, starts: 0, ...before, ...said };
     if (before === undefined) now.read = textOf(now);
     if (unit.active !== undefined && !isUp(now)) now.outdated = false;
+    // A clock that stands still would never ask again.
+    if (unit.hung !== undefined && this.#isStill) this.#probing.ends(name);
     if (unit.active === "looping") now.restarts = 5;
     this.#units.set(name, now);
     this.#changed(name);
@@ -94,6 +124,7 @@ export class FakeSystemdHost implements SystemdHost {
       if (unit.enabled) facts[`enabled:${name}`] = true;
       if (unit.masked) facts[`masked:${name}`] = true;
       if (isUp(unit)) facts[`active:${name}`] = unit.outdated ? `${unit.active}, outdated` : unit.active;
+      if (isUp(unit) && unit.hung) facts[`hung:${name}`] = true;
       if (unit.active === "failed") facts[`failed:${name}`] = true;
       if (unit.read !== textOf(unit)) facts[`unread:${name}`] = true;
     }
@@ -116,6 +147,11 @@ export class FakeSystemdHost implements SystemdHost {
     return { type: "file", sha256: createHash("sha256").update(text).digest("hex") };
   }
 
+  async probe(name: string, which: string, probe: Probe, life: Life, signal: AbortSignal): Promise<Probed> {
+    await answer(`Asking ${name}`, signal);
+    return this.#probing.look(name, which, probe, life);
+  }
+
   controllers(): readonly ResourceController[] {
     return this.#controllers;
   }
@@ -125,7 +161,11 @@ export class FakeSystemdHost implements SystemdHost {
     this.#watchers.set(name, watchers);
     const own = (): void => changed();
     watchers.add(own);
-    return () => void watchers.delete(own);
+    const unprobe = this.#probing.watch(name, changed);
+    return () => {
+      watchers.delete(own);
+      unprobe();
+    };
   }
 
   async writeUnitFile(name: string, role: UnitFileRole, text: string, signal: AbortSignal): Promise<void> {
@@ -212,18 +252,26 @@ export class FakeSystemdHost implements SystemdHost {
 
   async start(name: string, _how: { readonly steadyMs: number }, signal: AbortSignal): Promise<void> {
     await answer(`Starting ${name}`, signal);
+    this.#probing.ends(name);
     this.#run(name, this.#there(name));
   }
 
-  async restart(name: string, _how: { readonly steadyMs: number }, signal: AbortSignal): Promise<void> {
+  async restart(
+    name: string,
+    { revives = false }: { readonly steadyMs: number; readonly revives?: boolean },
+    signal: AbortSignal,
+  ): Promise<void> {
     await answer(`Restarting ${name}`, signal);
     const unit = this.#there(name);
+    if (revives) this.#probing.revives(name);
+    else this.#probing.ends(name);
     unit.active = "inactive";
     this.#run(name, unit);
   }
 
   async stop(name: string, signal: AbortSignal): Promise<void> {
     await answer(`Stopping ${name}`, signal);
+    this.#probing.forget(name);
     const unit = this.#units.get(name);
     if (unit === undefined || !isUp(unit)) return;
     Object.assign(unit, { active: "inactive", outdated: false, restarts: 0 });
@@ -241,9 +289,13 @@ export class FakeSystemdHost implements SystemdHost {
 
   #run(name: string, unit: Mutable): void {
     const wasUp = unit.active === "active" || unit.active === "starting";
+    if (unit.active !== "active") unit.hung = false;
     unit.active = unit.crashes ? "looping" : "active";
     unit.restarts = unit.crashes ? 3 : 0;
-    if (!wasUp) unit.outdated = false;
+    if (!wasUp) {
+      unit.outdated = false;
+      unit.starts += 1;
+    }
     this.#changed(name);
     if (unit.crashes) throw failed(name, "ended a moment after its start (exit-code)");
   }
@@ -265,7 +317,7 @@ export class FakeSystemdHost implements SystemdHost {
   #at(name: string): Mutable {
     const there = this.#units.get(name);
     if (there !== undefined) return there;
-    const unit: Mutable = { ...NOTHING, read: null, outdated: false, restarts: 0 };
+    const unit: Mutable = { ...NOTHING, read: null, outdated: false, restarts: 0, starts: 0 };
     this.#units.set(name, unit);
     return unit;
   }
@@ -287,8 +339,8 @@ function textOf({ vendor, file, dropIn, masked }: Unit): string | null {
 }
 
 function stateOf(name: string, unit: Unit | undefined): UnitState {
-  const known = unit ?? { ...NOTHING, read: null, outdated: false, restarts: 0 };
-  const { active, restarts, outdated, file, vendor, masked, enabled } = known;
+  const known = unit ?? { ...NOTHING, read: null, outdated: false, restarts: 0, starts: 0 };
+  const { active, restarts, starts, outdated, file, vendor, masked, enabled } = known;
   const up = active === "active" || active === "starting";
   const ended = active === "failed" || active === "looping";
   return {
@@ -305,7 +357,7 @@ function stateOf(name: string, unit: Unit | undefined): UnitState {
     needsReload: known.read !== textOf(known),
     result: ended ? "exit-code" : "success",
     restarts,
-    since: up ? "2026-01-01T00:00:00.000Z" : null,
+    since: up ? new Date(FIRST_START + starts * 1000).toISOString() : null,
     uptimeMs: up ? (active === "starting" ? 0 : 3_600_000) : null,
     lastUpMs: ended ? 50 : null,
     mainPid: up ? 4242 : null,

@@ -18,6 +18,8 @@ export interface Written<Spec> {
   readonly unit: string;
   readonly text: string;
   readonly runs: boolean;
+  /** What comes of one that answers none of its probes: `restart`, where its liveness is asked, or it is only told. */
+  readonly hangs?: "restart" | "told";
 }
 
 export const openUnits = (units: Units): Place<UnitChange, FakeUnitFact> => {
@@ -62,7 +64,10 @@ export function ownUnitWorld<Spec>(
         { leftover: true },
         { vendor: "installable", active: "active" },
       ),
-      fc.constant<FakeUnit>({ file: text, enabled: true, active: "active" }),
+      fc.constantFrom<FakeUnit>(
+        { file: text, enabled: true, active: "active" },
+        { file: text, enabled: true, active: "active", hung: true },
+      ),
     );
   return {
     kind,
@@ -77,6 +82,7 @@ export function ownUnitWorld<Spec>(
       return fc.oneof(
         change(fc.record({ active: activities })),
         change(fc.record({ enabled: fc.boolean() })),
+        change(fc.constant<FakeUnit>({ hung: true })),
         change(fc.record({ file: fc.constantFrom(null, text, `${text}# edited\n`) })),
         change(
           fc.constantFrom<FakeUnit>(
@@ -94,7 +100,7 @@ export function ownUnitWorld<Spec>(
     open: openUnits,
     about: (spec) => namesOf(of(spec).unit),
     judge(spec, now) {
-      const { unit, text, runs } = of(spec);
+      const { unit, text, runs, hangs } = of(spec);
       if (isForeign(now, unit)) return "obstructed";
       const right =
         now[`file:${unit}`] === text &&
@@ -103,6 +109,8 @@ export function ownUnitWorld<Spec>(
       if (!runs) return right ? "so" : "not-so";
       const old = now[`file:${unit}`] !== text || now[`unread:${unit}`] !== undefined;
       if (now[`active:${unit}`] === "looping" && !old) return "obstructed";
+      const isHung = now[`hung:${unit}`] === true && now[`active:${unit}`] === "active" && !old;
+      if (isHung && hangs !== undefined) return hangs === "told" ? "obstructed" : "not-so";
       return right && running.includes(String(now[`active:${unit}`])) ? "so" : "not-so";
     },
     left(spec, now) {
@@ -121,4 +129,6 @@ const isForeign = (now: Readonly<Record<string, FakeUnitFact>>, unit: string): b
 
 /** All that a snapshot can tell of a unit that is not its package's. */
 export const namesOf = (unit: string): readonly string[] =>
-  ["file", "drop-in", "leftover", "enabled", "masked", "active", "failed", "unread"].map((what) => `${what}:${unit}`);
+  ["file", "drop-in", "leftover", "enabled", "masked", "active", "hung", "failed", "unread"].map(
+    (what) => `${what}:${unit}`,
+  );

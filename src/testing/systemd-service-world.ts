@@ -5,6 +5,9 @@ type Spec = ConstructorParameters<typeof SystemdServiceScore>[0];
 
 const INSTALL = "\n[Install]\nWantedBy=multi-user.target\n";
 
+/** A look is enough to tell. */
+const ASKED = { type: "command" as const, command: ["/usr/bin/true"], failureThreshold: 1 };
+
 const WRITTEN: readonly [Written<Spec>, ...Written<Spec>[]] = [
   {
     spec: { name: "web", exec: ["/usr/bin/web"] },
@@ -46,6 +49,22 @@ const WRITTEN: readonly [Written<Spec>, ...Written<Spec>[]] = [
       '[Unit]\nDescription=backup\n\n[Service]\nType=oneshot\nExecStart="/usr/local/bin/backup" ""\n' +
       `WorkingDirectory=/srv/back up\nRestart=no\nRestartSec=1s\n${INSTALL}`,
     runs: false,
+  },
+  {
+    spec: { name: "asked", exec: ["/usr/bin/web"], readiness: ASKED, liveness: { ...ASKED, successThreshold: 1 } },
+    unit: "asked.service",
+    text: `[Unit]\nDescription=asked\n\n[Service]\nType=exec\nExecStart="/usr/bin/web"\nRestart=always\nRestartSec=1s\n${INSTALL}`,
+    runs: true,
+    hangs: "restart",
+  },
+  {
+    spec: { name: "told", exec: ["/usr/bin/web"], readiness: ASKED, liveness: { type: "notify", timeoutSeconds: 90 } },
+    unit: "told.service",
+    text:
+      '[Unit]\nDescription=told\n\n[Service]\nType=exec\nExecStart="/usr/bin/web"\nRestart=always\nRestartSec=1s\n' +
+      `WatchdogSec=90s\n${INSTALL}`,
+    runs: true,
+    hangs: "told",
   },
 ];
 

@@ -1,7 +1,9 @@
+import * as z from "zod";
 import type { AnyScore } from "../scores/score.ts";
 import type { FitsAll } from "./fits.ts";
 import type { Edges, Order } from "./order.ts";
 import { type ByIdPolicies, gather, InvalidManifest } from "./parts.ts";
+import { type RollbackOnFailure, rollbackOf, type RollbackWish } from "./rollback.ts";
 import type { Topology } from "./topology.ts";
 
 /** What one agent should be: Scores by id, with order between them. Made by `manifest()`. */
@@ -11,6 +13,17 @@ export interface Manifest {
   readonly after: Edges;
   readonly restartOn: Edges;
   readonly policies: ByIdPolicies;
+  /** Null: a manifest that fails stays in force. */
+  readonly rollbackOnFailure: RollbackOnFailure | null;
+}
+
+/** What is said of a manifest beside its Scores. */
+export interface ManifestOptions<Id extends string = string> extends Order<Id> {
+  /**
+   * Whether the last manifest that was wholly Ready on the device comes back when this one fails: when a Score of it fails for
+   * good, or not all are Ready within so many seconds (`true`: 300). Default: it stays in force, and what failed is tried on.
+   */
+  readonly rollbackOnFailure?: RollbackWish;
 }
 
 /** The most Scores that one manifest may hold: the states of so many fit into one status message of 1 MiB. */
@@ -35,10 +48,10 @@ const brand = Symbol.for("harmony-edge.manifest");
 export function manifest<const T extends Topology, const S extends Readonly<Record<string, unknown>>>(
   topology: T,
   scores: FitsAll<S, T>,
-  order?: Order<Extract<NoInfer<keyof S>, string>>,
+  options?: ManifestOptions<Extract<NoInfer<keyof S>, string>>,
 ): Manifest;
-export function manifest(topology: Topology, given: object, order: Order = {}): Manifest {
-  const gathered = gather(given, order, "manifest");
+export function manifest(topology: Topology, given: object, options: ManifestOptions = {}): Manifest {
+  const gathered = gather(given, options, "manifest");
   const byIdentity = new Map<string, string>();
   for (const [id, score] of Object.entries(gathered.scores)) {
     const { identity } = score.bind();
@@ -51,7 +64,9 @@ export function manifest(topology: Topology, given: object, order: Order = {}): 
   if (byIdentity.size > SCORES_LIMIT) {
     throw new InvalidManifest(`a manifest holds at most ${SCORES_LIMIT} Scores, this one has ${byIdentity.size}`);
   }
-  const made: Manifest = { topology, ...gathered };
+  const rollback = rollbackOf(options.rollbackOnFailure ?? false);
+  if (rollback?.success === false) throw new InvalidManifest(`rollbackOnFailure: ${z.prettifyError(rollback.error)}`);
+  const made: Manifest = { topology, ...gathered, rollbackOnFailure: rollback?.data ?? null };
   return Object.freeze(Object.defineProperty(made, brand, { value: true }));
 }
 

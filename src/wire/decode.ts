@@ -6,6 +6,7 @@ import { lacks, lackSentence } from "../topology/lacks.ts";
 import { SCORES_LIMIT } from "../topology/manifest.ts";
 import { type Policies, policiesOf } from "../topology/policies.ts";
 import { SCORE_ID } from "../topology/parts.ts";
+import type { RollbackOnFailure } from "../topology/rollback.ts";
 import type { Topology } from "../topology/topology.ts";
 import { digestOf } from "./digest.ts";
 import { AssetEnvelope, type Envelope, InlineEnvelope, Payload, PAYLOAD_LIMIT_BYTES, WireScore } from "./envelope.ts";
@@ -46,6 +47,10 @@ export interface DecodedManifest {
   readonly generation: number;
   readonly issuedAt: string;
   readonly scores: ReadonlyMap<string, DecodedScore>;
+  /** Null: it stays in force also where it fails. */
+  readonly rollbackOnFailure: RollbackOnFailure | null;
+  /** Whether known-bad content is tried again for this generation. */
+  readonly retryFailed: boolean;
 }
 
 const ENVELOPE_LIMITS = { depth: 8, values: 256 };
@@ -114,7 +119,7 @@ export function decodePayload(
   if (parsed._tag === "Refused") return parsed;
   const read = Payload.safeParse(parsed.value);
   if (!read.success) return refuse("Malformed", `the payload: ${z.prettifyError(read.error)}`);
-  const { agentId, generation, issuedAt, scores } = read.data;
+  const { agentId, generation, issuedAt, scores, rollbackOnFailure = null, retryFailed = false } = read.data;
   if (agentId !== gate.agentId) {
     return refuse("WrongAgent", `the manifest is for agent "${agentId}", this is "${gate.agentId}"`, generation);
   }
@@ -135,7 +140,8 @@ export function decodePayload(
       ([id, score]) => [id, asBefore(score, known.get(id), gate) ?? decodeScore(score, gate)] as const,
     ),
   );
-  return { _tag: "Decoded", manifest: { generation, issuedAt, scores: refuseContradictions(decoded) } };
+  const whole = { rollbackOnFailure, retryFailed };
+  return { _tag: "Decoded", manifest: { generation, issuedAt, scores: refuseContradictions(decoded), ...whole } };
 }
 
 const asBefore = (value: unknown, known: DecodedScore | undefined, { topology }: Gate): DecodedScore | undefined =>

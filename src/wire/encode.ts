@@ -12,6 +12,8 @@ export interface EncodeOptions {
   readonly agentId: AgentId;
   readonly generation: number;
   readonly issuedAt: Date;
+  /** Whether what failed for good with the same content is tried again. Default: not. */
+  readonly retryFailed?: boolean | undefined;
   /** Signs with these; none: unsigned, for agents that have no keys configured. */
   readonly signers?: readonly { readonly key: string; readonly privateKey: KeyObject }[];
 }
@@ -24,7 +26,10 @@ export type Encoded =
   | { readonly _tag: "Lacking"; readonly sentences: readonly string[] };
 
 /** Refuses what the manifest's own topology lacks, also where the compiler was got around. */
-export function encode(manifest: Manifest, { agentId, generation, issuedAt, signers = [] }: EncodeOptions): Encoded {
+export function encode(
+  manifest: Manifest,
+  { agentId, generation, issuedAt, retryFailed = false, signers = [] }: EncodeOptions,
+): Encoded {
   const sentences = Object.values(manifest.scores).flatMap((score) =>
     lacks(score, manifest.topology).map(lackSentence),
   );
@@ -39,6 +44,8 @@ export function encode(manifest: Manifest, { agentId, generation, issuedAt, sign
         encodeScore(score, manifest.after[id] ?? [], manifest.restartOn[id] ?? [], manifest.policies[id]),
       ]),
     ),
+    ...(manifest.rollbackOnFailure !== null && { rollbackOnFailure: manifest.rollbackOnFailure }),
+    ...(retryFailed && { retryFailed: true as const }),
   } satisfies Payload);
   const bytes = Buffer.byteLength(payload);
   if (bytes > PAYLOAD_LIMIT_BYTES) return { _tag: "TooLarge", bytes, limit: PAYLOAD_LIMIT_BYTES };

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { Policy } from "../topology/policies.ts";
+import { RollbackOnFailure } from "../topology/rollback.ts";
 import { EDGES_LIMIT, SCORE_ID } from "../topology/parts.ts";
 import { AgentId } from "./keys.ts";
 
@@ -53,5 +54,9 @@ export const Payload = z.strictObject({
   generation: z.int().min(1),
   issuedAt: z.iso.datetime(),
   scores: z.record(z.string(), z.unknown()),
+  /** Left out where nobody asked for it, as is the next: an agent that knows neither refuses the manifest that asks. */
+  rollbackOnFailure: RollbackOnFailure.exactOptional(),
+  /** What failed for good with the same content is tried again, once, for this generation. */
+  retryFailed: z.literal(true).exactOptional(),
 });
 export type Payload = z.infer<typeof Payload>;

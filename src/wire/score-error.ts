@@ -38,7 +38,7 @@ export const errorOf = (failure: Failure): ScoreError =>
       step: null,
       blame,
       next,
-      retryable: reason === undefined,
+      retryable: reason !== "RolledBack",
     }))
     .with({ _tag: "DidNotConverge" }, ({ remaining }) => ({
       reason: "DidNotConverge",

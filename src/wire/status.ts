@@ -14,6 +14,7 @@ export const ScoreError = z.object({
     "PortFailed",
     "Obstructed",
     "RolledBack",
+    "Unhealthy",
     "DidNotConverge",
     "TimedOut",
     "Interrupted",
@@ -86,6 +87,8 @@ export type ScoreStatus = z.infer<typeof ScoreStatus>;
  * force. The others are there only where they have something to tell. `Contested`: somebody undoes what the agent does.
  * `DiskPressure`: the agent cannot save what it has to know. `Offline`: it was out of reach. `Fenced`: another agent has its
  * id; that is in no document of the two, since the key is the other one's, but in what the agent tells on its own device.
+ * `RolledBack`: the newest manifest failed and was taken back, or should have been.
+ * `Active`: of a pair, which member is active. `Standby`: of a member of a pair, whether it is the one that is not.
  */
 export const CONDITION_TYPES = [
   "Ready",
@@ -96,6 +99,9 @@ export const CONDITION_TYPES = [
   "DiskPressure",
   "Offline",
   "Fenced",
+  "RolledBack",
+  "Active",
+  "Standby",
 ] as const;
 
 export const Condition = z.object({
@@ -118,6 +124,14 @@ export const Condition = z.object({
     "NoLink",
     "LinkBack",
     "TakenOver",
+    "RolledBack",
+    "FailedForGood",
+    "NotReadyInTime",
+    "NothingToGoBackTo",
+    "Promoted",
+    "OtherActive",
+    "NobodyActive",
+    "StandingDown",
     ...MANIFEST_REFUSALS,
   ]),
   message: z.string(),
@@ -125,10 +139,27 @@ export const Condition = z.object({
 });
 export type Condition = z.infer<typeof Condition>;
 
+/** A manifest that was to be taken back where it fails, and failed. */
+export const RolledBack = z.object({
+  /** Of the manifest that failed. */
+  generation: z.int(),
+  /** Of the one that came back; null where none was ever wholly Ready on this device. */
+  to: z.int().nullable(),
+  /** `FailedForGood`: a Score of it can never be Ready. `NotReadyInTime`: not all were Ready when its time was over. */
+  why: z.enum(["FailedForGood", "NotReadyInTime"]),
+  at: At,
+  /** Those of its Scores that were not Ready then, with the first cause of each, the first 20 of them. */
+  scores: z.record(
+    z.string(),
+    z.object({ state: z.enum(SCORE_STATES), error: ScoreError.nullable(), blockedOn: z.array(z.string()) }),
+  ),
+});
+export type RolledBack = z.infer<typeof RolledBack>;
+
 /** The value of an agent's key in `actual-state`. */
 export const AgentStatus = z.object({
   agentId: AgentId,
-  /** Of the manifest in force; 0 before the first. */
+  /** Of the newest manifest that was accepted; 0 before the first. It is in force, but where `rolledBack` says that another is. */
   generation: z.int(),
   /** The newest generation that the agent has carried through: each of its Scores is Ready, Failed, Blocked or Refused. */
   observedGeneration: z.int(),
@@ -138,13 +169,24 @@ export const AgentStatus = z.object({
   epoch: z.int(),
   conditions: z.array(Condition),
   scores: z.record(z.string(), ScoreStatus),
-  agent: z.object({ version: z.string(), bootId: z.string(), topology: z.string() }),
+  /** There from the failure of a manifest that was to be taken back then until a newer one is accepted, or it is Ready after all. */
+  rolledBack: RolledBack.exactOptional(),
+  agent: z.object({
+    version: z.string(),
+    bootId: z.string(),
+    topology: z.string(),
+    /** The member that was active when it told this; only where the id is a pair's. */
+    member: AgentId.exactOptional(),
+  }),
   /** True where details were cut because the whole was too large; states and errors never are. */
   truncated: z.boolean().optional(),
 });
 export type AgentStatus = z.infer<typeof AgentStatus>;
 
-/** The value of an agent's key in `heartbeat`, written every 10 s whatever else the agent does. */
+/**
+ * The value of an agent's key in `heartbeat`, written every 10 s whatever else the agent does. That of a pair is its lease, and
+ * is written every 2 s by the member that is active; its epoch is the fencing token.
+ */
 export const Heartbeat = z.object({
   agentId: AgentId,
   bootId: z.string(),
@@ -157,8 +199,20 @@ export const Heartbeat = z.object({
   observedGeneration: z.int(),
   /** The agent's wall clock. Readers judge staleness by their own. */
   at: At,
+  /** Only where the id is a pair's. `released`: that member has stood down, and the other one may begin at once. */
+  lease: z.object({ member: AgentId, released: z.boolean() }).exactOptional(),
 });
 export type Heartbeat = z.infer<typeof Heartbeat>;
+
+/** What one member of a pair offers. */
+export const MemberOffer = z.object({
+  topology: z.string(),
+  capabilities: z.record(z.string(), z.record(z.string(), Json)),
+  absent: z.record(z.string(), z.string()),
+  kinds: z.record(z.string(), z.array(z.int())),
+  agentVersion: z.string(),
+});
+export type MemberOffer = z.infer<typeof MemberOffer>;
 
 /** The value of an agent's key in `capabilities`, and what `harmony check --capabilities` takes. */
 export const CapabilitiesDocument = z.object({
@@ -187,6 +241,8 @@ export const CapabilitiesDocument = z.object({
   /** The kinds the agent knows, with their versions. */
   kinds: z.record(z.string(), z.array(z.int())),
   agentVersion: z.string(),
+  /** Only where the id is a pair's: what each of its members offers. All that they have in common is what the pair offers. */
+  members: z.record(z.string(), MemberOffer).exactOptional(),
 });
 export type CapabilitiesDocument = z.infer<typeof CapabilitiesDocument>;
 

@@ -61,3 +61,18 @@ test("a newer manifest is held against what the host offers by then, also where 
   await rig.send({ ...wanted, generation: 2 });
   expect(await rig.states()).toEqual({ a: "Ready", p: "Refused" });
 });
+
+test("what is being removed and cannot be without a capability that is away tells of no next attempt", async () => {
+  const rig = await AgentRig.start();
+  await rig.send({ generation: 1, scores: { p: probe("p") } });
+  rig.device.probe.fails("p/0");
+  await rig.send({ generation: 2, scores: {} });
+  expect((await rig.status()).scores["p"]).toMatchObject({ state: "Retiring", retryAfter: expect.any(String) });
+  rig.found.probe = { _tag: "Absent", reason: "away" };
+  await rig.host.look();
+  expect((await rig.status()).scores["p"]).toMatchObject({
+    state: "Retiring",
+    error: { reason: "MissingCapability" },
+    retryAfter: null,
+  });
+});

@@ -20,7 +20,17 @@ describe("the agent's arguments", () => {
       trust: [],
       driftPassMs: 300_000,
       allowAuditedShell: false,
+      pair: null,
     });
+  });
+
+  test("name the pair that it is a member of, which has an id of its own", () => {
+    expect(given("--failover web").pair).toBe("web");
+    expect(parse("run --id pi-7 --failover pi-7")).toMatchObject({
+      _tag: "Wrong",
+      message: expect.stringContaining("an id of its own"),
+    });
+    expect(parse("run --id pi-7 --failover A_B")).toMatchObject({ _tag: "Wrong" });
   });
 
   test("alone say whether Scores may run commands", () => {

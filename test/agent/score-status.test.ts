@@ -46,7 +46,7 @@ type Event =
   | { readonly on: "pass over" }
   | {
       readonly on: "settle";
-      readonly outcome: "NOOP" | "SUCCESS" | "FAILURE" | "for good" | "TOLD" | "repair";
+      readonly outcome: "NOOP" | "SUCCESS" | "FAILURE" | "for good" | "TOLD" | "repair" | "awaits";
       readonly seen: number;
       readonly message: string;
     };
@@ -59,7 +59,7 @@ const events: fc.Arbitrary<Event> = fc.oneof(
   fc.record({ on: fc.constant("pass over" as const) }),
   fc.record({
     on: fc.constant("settle" as const),
-    outcome: fc.constantFrom("NOOP", "SUCCESS", "FAILURE", "for good", "TOLD", "repair"),
+    outcome: fc.constantFrom("NOOP", "SUCCESS", "FAILURE", "for good", "TOLD", "repair", "awaits"),
     seen: fc.nat(2),
     message: fc.constantFrom("first", "second", "third"),
   }),
@@ -90,6 +90,9 @@ function happens(
       const observed = { seen: event.seen };
       if (event.outcome === "for good") return settled(from, failure(event.message), { ...settling, retryAfter: null });
       if (event.outcome === "TOLD") return settled(from, { outcome: "TOLD", observed, would: [event.seen] }, settling);
+      if (event.outcome === "awaits") {
+        return settled(from, { outcome: "NOOP", observed }, { ...settling, awaits: true });
+      }
       if (event.outcome === "repair") {
         const at = now.toISOString();
         const contested = event.seen === 0 ? null : { inARow: 1 + event.seen, since: at, last: at };
@@ -177,6 +180,8 @@ describe("whatever happens to a Score, in whatever order", () => {
         expect(after.retryAfter).not.toBeNull();
       } else if (event.on === "start" || event.on === "block" || event.on === "pass over") {
         expect([after.error, after.attempts, after.knownBad]).toEqual([before.error, before.attempts, before.knownBad]);
+      } else if (event.on === "settle" && event.outcome === "awaits") {
+        expect([after.error, after.attempts, after.retryAfter]).toEqual([before.error, before.attempts, null]);
       } else if (event.on === "settle") {
         expect([after.error, after.attempts, after.retryAfter]).toEqual([null, 0, null]);
       } else if (event.on === "begin" && after.digest !== before.digest && after.state !== "Refused") {
@@ -238,8 +243,8 @@ test("what is interrupted is as it was, and only from Reconciling does a state g
   const fresh = begin(SCORES.one, 1, undefined, new Date(0));
   const busy = started(fresh, new Date(1000));
   expect(interrupted(busy, fresh)).toBe(fresh);
-  expect(() => interrupted(settled(busy, { outcome: "NOOP", observed: 1 }, settlingOf("corrective", 1)), busy)).toThrow(
-    "no Score goes from Ready to Reconciling",
+  expect(() => interrupted(settled(busy, failure("first"), settlingOf("corrective", 1)), busy)).toThrow(
+    "no Score goes from Failed to Reconciling",
   );
 });
 

@@ -45,6 +45,13 @@ const readings: fc.Arbitrary<Reading | null> = fc.oneof(
     .constantFrom(...MANIFEST_REFUSALS)
     .map((reason): Reading => ({ _tag: "Refused", refusal: { reason, message: "no", generation: null } })),
 );
+/** What an agent of a pair, and each of its members, can be. */
+const ROLES = [
+  { type: "Active", status: "True", reason: "Promoted", message: "" },
+  { type: "Standby", status: "False", reason: "StandingDown", message: "" },
+  { type: "Standby", status: "True", reason: "OtherActive", message: "" },
+  { type: "Standby", status: "True", reason: "NobodyActive", message: "" },
+] as const;
 const facts: fc.Arbitrary<StatusFacts> = fc.record({
   generation: fc.nat(3),
   observedGeneration: fc.nat(3),
@@ -60,7 +67,14 @@ const facts: fc.Arbitrary<StatusFacts> = fc.record({
   ),
   unsaved: fc.constantFrom(null, { code: "NoSpace", message: "full" }, { code: "ReadOnly", message: "read-only" }),
   outage: fc.constantFrom(null, { since: AT, until: null }, { since: AT, until: AT }),
+  rolledBack: fc.constantFrom(
+    null,
+    ...([null, 2] as const).flatMap((to) =>
+      (["FailedForGood", "NotReadyInTime"] as const).map((why) => ({ generation: 3, to, why, at: AT, scores: {} })),
+    ),
+  ),
   fencedBy: fc.constantFrom(null, null, null, 4),
+  role: fc.constantFrom(null, ...ROLES),
 });
 
 const told = (given: StatusFacts) =>
@@ -69,7 +83,8 @@ const told = (given: StatusFacts) =>
 describe("each condition holds by its own predicate", () => {
   /** The predicates once more, in other words. */
   const expected = (given: StatusFacts) => {
-    const { generation, observedGeneration, isWorking, scores, reading, unsaved, outage, fencedBy } = given;
+    const { generation, observedGeneration, isWorking, scores, reading, unsaved, outage, rolledBack, fencedBy, role } =
+      given;
     if (fencedBy !== null) return { Fenced: "True TakenOver" };
     const all = Object.values(scores);
     const any = (...states: readonly ScoreStatus["state"][]): boolean =>
@@ -95,18 +110,24 @@ describe("each condition holds by its own predicate", () => {
             ? "False ScoresFailed"
             : any("Refused")
               ? "False ScoresRefused"
-              : open || observedGeneration !== generation
+              : open || (observedGeneration !== generation && typeof rolledBack?.to !== "number")
                 ? "False Working"
-                : any("Drifted")
-                  ? "True DriftReported"
-                  : "True Converged",
+                : observedGeneration !== generation
+                  ? "False RolledBack"
+                  : any("Drifted")
+                    ? "True DriftReported"
+                    : "True Converged",
       Reconciling: isWorking || open ? "True Working" : "False Idle",
       Degraded:
         any("Failed") || stuck ? "True ScoresFailed" : any("Refused") ? "True ScoresRefused" : "False NothingWrong",
       ...accepted,
       ...(all.some(({ contested }) => contested !== undefined) && { Contested: "True UndoneByOthers" }),
       ...(unsaved !== null && { DiskPressure: unsaved.code === "NoSpace" ? "True NoSpace" : "True NotSaved" }),
+      ...(rolledBack !== null && {
+        RolledBack: rolledBack.to === null ? "False NothingToGoBackTo" : `True ${rolledBack.why}`,
+      }),
       ...(outage !== null && { Offline: outage.until === null ? "True NoLink" : "False LinkBack" }),
+      ...(role !== null && { [role.type]: `${role.status} ${role.reason}` }),
     };
   };
 
@@ -148,7 +169,7 @@ describe("each condition holds by its own predicate", () => {
 });
 
 describe("the message", () => {
-  const well = { unsaved: null, outage: null, fencedBy: null } as const;
+  const well = { rolledBack: null, unsaved: null, outage: null, fencedBy: null, role: null } as const;
   const idle = { ...well, generation: 2, observedGeneration: 2, isWorking: false, reading: null } as const;
   const ready = (scores: StatusFacts["scores"]) =>
     conditionsOf({ ...idle, scores }).find(({ type }) => type === "Ready")?.message;

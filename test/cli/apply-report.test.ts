@@ -4,7 +4,7 @@ import { reportApply } from "../../src/cli/apply-report.ts";
 import type { Io } from "../../src/cli/io.ts";
 import { openSession } from "../../src/cli/session.ts";
 import type { ApplyResult, Progress } from "../../src/fleet/index.ts";
-import { agentStatus, failing, scoreStatus } from "../fleet/scripted-agent.ts";
+import { agentStatus, AT, failing, scoreStatus } from "../fleet/scripted-agent.ts";
 
 function session(flags: { readonly json?: boolean } = {}, terminal = false) {
   const written = { out: "", err: "" };
@@ -40,6 +40,28 @@ const endings: readonly (readonly [ApplyResult, number, RegExp, boolean])[] = [
     true,
   ],
   [{ _tag: "NotConverged", ...shipped, status, troubled: ["a"] }, 1, /not converged on generation 7: a is not/, true],
+  [
+    {
+      _tag: "RolledBack",
+      ...shipped,
+      status: agentStatus({
+        generation: 7,
+        conditions: [
+          { type: "RolledBack", status: "True", reason: "NotReadyInTime", message: "both causes", since: AT },
+        ],
+        rolledBack: {
+          generation: 7,
+          to: 6,
+          why: "NotReadyInTime",
+          at: AT,
+          scores: { a: { state: "Failed", error: failing("Failed").error, blockedOn: [] } },
+        },
+      }),
+    },
+    1,
+    /taken generation 7 back: both causes/,
+    true,
+  ],
   [{ _tag: "Shipped", ...shipped }, 0, /generation 7 is stored for pi-7/, true],
   [
     { _tag: "RefusedByAgent", ...shipped, reason: "TooLarge", message: "big", status },

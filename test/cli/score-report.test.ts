@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { paint } from "../../src/cli/paint.ts";
-import { failureReport, whatOf } from "../../src/cli/score-report.ts";
+import { failureReport, rolledBackReport, whatOf } from "../../src/cli/score-report.ts";
 import type { ScoreStatus } from "../../src/wire/status.ts";
 import { agentStatus, AT, failing, scoreStatus } from "../fleet/scripted-agent.ts";
 
@@ -24,4 +24,29 @@ test("a content that failed for good is said not to be tried again", () => {
   const bad = { ...failing("Failed"), knownBad: true as const };
   const told = failureReport(agentStatus({ scores: { a: bad } }), paint(false), new Date(AT));
   expect(told).toContain("a (File) is Failed, not tried again until its content changes\n");
+});
+
+test("a manifest that was taken back is told with each cause, and with what only waited", () => {
+  const scores = {
+    a: { state: "Failed" as const, error: failing("Failed").error, blockedOn: [] },
+    b: { state: "Blocked" as const, error: null, blockedOn: ["a"] },
+  };
+  const told = (to: number | null): string =>
+    rolledBackReport(
+      agentStatus({
+        rolledBack: { generation: 7, to, why: "NotReadyInTime", at: AT, scores },
+      }),
+      paint(false),
+    );
+  expect(told(6)).toBe(
+    [
+      "generation 7 failed, and generation 6 is in force; what failed in it:",
+      "  a was Failed: PortFailed: the disk is full",
+      "    to do: Free some space.",
+      "  b was Blocked, and waited for a",
+      "",
+    ].join("\n"),
+  );
+  expect(told(null)).toContain("generation 7 failed, and there was none to go back to");
+  expect(rolledBackReport(agentStatus({}), paint(false))).toBe("");
 });

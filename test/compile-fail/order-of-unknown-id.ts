@@ -1,5 +1,5 @@
 // expect 11:12 TS2353 'nginx' does not exist in type
-// expect 14:3 TS2561 'restartsOn' does not exist in type 'Order< && Did you mean to write 'restartOn'?
+// expect 14:3 TS2561 'restartsOn' does not exist in type 'ManifestOptions< && Did you mean to write 'restartOn'?
 import { FileScore, manifest, PiTopology } from "harmony-edge";
 
 const scores = {

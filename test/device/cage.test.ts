@@ -75,7 +75,7 @@ onMachines("the agent's unit in docs/operating.md", () => {
   });
 });
 
-const outcomes = (status: AgentStatus | null): unknown =>
+const outcomes = (status: Pick<AgentStatus, "scores"> | null): unknown =>
   Object.fromEntries(
     Object.entries(status?.scores ?? {}).map(([id, { state, outcome, error }]) => [
       id,

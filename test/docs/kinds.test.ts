@@ -80,5 +80,5 @@ test("the obstructions of a kind are those that its code can come to, and not th
   const errors = partOf("File", "Errors");
   expect(errors).toContain("| a WHAT stands at PATH, where a WANTED should be | device | Look at what it is for.");
   expect(errors).not.toContain("systemd");
-  expect(partOf("SystemdService", "Errors")).toContain("`TimedOut`: after 120 s.");
+  expect(partOf("SystemdUnit", "Errors")).toContain("`TimedOut`: after 120 s.");
 });

@@ -50,6 +50,24 @@ test("a Score that waits for what cannot be removed is at rest, and in trouble",
   expect(judged({ scores }, ["a"])).toEqual({ _tag: "Settled", troubled: ["a", "old"] });
 });
 
+test("a manifest that was taken back is settled when what came back has come to rest, and never as converged", () => {
+  const rolledBack = { generation: 3, to: 2, why: "FailedForGood", at: AT, scores: {} } as const;
+  const back = { observedGeneration: 2, rolledBack };
+  expect(judged({ ...back, scores: { a: scoreStatus("Pending") } }, ["a"])._tag).toBe("Waiting");
+  expect(judged({ ...back, scores: { a: scoreStatus("Ready") } }, ["a"])).toEqual({ _tag: "RolledBack" });
+  expect(judged({ ...back, scores: { a: failing("Failed") } }, ["a"])).toEqual({ _tag: "RolledBack" });
+  // Of an earlier generation.
+  expect(judged({ rolledBack: { ...rolledBack, generation: 2 }, scores: { a: scoreStatus("Ready") } }, ["a"])).toEqual({
+    _tag: "Settled",
+    troubled: [],
+  });
+  // Nothing came back: it is in force, and told of as any other.
+  expect(judged({ rolledBack: { ...rolledBack, to: null }, scores: { a: failing("Failed") } }, ["a"])).toEqual({
+    _tag: "Settled",
+    troubled: ["a"],
+  });
+});
+
 test("Scores that wait for each other in a circle are not at rest", () => {
   const scores = { a: scoreStatus("Blocked", { blockedOn: ["b"] }), b: scoreStatus("Blocked", { blockedOn: ["a"] }) };
   expect(judged({ scores }, ["a", "b"])._tag).toBe("Waiting");

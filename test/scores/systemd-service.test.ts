@@ -98,6 +98,20 @@ test("`strict` refuses calls with an error, and leaves out what kills programs t
   expect(text).not.toContain("MemoryDenyWriteExecute");
 });
 
+test("what it tells to systemd itself is in its unit file", async () => {
+  const host = new FakeSystemdHost();
+  const told = { readiness: { type: "notify", startPeriodSeconds: 20 }, liveness: { type: "notify" } } as const;
+  expect(await new Device({ SystemdHost: host }).interpret(new SystemdServiceScore({ ...web, ...told }))).toMatchObject(
+    {
+      outcome: "SUCCESS",
+    },
+  );
+  const text = String(host.tree()["file:web.service"]);
+  expect(text).toContain("Type=notify\n");
+  expect(text).toContain("TimeoutStartSec=20s\nWatchdogSec=30s\n");
+  expect(host.questions).toBe(0);
+});
+
 test.each([
   [{ ...web, name: "web.service" }, "leave the type out"],
   [{ ...web, name: "../web" }, "a name is"],
@@ -107,6 +121,11 @@ test.each([
   [{ ...web, environment: { A: "a\nExecStart=/bin/sh" } }, "cannot hold a line feed"],
   [{ ...web, environment: { "A B": "" } }, "environment"],
   [{ ...web, after: ["network"] }, "full name"],
+  [{ ...web, readiness: { type: "http" } }, "readiness"],
+  [{ ...web, readiness: { type: "tcp", port: 80, address: "web.example" } }, "an address is numbers"],
+  [{ ...web, liveness: { type: "command", command: ["check"] } }, "the absolute path of a program"],
+  [{ ...web, type: "oneshot", liveness: { type: "tcp", port: 80 } }, "of a service that runs on"],
+  [{ ...web, run: "when-asked", readiness: { type: "notify" } }, "of a service that runs on"],
 ])("%j is refused", (spec, says) => {
-  expect(() => new SystemdServiceScore(spec)).toThrow(says);
+  expect(() => SystemdServiceScore.parse(spec)).toThrow(says);
 });

@@ -53,7 +53,9 @@ function decode(bytes: Uint8Array, at: Gate = gate): DecodedManifest {
 }
 
 const Expected = z.record(z.string(), z.strictObject({ spec: z.unknown(), digest: z.string() }));
-const names = readdirSync("test/wire/golden").flatMap((file) => /^(\w+@\d+)\.json$/.exec(file)?.[1] ?? []);
+const names = readdirSync("test/wire/golden").flatMap((file) => /^(\w+@\d+(?:-\w+)?)\.json$/.exec(file)?.[1] ?? []);
+/** Later bytes of a version that has gained fields since have a word after it. */
+const isKnown = (name: string): boolean => known.includes(name.split("-")[0] ?? "");
 const known = KINDS.map(({ kind, version }) => `${kind}@${version}`);
 
 test("each kind that this build knows has its golden bytes", () => {
@@ -69,7 +71,7 @@ describe.each(names)("the golden bytes of %s", (name) => {
   const expected = Expected.parse(JSON.parse(golden(`${name}.expected.json`).toString()));
   const ids = Object.keys(expected);
 
-  test.runIf(known.includes(name))("hold the specs and have the digests that they always had", () => {
+  test.runIf(isKnown(name))("hold the specs and have the digests that they always had", () => {
     const { generation, issuedAt, scores } = decode(golden(`${name}.json`));
     expect({ generation, issuedAt, ids: [...scores.keys()] }).toEqual({
       generation: 7,
@@ -93,16 +95,13 @@ describe.each(names)("the golden bytes of %s", (name) => {
     expect(reasons(upgraded.scores)).toEqual(ids.map(() => [kind, "UnsupportedVersion"]));
   });
 
-  test.runIf(known.includes(name))(
-    "are what this build sends for the same Scores, but for fields that it fills in",
-    () => {
-      const came = accepted(decode(golden(`${name}.json`)).scores);
-      expect(came).toHaveLength(ids.length);
-      expect(came.map(({ score, wire }) => encodeScore(score, wire.after, wire.restartOn))).toMatchObject(
-        came.map(({ wire }) => wire),
-      );
-    },
-  );
+  test.runIf(isKnown(name))("are what this build sends for the same Scores, but for fields that it fills in", () => {
+    const came = accepted(decode(golden(`${name}.json`)).scores);
+    expect(came).toHaveLength(ids.length);
+    expect(came.map(({ score, wire }) => encodeScore(score, wire.after, wire.restartOn))).toMatchObject(
+      came.map(({ wire }) => wire),
+    );
+  });
 });
 
 const statics = (of: (typeof KINDS)[number]): Gate["kinds"][number] => ({
@@ -134,6 +133,14 @@ describe("the golden envelopes", () => {
     ]);
   });
 
+  test("to be taken back where it fails, and to try again what failed", () => {
+    expect(decode(golden("envelope-rollback.json"))).toMatchObject({
+      rollbackOnFailure: { withinSeconds: 60 },
+      retryFailed: true,
+    });
+    expect(decode(golden("envelope-policies.json"))).toMatchObject({ rollbackOnFailure: null, retryFailed: false });
+  });
+
   test("by hash", () => {
     expect(openEnvelope(golden("envelope-asset.json"))).toEqual({
       _tag: "Asset",
@@ -159,6 +166,7 @@ describe("the golden documents", () => {
     ["plan.json", PlanReply],
     ["plan-refused.json", PlanReply],
     ["status-policies.json", AgentStatus],
+    ["status-rolled-back.json", AgentStatus],
     ["plan-policies.json", PlanReply],
   ])("%s is read whole", (name, schema: z.ZodType) => {
     const bytes = golden(name);

@@ -10,6 +10,11 @@ import type {
   UnitFileRole,
   UnitState,
 } from "../../capabilities/systemd-host.ts";
+import type { Life, Probe, Probed, Question } from "../../capabilities/probe.ts";
+import type { Clock } from "../../scores/context.ts";
+import { Probing } from "../../scores/probing.ts";
+import { askOnce } from "./asking.ts";
+import { systemClock } from "./system-clock.ts";
 import { gaveUp, jobFailed } from "./systemd-errors.ts";
 import type { SystemdManager } from "./systemd-manager.ts";
 import { SystemdReloads } from "./systemd-reloads.ts";
@@ -36,17 +41,23 @@ export class DbusSystemdHost implements SystemdHost {
   readonly #read = new Map<string, string>();
   /** Where the file of each unit that was looked at is. */
   readonly #fragments = new Map<string, string>();
+  readonly #probing: Probing;
   #controllers: readonly ResourceController[] | undefined;
 
   constructor(options: {
     readonly files: FileSystemHost;
     readonly address?: string | undefined;
     readonly changes?: ChangeTimes | undefined;
+    /** Default: the machine's own. */
+    readonly clock?: Clock | undefined;
   }) {
     this.#files = options.files;
     this.#changes = options.changes ?? new ChangeTimes();
     this.#units = new SystemdUnits(options.address, () => this.#reloads.done());
     this.#manager = this.#units.manager;
+    this.#probing = new Probing(options.clock ?? systemClock, (_, question, signal) =>
+      askOnce(question, addressOf(question), signal),
+    );
     this.#reloads = new SystemdReloads({
       areOld: (units) => this.#areOld(units),
       reload: (units) => this.#reloadAll(units),
@@ -89,11 +100,16 @@ export class DbusSystemdHost implements SystemdHost {
     return (this.#controllers ??= readControllers());
   }
 
+  async probe(unit: string, name: string, probe: Probe, life: Life): Promise<Probed> {
+    return this.#probing.look(unit, name, probe, life);
+  }
+
   watch(unit: string, changed: () => void): () => void {
     const stops = [
       this.#files.watch(fileOf(unit, "unit"), changed),
       this.#files.watch(fileOf(unit, "drop-in"), changed),
       this.#units.watch(unit, changed),
+      this.#probing.watch(unit, changed),
     ];
     return () => stops.forEach((stop) => stop());
   }
@@ -164,13 +180,20 @@ export class DbusSystemdHost implements SystemdHost {
   }
 
   start(unit: string, { steadyMs }: { readonly steadyMs: number }, signal: AbortSignal): Promise<void> {
+    this.#probing.ends(unit);
     return this.#changing(unit, async () => {
       await this.#manager.job("StartUnit", unit, signal, "Starting");
       await this.#steady(unit, steadyMs, signal, "Starting");
     });
   }
 
-  restart(unit: string, { steadyMs }: { readonly steadyMs: number }, signal: AbortSignal): Promise<void> {
+  restart(
+    unit: string,
+    { steadyMs, revives = false }: { readonly steadyMs: number; readonly revives?: boolean },
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (revives) this.#probing.revives(unit);
+    else this.#probing.ends(unit);
     return this.#changing(unit, async () => {
       await this.#manager.job("RestartUnit", unit, signal, "Restarting");
       await this.#steady(unit, steadyMs, signal, "Restarting");
@@ -178,6 +201,7 @@ export class DbusSystemdHost implements SystemdHost {
   }
 
   async stop(unit: string, signal: AbortSignal): Promise<void> {
+    this.#probing.forget(unit);
     await this.#changing(unit, async () => {
       const [state] = await this.#units.of([unit], signal);
       if (isUp(state)) await this.#manager.job("StopUnit", unit, signal, "Stopping");
@@ -276,6 +300,10 @@ export class DbusSystemdHost implements SystemdHost {
 
 /** What systemd made or took away to enable, disable, mask or unmask: kind, place and target. */
 const Links = z.array(z.unknown());
+
+/** Where a service listens that does not say otherwise. */
+const addressOf = (question: Question): string =>
+  question.type === "command" ? "" : (question.address ?? "127.0.0.1");
 
 const isUp = (state: Pick<UnitState, "active"> | undefined): boolean =>
   state !== undefined && state.active !== "inactive" && state.active !== "failed";

@@ -33,6 +33,18 @@ export function jobAccount(account: string): JobAccount {
   return { name, uid: Number(uid), gid: Number(gid), groups: [...new Set(groups)], home: home === "" ? "/" : home };
 }
 
+/** The number of a group, by its name or number. */
+export function groupId(group: string): number {
+  const id = /^\d+$/.test(group) ? group : linesOf("/etc/group").find(([name]) => name === group)?.[2];
+  if (id !== undefined && /^\d+$/.test(id)) return Number(id);
+  throw new PortError({
+    code: "Invalid",
+    blame: "author",
+    message: `The host knows no group ${JSON.stringify(group)}.`,
+    next: "Create the group before this Score runs, or name one that exists.",
+  });
+}
+
 const linesOf = (file: string): readonly (readonly string[])[] =>
   readFileSync(file, "utf8")
     .split("\n")

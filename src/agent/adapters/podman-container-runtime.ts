@@ -2,19 +2,21 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type {
   ContainerRuntime,
   ContainerSeen,
-  Probe,
-  Probed,
   QuadletFile,
   StartOptions,
 } from "../../capabilities/container-runtime.ts";
+import type { Probe, Probed } from "../../capabilities/probe.ts";
+import type { Clock } from "../../scores/context.ts";
+import { Probing } from "../../scores/probing.ts";
 import type { FileSystemHost } from "../../capabilities/file-system-host.ts";
 import type { ResourceController, SystemdHost, UnitState } from "../../capabilities/systemd-host.ts";
-import { ContainerProbes } from "./container-probes.ts";
+import { askOnce } from "./asking.ts";
 import { Libpod } from "./libpod.ts";
 import { findContainer, type Found, removeContainer, secretNames } from "./podman-containers.ts";
 import { PodmanImages } from "./podman-images.ts";
 import { QuadletFiles, quadletPath } from "./quadlet-files.ts";
 import { SystemBus } from "./system-bus.ts";
+import { systemClock } from "./system-clock.ts";
 import { asPortError, jobFailed } from "./systemd-errors.ts";
 
 const RELOAD_MS = 60_000;
@@ -43,7 +45,9 @@ export class PodmanContainerRuntime implements ContainerRuntime {
   readonly #quadlets: QuadletFiles;
   readonly #podman: Libpod;
   readonly #images: PodmanImages;
-  readonly #probes = new ContainerProbes();
+  readonly #probing: Probing;
+  /** Where each container that is probed is reached from this host. */
+  readonly #addresses = new Map<string, string>();
   readonly #remembered = new Map<string, Remembered>();
 
   constructor(options: {
@@ -53,7 +57,12 @@ export class PodmanContainerRuntime implements ContainerRuntime {
     readonly busAddress?: string | undefined;
     /** Of podman's API; default the system's own. */
     readonly socket?: string | undefined;
+    /** Default: the machine's own. */
+    readonly clock?: Clock | undefined;
   }) {
+    this.#probing = new Probing(options.clock ?? systemClock, (name, question, ending) =>
+      askOnce(question, this.#addresses.get(name) ?? "", ending),
+    );
     this.#supervisor = options.supervisor;
     this.#address = options.busAddress;
     this.#quadlets = new QuadletFiles(options.files);
@@ -95,12 +104,18 @@ export class PodmanContainerRuntime implements ContainerRuntime {
   }
 
   async probe(name: string, probe: Probe, signal: AbortSignal): Promise<Probed> {
-    return this.#probe(name, probe, false, signal);
+    const known = this.#remembered.get(name)?.told.container;
+    const found = known ?? (await findContainer(this.#podman, name, signal));
+    if (found === null || found.address === null) {
+      return { health: "starting", why: "it has no address that this device reaches", restMs: 0, revived: null };
+    }
+    this.#addresses.set(name, found.address);
+    return this.#probing.look(name, "health", probe, { id: found.id, ageMs: 0 });
   }
 
   watch(name: string, probe: Probe | null, changed: () => void): () => void {
     const stops = [this.#supervisor.watch(serviceOf(name), changed), this.#quadlets.watch(name, changed)];
-    if (probe !== null) stops.push(this.#watchProbe(name, probe, changed));
+    if (probe !== null) stops.push(this.#probing.watch(name, changed));
     return () => stops.forEach((stop) => stop());
   }
 
@@ -169,7 +184,8 @@ export class PodmanContainerRuntime implements ContainerRuntime {
 
   async stop(name: string, signal: AbortSignal): Promise<void> {
     this.#remembered.delete(name);
-    this.#probes.forget(name);
+    this.#probing.forget(name);
+    this.#addresses.delete(name);
     await this.#supervisor.stop(serviceOf(name), signal);
     // What the service did not come to remove, as it was killed.
     await removeContainer(this.#podman, name, signal);
@@ -216,45 +232,18 @@ export class PodmanContainerRuntime implements ContainerRuntime {
     return source === quadletPath(name) ? null : source;
   }
 
-  async #probe(name: string, probe: Probe, now: boolean, signal: AbortSignal): Promise<Probed> {
-    const known = this.#remembered.get(name)?.told.container;
-    const found = known ?? (await findContainer(this.#podman, name, signal));
-    if (found === null || found.address === null) {
-      return { health: "starting", why: "it has no address that this device reaches" };
-    }
-    return this.#probes.look(name, { id: found.id, address: found.address }, probe, now, signal);
-  }
-
   async #untilWell(name: string, probe: Probe, signal: AbortSignal): Promise<void> {
-    const endsAt = performance.now() + (probe.startPeriod + probe.interval * probe.retries) * 1000;
+    const { startPeriodSeconds, intervalSeconds, failureThreshold } = probe;
+    const endsAt = performance.now() + (startPeriodSeconds + intervalSeconds * (failureThreshold + 1)) * 1000;
     for (;;) {
-      const { why } = await this.#probe(name, probe, true, signal);
-      if (why === null) return;
+      const { health, why } = await this.probe(name, probe, signal);
+      if (health === "healthy") return;
       signal.throwIfAborted();
-      if (performance.now() >= endsAt) {
-        this.#probes.giveUp(name, probe);
-        throw jobFailed(serviceOf(name), "Starting", `it runs and is not well: ${why}`);
+      if (health === "unhealthy" || performance.now() >= endsAt) {
+        throw jobFailed(serviceOf(name), "Starting", `it runs and is not well: ${why ?? "it does not answer"}`);
       }
       await sleep(PROBE_AGAIN_MS, undefined, { signal }).catch(() => {});
     }
-  }
-
-  #watchProbe(name: string, probe: Probe, changed: () => void): () => void {
-    const ending = new AbortController();
-    let before: Probed["health"] = "healthy";
-    const look = async (): Promise<void> => {
-      // Of what does not run systemd tells.
-      if (!this.#remembered.has(name)) return;
-      const { health } = await this.#probe(name, probe, true, ending.signal);
-      if (health !== before) changed();
-      before = health;
-    };
-    const timer = setInterval(() => void look().catch(() => {}), probe.interval * 1000);
-    timer.unref();
-    return () => {
-      clearInterval(timer);
-      ending.abort();
-    };
   }
 }
 

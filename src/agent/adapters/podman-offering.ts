@@ -2,6 +2,7 @@ import * as z from "zod";
 import type { ContainerRuntime } from "../../capabilities/container-runtime.ts";
 import type { FileSystemHost } from "../../capabilities/file-system-host.ts";
 import type { SystemdHost } from "../../capabilities/systemd-host.ts";
+import type { Clock } from "../../scores/context.ts";
 import { type Command, runCommand } from "./command.ts";
 import type { Detection, Offering } from "./offering.ts";
 import { PodmanContainerRuntime } from "./podman-container-runtime.ts";
@@ -36,6 +37,8 @@ export class PodmanOffering implements Offering<ContainerRuntime> {
     readonly busAddress?: string | undefined;
     /** Of podman's API; default the system's own. */
     readonly socket?: string | undefined;
+    /** Default: the machine's own. */
+    readonly clock?: Clock | undefined;
     /** Default: real programs. */
     readonly run?: Run | undefined;
     /** Default: of this process. */

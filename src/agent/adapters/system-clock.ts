@@ -1,3 +1,4 @@
+import { uptime } from "node:os";
 import { performance } from "node:perf_hooks";
 import type { Clock } from "../../scores/context.ts";
 
@@ -10,6 +11,12 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+/**
+ * The same, but its durations count on while the machine sleeps (CLOCK_BOOTTIME, in steps of 10 ms): who wakes up has to know
+ * what may have happened meanwhile. Its timers do not.
+ */
+export const sleeplessClock: Clock = { ...systemClock, monotonicMs: () => uptime() * 1000 };
 
 /** Lets everything else that is due run. */
 export const breathe = (): Promise<void> => new Promise((resume) => setImmediate(resume));

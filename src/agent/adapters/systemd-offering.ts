@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import type { FileSystemHost } from "../../capabilities/file-system-host.ts";
 import type { SystemdHost } from "../../capabilities/systemd-host.ts";
+import type { Clock } from "../../scores/context.ts";
 import { DbusSystemdHost } from "./dbus-systemd-host.ts";
 import type { Detection, Offering } from "./offering.ts";
 
@@ -20,10 +21,12 @@ export class SystemdOffering implements Offering<SystemdHost> {
     readonly files: FileSystemHost;
     /** Of the bus; default the system's own. */
     readonly address?: string | undefined;
+    /** Default: the machine's own. */
+    readonly clock?: Clock | undefined;
     /** The name of process 1. Default: as the kernel tells it. */
     readonly bootedBy?: (() => string) | undefined;
   }) {
-    this.#host = new DbusSystemdHost({ files: options.files, address: options.address });
+    this.#host = new DbusSystemdHost({ files: options.files, address: options.address, clock: options.clock });
     this.port = this.#host;
     this.#bootedBy = options.bootedBy ?? bootedBy;
   }

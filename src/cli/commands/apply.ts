@@ -17,6 +17,7 @@ const Options = z.object({
   timeout: z.number(),
   wait: z.boolean(),
   check: z.boolean().default(false),
+  retryFailed: z.boolean().default(false),
   sign: z.array(z.string()).default([]),
 });
 
@@ -31,6 +32,7 @@ export const addApply: AddCommand = (program, run) => {
     .requiredOption("--agent <ID>", "the agent that is to be so", agentId)
     .option("--timeout <TIME>", "how long to wait: 500ms, 60s, 5m", duration, 60_000)
     .option("--no-wait", "end once it is stored for the agent")
+    .option("--retry-failed", "try again what failed for good, although its content is the same")
     .option("--check", "type-check FILE first")
     .addOption(signOption())
     .addHelpText(
@@ -44,7 +46,7 @@ export const addApply: AddCommand = (program, run) => {
     .action(
       run(async (session, args, options) => {
         const [file] = Args.parse(args);
-        const { agent, timeout, wait, check, sign } = Options.parse(options);
+        const { agent, timeout, wait, check, retryFailed, sign } = Options.parse(options);
         const { io } = session;
         const signers = await readSigners(session, sign);
         if (signers === null) return EXIT.usage;
@@ -71,6 +73,7 @@ export const addApply: AddCommand = (program, run) => {
             timeoutMs: timeout,
             wait,
             signers,
+            retryFailed,
             onProgress: progress.tell,
           });
           const result = await applying.finally(progress.end);

@@ -19,6 +19,8 @@ export interface Wanted {
   readonly after?: Readonly<Record<string, readonly string[]>>;
   readonly restartOn?: Readonly<Record<string, readonly string[]>>;
   readonly policies?: Readonly<Record<string, Policy>>;
+  readonly rollbackOnFailure?: { readonly withinSeconds: number };
+  readonly retryFailed?: true;
   readonly agentId?: string;
 }
 
@@ -50,6 +52,7 @@ export const payloadOf = ({
   restartOn = {},
   policies = {},
   agentId = AGENT,
+  ...asked
 }: Wanted): string =>
   JSON.stringify({
     agentId,
@@ -61,6 +64,7 @@ export const payloadOf = ({
         "wire" in given ? given.wire : encodeScore(given, after[id], restartOn[id], policies[id]),
       ]),
     ),
+    ...asked,
   });
 
 export const envelopeOf = (wanted: Wanted): Uint8Array => inlineEnvelope(payloadOf(wanted), []);

@@ -39,7 +39,7 @@ export class ReconcilerRig {
     this.probe = options.from?.probe ?? new FakeProbe();
     this.disk = disk;
     this.ledger = ledger;
-    this.systemd = options.from?.systemd ?? new FakeSystemdHost();
+    this.systemd = options.from?.systemd ?? new FakeSystemdHost({ clock: this.clock });
     const ports = { FileSystemHost: this.files, SystemdHost: this.systemd, ProbeHost: this.probe };
     this.reconciler = new Reconciler({
       ports: options.ports?.(ports) ?? ports,

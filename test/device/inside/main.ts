@@ -14,14 +14,15 @@ type UnitWorld<Spec> = World<Spec, Units, UnitChange, FakeUnitFact>;
 
 /** The units of each world, which are cleared away between two cases. */
 const OWN: Readonly<Record<string, readonly string[]>> = {
-  SystemdService: ["web.service", "sensor-gateway.service", "backup.service"],
+  SystemdService: ["web.service", "sensor-gateway.service", "backup.service", "asked.service", "told.service"],
   SystemdTimer: ["backup.timer", "poll.timer"],
   SystemdUnit: ["ssh.service", "getty.service", "ghost.service"],
 };
 
-/** A program cannot be made to loop, or be up for a moment only, at will; the rest is as in memory. */
+/** A program cannot be made to loop, hang, or be up for a moment only, at will; the rest is as in memory. */
 const possible = (unit: FakeUnit): FakeUnit => ({
   ...unit,
+  hung: false,
   active:
     unit.active === "looping" || unit.active === "starting"
       ? "active"

@@ -111,6 +111,7 @@ export const TELLING: readonly Mutant[] = [
           }),
           plan: (spec, { seen }) => sound.plan(spec, seen),
           restart: (spec, { seen }) => sound.plan(spec, seen),
+          awaits: () => false,
           exists: (_, { seen }) => seen.state !== "absent",
           retire: (spec, { seen }, claims) => sound.retire(spec, seen, claims),
         },

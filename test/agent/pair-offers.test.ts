@@ -1,0 +1,79 @@
+import { expect, test } from "vitest";
+import type { AgentHost } from "../../src/agent/host.ts";
+import { PairOffers } from "../../src/agent/pair-offers.ts";
+import { FileSystemHost, SystemdHost } from "../../src/capabilities/index.ts";
+import { FakeClock, settle } from "../../src/testing/fake-clock.ts";
+import { topology } from "../../src/topology/topology.ts";
+import { AgentId } from "../../src/wire/keys.ts";
+import { MemoryServer } from "../../src/wire/memory-server.ts";
+import { MemoryStore } from "../../src/wire/memory-store.ts";
+import { CapabilitiesDocument } from "../../src/wire/status.ts";
+
+const both = { FileSystemHost: { root: "/" }, SystemdHost: { version: 257 } };
+
+function member(
+  server: MemoryServer,
+  id: string,
+  kinds: readonly { readonly kind: string; readonly version: number }[],
+) {
+  const changed: (() => void)[] = [];
+  const host: AgentHost & { facts: object; topology: AgentHost["topology"] } = {
+    ports: {},
+    topology: topology("PiTopology", [FileSystemHost, SystemdHost]),
+    facts: both,
+    look: async () => {},
+    lookSoon: () => {},
+    onChange: (tell) => void changed.push(tell),
+    stop: () => {},
+  };
+  const offers = new PairOffers({
+    store: new MemoryStore(server),
+    pair: AgentId.parse("web"),
+    member: AgentId.parse(id),
+    host,
+    kinds,
+    clock: new FakeClock(),
+    log: () => {},
+    onChange: () => {},
+  });
+  const loses = (): void => {
+    host.topology = { name: "PiTopology", offers: [FileSystemHost], absent: { SystemdHost: "no bus" } };
+    host.facts = { FileSystemHost: { root: "/" } };
+    for (const tell of changed) tell();
+  };
+  return { offers, loses };
+}
+
+test("a pair offers what both members found, says who lacks the rest and why, and each of them goes by that", async () => {
+  const server = new MemoryServer();
+  const a = member(server, "pi-a", [
+    { kind: "File", version: 1 },
+    { kind: "File", version: 2 },
+  ]);
+  const b = member(server, "pi-b", [{ kind: "File", version: 1 }]);
+  a.offers.start();
+  b.offers.start();
+  await settle();
+  const stored = (): CapabilitiesDocument =>
+    CapabilitiesDocument.parse(
+      JSON.parse(Buffer.from(server.buckets?.get("capabilities")?.entries.get("web")?.value ?? []).toString()),
+    );
+  expect(stored()).toMatchObject({
+    agentId: "web",
+    topology: "FailoverTopology<PiTopology>",
+    capabilities: both,
+    absent: {},
+    kinds: { File: [1] },
+  });
+  expect(Object.keys(stored().members ?? {})).toEqual(["pi-a", "pi-b"]);
+
+  b.loses();
+  await settle();
+  await settle();
+  expect(stored()).toMatchObject({ absent: { SystemdHost: "pi-b lacks it: no bus" } });
+  expect(Object.keys(stored().capabilities)).toEqual(["FileSystemHost"]);
+  for (const offers of [a.offers, b.offers]) {
+    expect(offers.topology.offers).toEqual([FileSystemHost]);
+    expect(offers.topology.absent).toEqual({ SystemdHost: "pi-b lacks it: no bus" });
+  }
+});
