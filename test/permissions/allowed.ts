@@ -1,7 +1,7 @@
 import { AGENT } from "../agent/support/manifests.ts";
 import { eventually } from "../agent/support/eventually.ts";
 import { BUCKETS } from "../../src/wire/store.ts";
-import { bytes, OTHER, type Scene, type User } from "./scene.ts";
+import { bytes, OTHER, PAIR, type Scene, type User } from "./scene.ts";
 
 /** Something that a user has to be able to do. `isSo` gives true, or what came instead. */
 export interface Allowed {
@@ -51,7 +51,7 @@ const findsTheBuckets = (by: User): Allowed => ({
 });
 
 /** `says` writes to the key of which `by` hears. */
-const isPoked = (by: User, key: string, says: User): Allowed => ({
+const isPoked = (by: User, key: "desired-state" | "heartbeat of any agent", says: User): Allowed => ({
   by,
   what: `hears of a write to ${key}`,
   isSo: async (scene) => {
@@ -115,11 +115,30 @@ const storesAnAsset = (by: User): Allowed => ({
   },
 });
 
+/** What a member needs of its pair's keys besides reading them. */
+const holdsAPair = (bucket: (typeof TOLD)[number]): Allowed => ({
+  by: "member",
+  what: `writes ${bucket} of its pair, and hears of it where it follows`,
+  isSo: async (scene) => {
+    const store = await scene.store("member");
+    const heard: string[] = [];
+    const stop = bucket === "actual-state" ? () => {} : store.onChange(bucket, PAIR, (poke) => heard.push(poke));
+    const found = await store.get(bucket, PAIR);
+    const before = heard.length;
+    const written = await store.put(bucket, PAIR, bytes("new"), { expect: "revision" in found ? found.revision : 0 });
+    if (bucket !== "actual-state") await eventually("the poke", () => heard.length > before);
+    stop();
+    return written._tag === "Written" || written;
+  },
+});
+
 /** Everything that has to work on each server. */
 export const ALLOWED: readonly Allowed[] = [
   ...reads("agent", AGENT),
   ...writes("agent", TOLD),
   readsAnAsset("agent"),
+  ...reads("member", PAIR),
+  ...TOLD.map(holdsAPair),
   isPoked("agent", "desired-state", "author"),
   ...(["operator", "author", "viewer", "dashboard"] as const).flatMap((by) => [
     ...reads(by, OTHER),

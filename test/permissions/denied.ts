@@ -1,6 +1,6 @@
 import { AGENT } from "../agent/support/manifests.ts";
 import { BUCKETS } from "../../src/wire/store.ts";
-import { OTHER, STREAMS, type User } from "./scene.ts";
+import { OTHER, PAIR, STREAMS, type User } from "./scene.ts";
 
 /** Something that a user tries and may not get. */
 export type Denied = { readonly by: User; readonly what: string } & (
@@ -222,9 +222,25 @@ const reader = (by: "viewer" | "dashboard"): readonly Denied[] => [
   ...injections(by, READ_BY_VIEWERS),
 ];
 
+/** The keys of a pair are its members', and a member has no more than these and its own. */
+const pair: readonly Denied[] = [
+  ...BUCKETS.flatMap((bucket) => [
+    publish("agent", directGet(bucket, `$KV.${bucket}.${PAIR}`)),
+    publish("agent", `$KV.${bucket}.${PAIR}`, "evil"),
+    subscribe("agent", `fleet.hint.${bucket}.${PAIR}`),
+    publish("member", directGet(bucket, others(bucket))),
+    publish("member", others(bucket), "evil"),
+  ]),
+  publish("member", `$KV.desired-state.${PAIR}`, "evil"),
+  subscribe("agent", `fleet.plan.${PAIR}`),
+  subscribe("member", `_INBOX.${PAIR}.>`),
+  subscribe("member", "fleet.hint.>"),
+];
+
 /** Everything that is tried on each server. */
 export const DENIED: readonly Denied[] = [
   ...agent,
+  ...pair,
   ...guest("author"),
   ...guest("viewer"),
   ...reader("viewer"),

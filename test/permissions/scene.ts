@@ -14,9 +14,12 @@ import { BUCKETS, type Store, type StoreAdmin } from "../../src/wire/store.ts";
 import { AGENT } from "../agent/support/manifests.ts";
 
 export const OTHER = AgentId.parse("pi-8");
+/** A member of the pair, which is no agent itself. */
+const MEMBER = AgentId.parse("pi-9");
+export const PAIR = AgentId.parse("pair-1");
 export const STREAMS = [...BUCKETS.map((bucket) => `KV_${bucket}`), "OBJ_assets"];
 
-export const USERS = ["operator", "author", "viewer", "dashboard", "agent", "other"] as const;
+export const USERS = ["operator", "author", "viewer", "dashboard", "agent", "other", "member"] as const;
 export type User = (typeof USERS)[number];
 
 /** What a raw connection was told that it may not. */
@@ -61,8 +64,9 @@ export class Scene {
       dashboard: makeUserKey(),
       agent: makeUserKey(),
       other: makeUserKey(),
+      member: makeUserKey(),
     };
-    const { system, operator, author, viewer, dashboard, agent, other } = pairs;
+    const { system, operator, author, viewer, dashboard, agent, other, member } = pairs;
     const acceptedAt = "2026-01-01T00:00:00.000Z";
     const fleet = FleetDescription.parse({
       version: 1,
@@ -78,6 +82,7 @@ export class Scene {
       agents: {
         [AGENT]: { key: agent.publicKey, acceptedAt },
         [OTHER]: { key: other.publicKey, acceptedAt },
+        [MEMBER]: { key: member.publicKey, acceptedAt, pair: PAIR },
       },
     });
     const configFile = join(folder, "nats.conf");
@@ -91,6 +96,7 @@ export class Scene {
       dashboard: userInbox(dashboard.publicKey),
       agent: agentInbox(AGENT),
       other: agentInbox(OTHER),
+      member: agentInbox(MEMBER),
     };
     const seeds = {
       operator: operator.seed,
@@ -99,6 +105,7 @@ export class Scene {
       dashboard: dashboard.seed,
       agent: agent.seed,
       other: other.seed,
+      member: member.seed,
     };
     const scene = new Scene(server.url, seeds, inboxes, async () => {
       await server.stop();
@@ -116,6 +123,7 @@ export class Scene {
     for (const bucket of BUCKETS) {
       await operator.put(bucket, AGENT, bytes(`own ${bucket}`));
       await operator.put(bucket, OTHER, bytes(`secret ${bucket}`));
+      await operator.put(bucket, PAIR, bytes(`secret ${bucket}`));
     }
     const stored = await operator.putAsset(bytes("an asset"));
     if (stored._tag !== "Stored") throw new Error(stored.message);
@@ -209,7 +217,9 @@ export class Scene {
     const operator = await this.store("operator");
     const raw = await this.raw("operator");
     const values = BUCKETS.flatMap((bucket) =>
-      [AGENT, OTHER].filter((id) => id === OTHER || bucket === "desired-state").map((id) => operator.get(bucket, id)),
+      [AGENT, OTHER, PAIR]
+        .filter((id) => id !== AGENT || bucket === "desired-state")
+        .map((id) => operator.get(bucket, id)),
     );
     const infos = STREAMS.map(async (stream) => {
       const info = (await raw.request(`$JS.API.STREAM.INFO.${stream}`)).json<StreamFacts>();

@@ -11,7 +11,7 @@ import { accept, type Membership, revoke } from "../fleet-setup/membership.ts";
 import { reload } from "../fleet-setup/reload.ts";
 import { printJson, type Session } from "../session.ts";
 
-const Options = z.object({ dir: z.string(), replace: z.boolean().default(false) });
+const Options = z.object({ dir: z.string(), replace: z.boolean().default(false), pair: AgentId.optional() });
 
 export const addFleetAccept: AddCommand = (program, run) => {
   program
@@ -23,11 +23,12 @@ export const addFleetAccept: AddCommand = (program, run) => {
     .argument("<CODE>", "what harmony agent enroll printed")
     .addOption(directoryOption())
     .option("--replace", "also where the id has another key, which is thrown out")
+    .option("--pair <ID>", "the pair that it is a member of (harmony agent run --failover)", agentId)
     .addHelpText("after", examples("harmony fleet accept CODE", "harmony fleet accept CODE --replace --json"))
     .action(
       run(async (session, args, given) => {
         const [code] = z.tuple([z.string()]).parse(args);
-        const { dir, replace } = Options.parse(given);
+        const { dir, replace, pair } = Options.parse(given);
         const enrolment = readEnrolmentCode(code);
         if (enrolment === null) {
           session.complain(
@@ -37,7 +38,9 @@ export const addFleetAccept: AddCommand = (program, run) => {
           return EXIT.usage;
         }
         const done = (told: string): string => `${enrolment.id} is let in${told}.`;
-        return change(session, dir, enrolment.id, done, (fleet) => accept(fleet, enrolment, replace, new Date()));
+        return change(session, dir, enrolment.id, done, (fleet) =>
+          accept(fleet, enrolment, { replace, pair, now: new Date() }),
+        );
       }),
     );
 };

@@ -22,6 +22,7 @@ export const FleetDescription = z.strictObject({
   /** The hosts by which clients dial it; at least one. */
   hosts: z.array(HostName).min(1),
   keys: z.strictObject({ system: UserKey, operator: UserKey, author: UserKey, viewer: UserKey, dashboard: UserKey }),
-  agents: z.record(AgentId, z.strictObject({ key: UserKey, acceptedAt: z.iso.datetime() })),
+  /** `pair`: the pair that it is a member of, whose manifest it may take over. */
+  agents: z.record(AgentId, z.strictObject({ key: UserKey, acceptedAt: z.iso.datetime(), pair: AgentId.optional() })),
 });
 export type FleetDescription = z.infer<typeof FleetDescription>;

@@ -1,7 +1,6 @@
 import { AgentId } from "../../wire/keys.ts";
 import {
   agentGrant,
-  agentHint,
   agentServices,
   EVERY_HINT,
   type Grant,
@@ -62,15 +61,16 @@ ${account(CONTROL, {
   users: [`{ nkey: ${fleet.keys.operator} }`],
   exports: [
     ...exportedServices(),
-    `{ stream: ${quoted(EVERY_HINT)}, accounts: [${Object.values(ACCOUNTS).join(", ")}] }`,
-    `{ stream: ${quoted(agentHint("*"))}, accounts: [${EDGE}] }`,
+    `{ stream: ${quoted(EVERY_HINT)}, accounts: [${[EDGE, ...Object.values(ACCOUNTS)].join(", ")}] }`,
   ],
   imports: [service(EDGE, planSubject("*"))],
 })}
 ${account(EDGE, {
-  users: Object.entries(fleet.agents).map(([id, { key }]) => user(key, agentGrant(AgentId.parse(id)))),
+  users: Object.entries(fleet.agents).map(([id, { key, pair }]) =>
+    user(key, agentGrant(AgentId.parse(id), pair ?? null)),
+  ),
   exports: [`{ service: ${quoted(planSubject("*"))}, accounts: [${CONTROL}, ${ACCOUNTS.author}] }`],
-  imports: [...agentServices("*").map((subject) => service(CONTROL, subject)), hints(agentHint("*"))],
+  imports: [...agentServices("*").map((subject) => service(CONTROL, subject)), HINTS],
 })}
 ${GUESTS.map((guest) =>
   account(ACCOUNTS[guest], {
@@ -78,7 +78,7 @@ ${GUESTS.map((guest) =>
     exports: [],
     imports: [
       ...guestServices[guest].map(({ there, here }) => service(CONTROL, there, here)),
-      hints(EVERY_HINT),
+      HINTS,
       ...(guest === "author" ? [service(EDGE, planSubject("*"))] : []),
     ],
   }),
@@ -124,7 +124,7 @@ const list = (name: string, entries: readonly string[]): readonly string[] =>
 
 const service = (from: string, subject: string, here = subject): string =>
   `{ service: { account: ${from}, subject: ${quoted(subject)} }${here === subject ? "" : `, to: ${quoted(here)}`} }`;
-const hints = (subject: string): string => `{ stream: { account: ${CONTROL}, subject: ${quoted(subject)} } }`;
+const HINTS = `{ stream: { account: ${CONTROL}, subject: ${JSON.stringify(EVERY_HINT)} } }`;
 
 const user = (key: UserKey, { publish, subscribe, responds }: Grant): string =>
   `{ nkey: ${key}, permissions: { publish: { allow: [${publish.map(quoted).join(", ")}] }, ` +

@@ -48,17 +48,26 @@ export const agentServices = (id: AgentId | "*"): readonly string[] => [
   ...READING_ASSETS,
 ];
 
-/** The pokes that an agent hears. */
-export const agentHint = (id: AgentId | "*"): string => hintSubject("desired-state", id);
+/** The pokes of every key. */
+export const EVERY_HINT = hintSubject("*", "*");
 
 /** Under this the answers to an agent come in, and nobody else's. */
 export const agentInbox = (id: AgentId): string => `_INBOX.${id}`;
 
-export const agentGrant = (id: AgentId): Grant => ({
-  publish: agentServices(id),
-  subscribe: [`${agentInbox(id)}.>`, agentHint(id), planSubject(id)],
+/** `pair`: the pair that it is a member of, whose keys it also reads and writes; null: none. */
+export const agentGrant = (id: AgentId, pair: AgentId | null): Grant => ({
+  publish: [...new Set([id, ...(pair === null ? [] : [pair])].flatMap((each) => agentServices(each)))],
+  subscribe: [
+    `${agentInbox(id)}.>`,
+    hintSubject("desired-state", id),
+    planSubject(id),
+    ...(pair === null ? [] : [...PAIR_HINTS.map((bucket) => hintSubject(bucket, pair)), planSubject(pair)]),
+  ],
   responds: true,
 });
+
+/** What a member of a pair hears of: its manifest, its lease, and what its members have in common. */
+const PAIR_HINTS: readonly Bucket[] = ["desired-state", "heartbeat", "capabilities"];
 
 const dashboardServices = [
   ...BUCKETS.map((bucket) => direct(reading(bucket, "*"))),
@@ -72,9 +81,6 @@ export const guestServices: Readonly<Record<Guest, readonly Service[]>> = {
   viewer: viewerServices,
   dashboard: dashboardServices,
 };
-
-/** The pokes of every key. */
-export const EVERY_HINT = hintSubject("*", "*");
 
 /** `inbox`: under this the answers to this one user come in. */
 export const guestGrant = (guest: Guest, inbox: string): Grant => ({

@@ -89,6 +89,19 @@ describe("harmony fleet accept and revoke", () => {
     expect((await harmony(["fleet", "accept", code, "--dir", "none"], { cwd })).err).toContain("harmony fleet init");
   });
 
+  test("let a member of a pair work with the keys of the pair, which has an id of its own", async () => {
+    const cwd = await fleetIn();
+    const code = codeOf("pi-7");
+    expect((await harmony(["fleet", "accept", code, "--pair", "pi-7"], { cwd })).code).toBe(1);
+    expect((await harmony(["fleet", "accept", code, "--pair", "gate"], { cwd })).code).toBe(0);
+    const config = readFileSync(join(cwd, "fleet/nats-server.conf"), "utf8");
+    expect(config).toContain('"$KV.heartbeat.gate"');
+    const taken = await harmony(["fleet", "accept", codeOf("gate")], { cwd });
+    expect([taken.code, taken.err]).toEqual([1, expect.stringContaining("gate is the id of a pair")]);
+    const other = await harmony(["fleet", "accept", codeOf("pi-8"), "--pair", "pi-7"], { cwd });
+    expect([other.code, other.err]).toEqual([1, expect.stringContaining("pi-7 is the id of an agent")]);
+  });
+
   test("wait for nobody: while another command changes the fleet, they say so", async () => {
     const cwd = await fleetIn();
     writeFileSync(join(cwd, "fleet/fleet.lock"), "");
