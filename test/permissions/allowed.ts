@@ -153,4 +153,15 @@ export const ALLOWED: readonly Allowed[] = [
     storesAnAsset(by),
   ]),
   readsAnAsset("viewer"),
+  {
+    by: "viewer",
+    what: "does not list a key that was deleted",
+    isSo: async (scene) => {
+      const operator = await scene.store("operator");
+      await operator.put("heartbeat", "gone", bytes("x"));
+      await operator.delete("heartbeat", "gone");
+      const keys = await (await scene.store("viewer")).keys("heartbeat");
+      return ("length" in keys && !keys.includes("gone")) || keys;
+    },
+  },
 ];

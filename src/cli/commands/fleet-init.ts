@@ -1,8 +1,7 @@
 import { hostname } from "node:os";
 import { resolve } from "node:path";
-import { InvalidArgumentError } from "commander";
 import * as z from "zod";
-import { type AddCommand, examples, several, word } from "../command.ts";
+import { type AddCommand, examples, port, several, word } from "../command.ts";
 import { EXIT } from "../exit-code.ts";
 import { HostName } from "../fleet-setup/description.ts";
 import { FleetDirectory } from "../fleet-setup/fleet-directory.ts";
@@ -31,7 +30,7 @@ export const addFleetInit: AddCommand = (program, run) => {
     .addOption(directoryOption())
     .option("--host <HOST>", "a name or address by which devices dial the server; may be repeated", severalHosts)
     .option("--listen <ADDRESS>", "where the server listens", word(HostName), "0.0.0.0")
-    .option("--port <N>", "the server's port", port, 4222)
+    .option("--port <N>", "the server's port", port(1), 4222)
     .addHelpText(
       "after",
       examples(
@@ -71,11 +70,3 @@ export const addFleetInit: AddCommand = (program, run) => {
 
 const host = word(HostName);
 const severalHosts = (text: string, before: unknown): readonly unknown[] => several(host(text), before);
-
-function port(text: string): number {
-  const number = Number(text);
-  if (!/^\d{1,5}$/.test(text) || number < 1 || number > 65_535) {
-    throw new InvalidArgumentError("A port is a number from 1 to 65535.");
-  }
-  return number;
-}

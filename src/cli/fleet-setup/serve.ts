@@ -1,7 +1,9 @@
 import { readFile } from "node:fs/promises";
+import { createInterface } from "node:readline";
 import { connectStore } from "../../wire/nats/connect.ts";
 import { becomesSo } from "../../wire/nats/server-admin.ts";
 import { findNatsServer, fetchNatsServer, spawnServer } from "../nats-server.ts";
+import { printable } from "../paint.ts";
 import { endsSoon, makeServerCertificate } from "./certificates.ts";
 import type { FleetDescription } from "./description.ts";
 import { type FleetDirectory, messageOf, unusable, type Unusable, writeWhole } from "./fleet-directory.ts";
@@ -21,7 +23,10 @@ export interface Serving {
   readonly stop: () => Promise<void>;
 }
 
-/** Runs nats-server with the fleet's configuration until `signal` fires, and has it ready: certificate, buckets. */
+/**
+ * Runs nats-server with the fleet's configuration until `signal` fires, and has it ready: certificate, buckets. `say`
+ * also gets the server's log, line by line.
+ */
 export async function serve(
   directory: FleetDirectory,
   fleet: FleetDescription,
@@ -36,6 +41,7 @@ export async function serve(
     if ("problem" in found) found = await fetchNatsServer(say, signal);
     if ("problem" in found) return unusable(found.problem, "The fleet's files are as they were.");
     const { child, exited, stop } = await spawnServer(found.path, ["-c", directory.config], signal);
+    if (child.stderr !== null) createInterface(child.stderr).on("line", (line) => say(printable(line)));
     const why = await notReady(directory, fleet, signal, exited);
     if (why === null) {
       const daily = setInterval(() => void renewWhileServing(directory, fleet, signal, say), CERTIFICATE_MS);
