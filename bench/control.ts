@@ -6,7 +6,7 @@ import { encode, inlineEnvelope, assetEnvelope } from "../src/wire/encode.ts";
 import { AgentId } from "../src/wire/keys.ts";
 import { connectStore } from "../src/wire/nats/connect.ts";
 import type { Manifest } from "../src/topology/manifest.ts";
-import type { Store } from "../src/wire/store.ts";
+import type { Store, StoreAdmin } from "../src/wire/store.ts";
 import type { Place } from "./figure.ts";
 
 const WAIT_MS = 30_000;
@@ -16,7 +16,7 @@ export interface Control {
   readonly url: string;
   readonly connection: NatsConnection;
   readonly stream: JetStreamClient;
-  readonly store: Store;
+  readonly store: Store & StoreAdmin;
 }
 
 export async function controlOf(place: Place): Promise<Control> {

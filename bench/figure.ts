@@ -8,7 +8,7 @@ export interface Spread {
   readonly count: number;
 }
 
-export type Unit = "us" | "ms" | "MiB" | "KiB" | "%" | "of 200" | "ratio";
+export type Unit = "us" | "ms" | "MiB" | "KiB" | "KiB/min" | "bytes" | "%" | "of 200" | "ratio" | "count";
 
 /** One line of the report. */
 export interface Figure {
@@ -42,6 +42,8 @@ export interface Benchmark {
 /** Where a benchmark works: a directory of its own and the way to say what it is doing. All of it is taken away afterwards. */
 export interface Place {
   readonly directory: string;
+  /** How long one is to watch that watches; null: as long as it takes by itself. */
+  readonly minutes: number | null;
   readonly progress: (sentence: string) => void;
   /** Called when the benchmark is over, however it ended; the last one first. */
   readonly atEnd: (end: () => Promise<void> | void) => void;

@@ -9,12 +9,15 @@ import { codec } from "./codec.ts";
 import { drift } from "./drift.ts";
 import type { Benchmark, Figure, Spread, Unit } from "./figure.ts";
 import { footprint } from "./footprint.ts";
+import { idle } from "./idle.ts";
 import { pass } from "./pass.ts";
 import { units } from "./units.ts";
 
-const ALL: readonly Benchmark[] = [pass, codec, drift, apply, footprint, units];
+const ALL: readonly Benchmark[] = [pass, codec, drift, apply, footprint, units, idle];
 
-const USAGE = `Usage: npm run bench -- [--only NAME]... [--json]
+const USAGE = `Usage: npm run bench -- [--only NAME]... [--minutes N] [--json]
+
+  --minutes N  how long "idle" watches; default 10
 
 Benchmarks: ${ALL.map(({ name }) => name).join(", ")}
 `;
@@ -32,7 +35,7 @@ async function main(argv: readonly string[]): Promise<number> {
     return 2;
   }
   const done: Done[] = [];
-  for (const benchmark of chosen.benchmarks) done.push(await run(benchmark));
+  for (const benchmark of chosen.benchmarks) done.push(await run(benchmark, chosen.minutes));
   const at = new Date().toISOString();
   const machine = {
     cores: cpus().length,
@@ -51,29 +54,41 @@ async function main(argv: readonly string[]): Promise<number> {
 
 function choose(
   argv: readonly string[],
-): { readonly benchmarks: readonly Benchmark[]; readonly json: boolean } | string {
+): { readonly benchmarks: readonly Benchmark[]; readonly minutes: number | null; readonly json: boolean } | string {
   try {
     const { values } = parseArgs({
       args: [...argv],
-      options: { only: { type: "string", multiple: true }, json: { type: "boolean" }, help: { type: "boolean" } },
+      options: {
+        only: { type: "string", multiple: true },
+        minutes: { type: "string" },
+        json: { type: "boolean" },
+        help: { type: "boolean" },
+      },
     });
     const unknown = values.only?.find((name) => !ALL.some((each) => each.name === name));
     if (values.help === true || unknown !== undefined) {
       return unknown === undefined ? "" : `there is no benchmark "${unknown}"`;
     }
-    return { benchmarks: ALL.filter(({ name }) => values.only?.includes(name) ?? true), json: values.json ?? false };
+    const minutes = values.minutes === undefined ? null : Number(values.minutes);
+    if (minutes !== null && !(minutes > 0)) return "--minutes is a number above 0";
+    const benchmarks = ALL.filter(({ name }) => values.only?.includes(name) ?? true);
+    return { benchmarks, minutes, json: values.json ?? false };
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
 }
 
-async function run(benchmark: Benchmark): Promise<Done> {
+async function run(benchmark: Benchmark, minutes: number | null): Promise<Done> {
   const { name, title } = benchmark;
   const directory = mkdtempSync(join(tmpdir(), `harmony-bench-${name}-`));
   const ends: (() => Promise<void> | void)[] = [];
   const progress = (sentence: string): void => void process.stderr.write(`${name}: ${sentence}\n`);
   try {
-    return { name, title, figures: await benchmark.run({ directory, progress, atEnd: (end) => void ends.push(end) }) };
+    return {
+      name,
+      title,
+      figures: await benchmark.run({ directory, minutes, progress, atEnd: (end) => void ends.push(end) }),
+    };
   } finally {
     for (const end of ends.toReversed()) await end();
     rmSync(directory, { recursive: true, force: true });
@@ -114,7 +129,7 @@ function table(rows: readonly (readonly string[])[]): string {
 }
 
 const shown = ({ median, min, max, p99, count }: Spread, unit: Unit): string => {
-  const suffix = unit === "ratio" ? "" : ` ${unit}`;
+  const suffix = unit === "ratio" || unit === "count" ? "" : ` ${unit}`;
   if (count === 1) return `${round(median)}${suffix}`;
   return `${round(median)}${suffix} (${round(min)} to ${round(max)}${p99 === null ? "" : `, p99 ${round(p99)}`})`;
 };

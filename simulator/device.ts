@@ -1,7 +1,11 @@
 import { FakeFileSystem, type FakeEntry, type FakeTreeEntry } from "../src/testing/fake-file-system.ts";
+import { FakePackageManager } from "../src/testing/fake-package-manager.ts";
+import { FakePacketFilter } from "../src/testing/fake-packet-filter.ts";
 import { FakeSystemdHost } from "../src/testing/fake-systemd-host.ts";
+import type { Policies } from "../src/topology/policies.ts";
+import type { Author } from "./author.ts";
 import { Files } from "./disk.ts";
-import type { Author } from "./wanted.ts";
+import { Restarts } from "./restarts.ts";
 import type { World } from "./world.ts";
 
 /** What is there before any agent comes and is nobody's business. */
@@ -15,42 +19,91 @@ const BYSTANDERS: Readonly<Record<string, FakeEntry>> = {
   "/srv/data/photo": { type: "file", text: "theirs" },
 };
 
+/** More than any run writes of texts. */
+const VERSIONS = ["0.1", ...Array.from({ length: 300 }, (_, at) => `${at + 1}.0`)];
+
 /** One machine: what stays when the process on it dies. */
 export class Device {
   readonly name: string;
   readonly files = new Files();
   readonly fs = new FakeFileSystem();
   readonly systemd = new FakeSystemdHost();
+  readonly packages: FakePackageManager;
+  readonly filter = new FakePacketFilter({ foreign: { theirs: "drop" } });
+  readonly restarts = new Restarts();
   /** Somebody else's, by path, as it has to stay. */
   readonly foreign = new Map<string, FakeTreeEntry>();
+  /** Packages that were there before any agent came. */
+  readonly installed = new Set<string>();
   /** Directories in which somebody else had something at some time: they may have been left to them. */
   readonly used = new Set<string>();
   /** What stands in the way of a Score, until the faults end. */
   readonly obstacles = new Set<string>();
   /** Services whose program crashes. */
   readonly crashing = new Set<string>();
+  /** Paths that somebody else writes to as soon as an agent has, as long as there are faults. */
+  readonly contested = new Set<string>();
+  /** By identity, each content that an agent wrote here. */
+  readonly seen = new Map<string, Set<string>>();
+  /** By identity, how the manifest that was accepted last of those that wanted it deals with it. */
+  readonly governed = new Map<string, Policies>();
+  /** Identities that were dropped while their policy was to leave them. */
+  readonly left = new Set<string>();
+  /** Called when an agent has written to this path. */
+  onWrite: (path: string) => void = () => {};
   /** Why the supervisor cannot be had for now; null: it can. */
   noSupervisor: string | null = null;
 
   constructor(name: string, author: Author, world: World) {
     this.name = name;
+    const { random } = world;
     for (const [path, entry] of Object.entries(BYSTANDERS)) this.fs.put(path, entry);
-    for (const path of author.directories) if (world.random.chance(0.3)) this.fs.put(path, { type: "directory" });
+    for (const path of author.directories) if (random.chance(0.3)) this.fs.put(path, { type: "directory" });
     for (const [path, entry] of Object.entries(this.fs.tree())) this.foreign.set(path, entry);
+    // What an agent finds there may be taken over, or not, as its Score says.
+    for (const path of author.paths) {
+      if (path.startsWith("/etc/") && random.chance(0.15)) this.fs.put(path, { type: "file", text: "a stranger's" });
+    }
     this.systemd.put("ssh.service", { vendor: "installable", enabled: true, active: "active" });
     for (const unit of author.units) {
-      if (!world.random.chance(0.1)) continue;
+      if (!random.chance(0.1)) continue;
       this.crashing.add(unit);
       this.systemd.put(unit, { crashes: true });
     }
+    for (const each of author.packages) if (random.chance(0.3)) this.installed.add(each);
+    const there = [...this.installed].map((each) => [each, { status: "installed", version: "0.1" }] as const);
+    const sources = author.packages.map((each) => [each, { versions: VERSIONS }] as const);
+    this.packages = new FakePackageManager(Object.fromEntries(sources), Object.fromEntries(there));
+  }
+
+  /** The parts of the packet filter. */
+  get parts(): readonly string[] {
+    return Object.keys(this.filter.facts()).flatMap((fact) => (fact.startsWith("part:") ? [fact.slice(5)] : []));
+  }
+
+  /** An agent wrote there. */
+  wrote(identity: string, text: string | null): void {
+    this.restarts.changed(identity);
+    if (text !== null) this.seen.set(identity, (this.seen.get(identity) ?? new Set()).add(text));
+    if (identity.startsWith("path:")) this.onWrite(identity.slice("path:".length));
   }
 
   /** Somebody puts something there that has to stay. */
   keep(path: string, entry: FakeEntry): void {
     this.fs.put(path, entry);
-    for (let at = parentOf(path); at !== ""; at = parentOf(at)) this.used.add(at);
+    this.#uses(path);
     const put = this.fs.tree()[path];
     if (put !== undefined) this.foreign.set(path, put);
+  }
+
+  /** What a Score made stays, and is nobody's any more. */
+  leave(identity: string): void {
+    this.left.add(identity);
+    if (identity.startsWith("path:")) this.#uses(identity.slice("path:".length));
+  }
+
+  #uses(path: string): void {
+    for (let at = parentOf(path); at !== ""; at = parentOf(at)) this.used.add(at);
   }
 
   /** Somebody takes it away, with all that is in it. */
@@ -66,58 +119,22 @@ export class Device {
   isFile(path: string): boolean {
     return this.fs.inspect(path, { hashUpTo: 0 }).type === "file";
   }
-}
 
-const parentOf = (path: string): string => path.slice(0, path.lastIndexOf("/"));
-
-/** Somebody else does something to the device; null where there is nothing to do it to. */
-export function tamper(device: Device, author: Author, { random }: World): string | null {
-  const { fs, systemd } = device;
-  const unit = random.pick(author.units);
-  if (unit !== undefined && random.chance(0.4)) return tamperWithUnit(device, unit, random.below(4));
-  const path = random.pick(author.paths);
-  if (path === undefined) return null;
-  const parent = parentOf(path);
-  switch (random.below(6)) {
-    case 0:
-      if (!device.isFile(path)) return null;
-      fs.put(path, { type: "file", text: "meddled with" });
-      return `writes to ${path}`;
-    case 1:
-      if (!device.isFile(path)) return null;
-      fs.take(path);
-      return `removes ${path}`;
-    case 2: {
-      const entry = fs.tree()[path];
-      if (entry?.type !== "file" || !("text" in entry)) return null;
-      fs.put(path, { type: "file", text: entry.text, mode: "0600" });
-      return `changes the mode of ${path}`;
-    }
-    case 3:
-      // What was the agent's, with all that is in it.
-      if (!parent.startsWith("/srv/") || fs.inspect(parent).type !== "directory") return null;
-      device.take(parent);
-      return `removes ${parent}`;
-    case 4:
-      if (parent === "/etc" || fs.inspect(parent).type !== "directory") return null;
-      device.keep(`${parent}/guest`, { type: "file", text: "theirs" });
-      return `puts a guest into ${parent}`;
-    default: {
-      const { type } = fs.inspect(path, { hashUpTo: 0 });
-      if (type === "unreachable" || fs.inspect(parent).type !== "directory") return null;
-      device.keep(path, { type: "link", target: "/etc/keep" });
-      device.obstacles.add(path);
-      return `puts a link at ${path}`;
+  /** Whether something stands there already of what a Score of this identity would make. */
+  exists(identity: string): boolean {
+    const at = identity.indexOf(":");
+    const name = identity.slice(at + 1);
+    switch (identity.slice(0, at)) {
+      case "path":
+        return this.isFile(name);
+      case "unit":
+        return this.systemd.unitFile(name, "unit").type === "file";
+      case "package":
+        return ["installed", "broken"].includes(this.packages.inspect(name).status);
+      default:
+        return this.parts.includes(name) || (this.parts.length === 0 && this.filter.facts()["frame"] !== undefined);
     }
   }
-
-  function tamperWithUnit({ name }: Device, about: string, how: number): string | null {
-    const file = systemd.unitFile(about, "unit");
-    if (name === "" || file.type !== "file") return null;
-    if (how === 0) systemd.put(about, { active: "inactive" });
-    else if (how === 1) systemd.put(about, { enabled: false });
-    else if (how === 2) systemd.put(about, { file: "[Unit]\nDescription=meddled with\n[Service]\n" });
-    else systemd.put(about, { active: "failed" });
-    return `${["stops", "disables", "edits", "kills"][how]} ${about}`;
-  }
 }
+
+export const parentOf = (path: string): string => path.slice(0, path.lastIndexOf("/"));

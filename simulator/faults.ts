@@ -1,7 +1,8 @@
 import { assetEnvelope, inlineEnvelope } from "../src/wire/encode.ts";
-import { tamper } from "./device.ts";
+
 import type { Process } from "./process.ts";
 import type { Scene } from "./scene.ts";
+import { tamper } from "./tamper.ts";
 import { AGENT, payloadOf, type Wish } from "./wanted.ts";
 
 /** What can go wrong. Each run has some of it. */
@@ -18,8 +19,14 @@ export const FAULTS = [
   "bad manifest",
   "no supervisor",
   "plan",
+  "contest",
+  "clock",
 ] as const;
 export type Fault = (typeof FAULTS)[number];
+
+const YEAR_MS = 365 * 86_400_000;
+/** As daylight saving time in a clock that is not UTC, NTP at boot, and an operator do it. */
+const JUMPS_MS = [1_000, -1_000, 3_600_000, -3_600_000, 56 * YEAR_MS, -YEAR_MS, -20 * YEAR_MS];
 
 /** It goes wrong now. */
 export function strike(fault: Fault, scene: Scene): void {
@@ -83,6 +90,20 @@ export function strike(fault: Fault, scene: Scene): void {
     case "plan":
       ask(process, scene);
       break;
+    case "contest": {
+      const path = random.pick(scene.author.paths);
+      if (path === undefined || !device.isFile(path)) break;
+      world.note("somebody", `writes to ${path} on ${device.name}, and will again`);
+      device.contested.add(`path:${path}`);
+      device.fs.put(path, { type: "file", text: "undone" });
+      break;
+    }
+    case "clock": {
+      const by = random.pick(JUMPS_MS) ?? 0;
+      world.note("outside", `the wall clock jumps by ${by / 1000} s`);
+      world.clock.setWallTime(new Date(world.clock.now().getTime() + by));
+      break;
+    }
   }
 }
 

@@ -98,7 +98,7 @@ export const PLANTED: readonly Planted[] = [
   {
     name: "claims are not on disk before the first step",
     file: "agent/interpreting.ts",
-    snippet: "if (isNews || !this.#ledger.isSaved(identity)) await this.#ledger.flush();",
+    snippet: "if (isNews || this.#notices.length > 0 || !this.#ledger.isSaved(identity)) await this.#ledger.flush();",
     instead: "",
   },
   {
@@ -154,6 +154,54 @@ export const PLANTED: readonly Planted[] = [
     file: "agent/retirements.ts",
     snippet: '      retirement.stage = "due";\n      this.#around.onDue();',
     instead: "      this.#around.onDue();",
+  },
+  {
+    name: "what is only observed is written",
+    file: "agent/permits.ts",
+    snippet: 'if (isKnownBad || policies.ownership === "observe") return "tell";',
+    instead: 'if (isKnownBad) return "tell";',
+  },
+  {
+    name: "what is known to be bad is tried again",
+    file: "agent/permits.ts",
+    snippet: "if (isKnownBad || policies",
+    instead: "if (policies",
+  },
+  {
+    name: "what is made once is changed",
+    file: "agent/permits.ts",
+    snippet: 'if (policies.ownership === "createOnly" && exists) {',
+    instead: 'if (policies.ownership === "createOnly" && !exists) {',
+  },
+  {
+    name: "what is somebody else's is taken over",
+    file: "agent/permits.ts",
+    snippet: 'if (policies.ownership === "own" && exists && owned === undefined) return notItsOwn(of);',
+    instead: "",
+  },
+  {
+    name: "drift that is to be told is repaired",
+    file: "agent/permits.ts",
+    snippet: 'owned?.reached === digest && !notified ? "tell" : "take"',
+    instead: 'owned?.reached === digest && notified ? "tell" : "take"',
+  },
+  {
+    name: "what is orphaned is removed",
+    file: "agent/permits.ts",
+    snippet: 'removal === "orphan" || ownership === "observe"',
+    instead: 'removal !== removal || ownership === "observe"',
+  },
+  {
+    name: "work goes on by the older policies",
+    file: "agent/interpreting.ts",
+    snippet: "return now !== this.#decoded && policyText(now) !== policyText(this.#decoded);",
+    instead: "return now !== now;",
+  },
+  {
+    name: "who is to be restarted is not on disk before the change",
+    file: "agent/notices.ts",
+    snippet: "this.#ledger.notify({ to, by, change:",
+    instead: "if (to === by) this.#ledger.notify({ to, by, change:",
   },
 ];
 

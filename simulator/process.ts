@@ -1,8 +1,14 @@
 import { Agent } from "../src/agent/agent.ts";
-import type { Detection } from "../src/agent/adapters/offering.ts";
+import type { Detection, Offering } from "../src/agent/adapters/offering.ts";
 import { Host } from "../src/agent/host.ts";
 import { Ledger } from "../src/agent/ledger.ts";
-import { FileSystemHost, SystemdHost } from "../src/capabilities/index.ts";
+import {
+  type AnyCapability,
+  FileSystemHost,
+  PackageManager,
+  PacketFilter,
+  SystemdHost,
+} from "../src/capabilities/index.ts";
 import { KINDS } from "../src/scores/index.ts";
 import { topology } from "../src/topology/topology.ts";
 import type { MemoryServer } from "../src/wire/memory-server.ts";
@@ -17,7 +23,7 @@ import { type Actor, ProcessClock, type World } from "./world.ts";
 /** Much shorter than in earnest, so that a run sees some. */
 export const DRIFT_PASS_MS = 30_000;
 
-const SimulatedTopology = topology("SimulatedTopology", [FileSystemHost, SystemdHost]);
+const SimulatedTopology = topology("SimulatedTopology", [FileSystemHost, SystemdHost, PackageManager, PacketFilter]);
 
 export interface ProcessParts {
   readonly world: World;
@@ -98,16 +104,10 @@ export class Process implements Actor {
     const host = new Host({
       topology: SimulatedTopology,
       offerings: {
-        FileSystemHost: {
-          port: portOf(FileSystemHost, device.fs, world, this, this.guard),
-          detect: () => this.#look(() => null),
-          close: () => {},
-        },
-        SystemdHost: {
-          port: portOf(SystemdHost, device.systemd, world, this, this.guard),
-          detect: () => this.#look(() => device.noSupervisor),
-          close: () => {},
-        },
+        FileSystemHost: this.#offers(FileSystemHost, device.fs),
+        SystemdHost: this.#offers(SystemdHost, device.systemd, () => device.noSupervisor),
+        PackageManager: this.#offers(PackageManager, device.packages),
+        PacketFilter: this.#offers(PacketFilter, device.filter),
       },
       clock,
       log,
@@ -131,6 +131,20 @@ export class Process implements Actor {
       driftPassMs: DRIFT_PASS_MS,
     });
     this.#agent.start();
+  }
+
+  /** `lack`: why it cannot be had now; null: it can. */
+  #offers<Port extends object>(
+    capability: AnyCapability,
+    port: Port,
+    lack: () => string | null = () => null,
+  ): Offering<Port> {
+    const { guard, device } = this;
+    return {
+      port: portOf(capability, port, { world: this.#world, actor: this, guard, device }),
+      detect: () => this.#look(lack),
+      close: () => {},
+    };
   }
 
   #look(lack: () => string | null): Promise<Detection> {

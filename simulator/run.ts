@@ -2,8 +2,9 @@ import { AgentStatus } from "../src/wire/status.ts";
 import { type Fault, FAULTS, strike } from "./faults.ts";
 import type { Process } from "./process.ts";
 import { Scene } from "./scene.ts";
-import { deviation, expectedStates, touched, untruth } from "./truth.ts";
-import { AGENT, type Wish } from "./wanted.ts";
+import { stands } from "./stands.ts";
+import { touched, untruth } from "./truth.ts";
+import { AGENT, policies, type Wish } from "./wanted.ts";
 import { type Broken, World } from "./world.ts";
 
 export interface RunOptions {
@@ -30,6 +31,8 @@ const QUIET_MS = 40_000;
 const LULL_MS = 45_000;
 /** Drift that is hinted at is repaired within this, on a device where all was quiet; well before the next drift pass. */
 const REPAIRS_MS = 5_000;
+/** A quarter of an hour after the last repair, and the longest rest. */
+const CALMS_DOWN_MS = 1_260_000;
 
 /** One run: faults, then none; and then everything has to come right. */
 export async function run({ seed, traced = false, without = [] }: RunOptions): Promise<Run> {
@@ -85,11 +88,16 @@ class Calm {
     this.#scene.send(last);
     const holder = await this.#comesRight(last);
     if (holder === null) return;
-    // What fails for good is tried again for ever.
-    if (![...expectedStates(last, holder.device).values()].includes("Failed")) await this.#isQuiet(holder);
+    const told = Object.values(this.#status()?.scores ?? {});
+    const isContested = told.some(({ contested }) => contested !== undefined);
+    // What fails is tried again for ever.
+    const goesOn = told.some(({ state, knownBad }) => state === "Failed" && knownBad !== true);
+    // What was fought over rests, and is looked at late.
+    if (!isContested && !goesOn && holder.device.contested.size === 0) await this.#isQuiet(holder);
     this.#staysRight(holder, last);
     this.#unharmed();
     await this.#repairs(holder, last);
+    if (isContested) await this.#calmsDown();
     if (world.broken !== null || !world.random.chance(0.5)) return;
     const nothing = this.#scene.author.nothing();
     this.#scene.send(nothing);
@@ -114,10 +122,14 @@ class Calm {
   }
 
   #wrong(holder: Process, wish: Wish): string | null {
+    const status = this.#status();
+    return status === null ? "no status is stored" : untruth(status, wish, holder.device);
+  }
+
+  /** As it is stored. */
+  #status(): AgentStatus | null {
     const entry = this.#scene.server.buckets?.get("actual-state")?.entries.get(AGENT);
-    if (entry?.value === undefined) return "no status is stored";
-    const status = AgentStatus.parse(JSON.parse(Buffer.from(entry.value).toString()));
-    return untruth(status, wish, holder.device) ?? deviation(wish, holder.device);
+    return entry?.value === undefined ? null : AgentStatus.parse(JSON.parse(Buffer.from(entry.value).toString()));
   }
 
   async #isQuiet(holder: Process): Promise<void> {
@@ -139,22 +151,42 @@ class Calm {
     if (why !== null) this.#world.break("what has come right stays right", why);
   }
 
+  /** What others undid is not called contested any more when they have not for long. */
+  async #calmsDown(): Promise<void> {
+    if (this.#world.broken !== null) return;
+    await this.#scene.for(CALMS_DOWN_MS);
+    const still = Object.entries(this.#status()?.scores ?? {}).find(
+      // What waits for others is not looked at.
+      ([, { contested, state }]) => contested !== undefined && state !== "Blocked" && state !== "Failed",
+    );
+    if (still !== undefined) {
+      this.#world.break("contested ends", `${still[0]} is, and ${still[1].state}, after ${CALMS_DOWN_MS / 1000} s`);
+    }
+  }
+
   /** Drift is repaired on its hint. */
   async #repairs(holder: Process, wish: Wish): Promise<void> {
     const world = this.#world;
     if (world.broken !== null) return;
     const { device } = holder;
-    const path = this.#scene.author.paths.find(
-      (each) =>
-        [...wish.scores.values()].some((wanted) => wanted.sort === "file" && wanted.path === each) &&
-        device.isFile(each),
-    );
-    if (path === undefined) return;
+    const told = this.#status()?.scores ?? {};
+    const [wanted] = [...wish.scores.values()].flatMap((each) => {
+      const { drift, ownership } = policies(each);
+      const isRepaired = drift === "repair" && ownership === "adopt";
+      const isReady = told[each.id]?.state === "Ready";
+      const isFree = "path" in each && !device.contested.has(`path:${each.path}`);
+      return isFree && isRepaired && isReady && each.sort === "file" ? [each] : [];
+    });
+    if (wanted === undefined) return;
+    const { path } = wanted;
     device.fs.put(path, { type: "file", text: "meddled with" });
     world.note("somebody", `writes to ${path} on ${device.name}`);
     await this.#scene.for(REPAIRS_MS);
-    const why = this.#wrong(holder, wish);
-    if (why !== null) world.break("drift is repaired on its hint", why);
+    const state = this.#status()?.scores[wanted.id]?.state;
+    const how = stands(wanted, device);
+    if (state !== "Ready" || how !== "so") {
+      world.break("drift is repaired on its hint", `${path} is ${state} and ${how}`);
+    }
   }
 
   #unharmed(): void {

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import { assetEnvelope, inlineEnvelope } from "../src/wire/encode.ts";
 import { MemoryServer } from "../src/wire/memory-server.ts";
+import { Author } from "./author.ts";
 import { Device } from "./device.ts";
 import { Process } from "./process.ts";
-import { AGENT, Author, payloadOf, type Wish } from "./wanted.ts";
+import { AGENT, payloadOf, type Wish } from "./wanted.ts";
 import type { Actor, World } from "./world.ts";
 
 /** Which of the two devices. */
@@ -30,6 +31,20 @@ export class Scene {
     this.world = world;
     this.author = new Author(world.random, { mayForget });
     this.devices = [new Device("A", this.author, world), new Device("B", this.author, world)];
+    // Without a battery, a device begins with no idea of the time.
+    if (world.random.chance(0.3)) world.clock.setWallTime(new Date(0));
+    for (const device of this.devices) device.onWrite = (path) => this.#undoes(device, path);
+  }
+
+  /** Another manager of the same file. */
+  #undoes(device: Device, path: string): void {
+    if (this.world.calm || !device.contested.has(`path:${path}`)) return;
+    // Late enough for the agent to have looked at what it did.
+    this.world.clock.after(50, () => {
+      this.world.post(this.#outside, "message", `somebody writes to ${path} on ${device.name}, again`, () => {
+        if (!this.world.calm && device.isFile(path)) device.fs.put(path, { type: "file", text: "undone" });
+      });
+    });
   }
 
   /** What happens next; and those who watch look at what came of it. False: nothing more before `until`. */
@@ -53,9 +68,10 @@ export class Scene {
   send(wish: Wish): void {
     const payload = payloadOf(wish);
     this.wishes.set(payload, wish);
-    const ids = [...wish.scores.values()].map(({ id, after }) =>
-      after.length === 0 ? id : `${id} after ${after.join()}`,
-    );
+    const ids = [...wish.scores.values()].map(({ id, after, policy }) => {
+      const order = after.length === 0 ? "" : ` after ${after.join()}`;
+      return `${id}${order}${policy === undefined ? "" : ` (${Object.values(policy).join()})`}`;
+    });
     const what = `generation ${wish.generation} is put: ${ids.join(", ") || "nothing"}`;
     let envelope = inlineEnvelope(payload, []);
     if (this.world.random.chance(0.1)) {

@@ -1,105 +1,114 @@
 import { isDeepStrictEqual } from "node:util";
 import type { AgentStatus, ScoreState } from "../src/wire/status.ts";
 import type { Device } from "./device.ts";
-import type { Wanted, Wish } from "./wanted.ts";
+import { fails, isObstructed, isOnlyTold, stands, wasThere } from "./stands.ts";
+import { identityOf, policies, type Wanted, type Wish } from "./wanted.ts";
 
-/** What each Score comes to on this device, once nothing goes wrong any more. */
-export function expectedStates(wish: Wish, device: Device): ReadonlyMap<string, ScoreState> {
-  const states = new Map<string, ScoreState>();
-  for (const [id, wanted] of wish.scores) {
-    const waits = wanted.after.some((on) => states.get(on) !== "Ready");
-    states.set(
-      id,
-      wanted.sort === "unknown" ? "Refused" : waits ? "Blocked" : fails(wanted, device) ? "Failed" : "Ready",
-    );
+/** The states in which a Score may be told of that waits for nobody, once nothing goes wrong any more; none: it is not as it has to be. */
+function allowed(wanted: Wanted, device: Device): readonly ScoreState[] {
+  if (wanted.sort === "unknown") return ["Refused"];
+  const how = stands(wanted, device);
+  const { ownership } = policies(wanted);
+  const passed = passedOver(wanted, device);
+  if (how === "so") return ["Ready", ...passed];
+  const isTheirs = ownership === "own" && how === "other" && !isOwned(wanted, device);
+  if (isTheirs) return ["Failed", ...passed];
+  if (isOnlyTold(wanted, device, how)) {
+    // What failed for good is told as that, and so is what stands in the way.
+    return [...passed, "Drifted", ...(fails(wanted, device) ? (["Failed"] as const) : [])];
   }
-  return states;
+  return fails(wanted, device) ? ["Failed", ...passed] : passed;
 }
 
-const fails = (wanted: Wanted, { obstacles, crashing }: Device): boolean =>
-  (wanted.sort === "file" && (wanted.hopeless || obstacles.has(wanted.path))) ||
-  (wanted.sort === "service" && crashing.has(wanted.unit));
+/** Nobody looks any more what became of it, or of what it waited for. */
+const passedOver = (wanted: Wanted, device: Device): readonly ScoreState[] =>
+  policies(wanted).drift !== "ignore" ? [] : wasThere(wanted, device) ? ["Ready", "Drifted"] : ["Drifted"];
 
-/** What of the device is not as the wish says; null where all is. */
-export function deviation(wish: Wish, device: Device): string | null {
-  const states = expectedStates(wish, device);
-  const tree = device.fs.tree();
-  const units = device.systemd.tree();
-  const wantedPaths = new Set<string>();
-  const wantedUnits = new Set<string>();
+const isOwned = (wanted: Wanted, { files }: Device): boolean => files.owned.has(identityOf(wanted) ?? "");
+
+const isUp = (state: ScoreState | undefined): boolean => state === "Ready" || state === "Drifted";
+
+/** In what a device or the status that is stored of it is not as it should be; null where all is. */
+export function untruth(status: AgentStatus, wish: Wish, device: Device): string | null {
+  if (status.generation !== wish.generation) return `it tells of generation ${status.generation}`;
+  if (status.observedGeneration !== wish.generation) return `it has observed ${status.observedGeneration}`;
+  const stranger = Object.keys(status.scores).find((id) => !wish.scores.has(id));
+  if (stranger !== undefined) return `${stranger} is told of, and nobody wants it`;
   for (const [id, wanted] of wish.scores) {
-    const isReady = states.get(id) === "Ready";
-    if (wanted.sort === "service") {
-      wantedUnits.add(wanted.unit);
-      if (!isReady) continue;
-      const file = units[`file:${wanted.unit}`];
-      if (typeof file !== "string" || !file.includes(`=${wanted.text}\n`)) return `${wanted.unit} has another file`;
-      if (units[`active:${wanted.unit}`] !== "active") return `${wanted.unit} does not run, or by an old file`;
-      if (units[`enabled:${wanted.unit}`] !== true) return `${wanted.unit} is not enabled`;
-    } else if (wanted.sort !== "unknown") {
-      for (let path = wanted.path; path !== ""; path = path.slice(0, path.lastIndexOf("/"))) wantedPaths.add(path);
-      if (!isReady) continue;
-      const entry = tree[wanted.path];
-      const isSo =
-        wanted.sort === "directory"
-          ? entry?.type === "directory"
-          : entry?.type === "file" && "text" in entry && entry.text === wanted.text && entry.mode === "0644";
-      if (!isSo) return `${wanted.path} is ${JSON.stringify(entry)}`;
+    const told = status.scores[id];
+    const waits = wanted.after.some((on) => !isUp(status.scores[on]?.state));
+    const expected =
+      waits && wanted.sort !== "unknown"
+        ? ["Blocked" as const, ...passedOver(wanted, device)]
+        : allowed(wanted, device);
+    if (told === undefined || !expected.includes(told.state)) {
+      const how = isObstructed(wanted, device) ? "obstructed" : stands(wanted, device);
+      return `${id} is told to be ${told?.state ?? "nothing"}, and not ${expected.join(" or ") || "made"}; it is ${how}`;
     }
+    if (told.generation !== wish.generation) return `${id} is told of for generation ${told.generation}`;
+    // A change that its own Score could not carry through is not whole, and restarts nobody.
+    const isWhole = wanted.sort === "service" && [id, ...wanted.restartOn].every((on) => isUp(status.scores[on]?.state));
+    const missed = isWhole ? device.restarts.missed(wanted.unit) : null;
+    if (missed !== null && !device.files.lostSomething) return missed;
   }
-  return device.files.lostSomething ? null : leaked(device, tree, units, wantedPaths, wantedUnits);
+  const states = Object.values(status.scores).map(({ state }) => state);
+  const ready = status.conditions.find(({ type }) => type === "Ready");
+  if (ready?.status !== (states.every(isUp) ? "True" : "False")) return `Ready is ${ready?.status} (${ready?.reason})`;
+  if (status.conditions.find(({ type }) => type === "Reconciling")?.status !== "False") return "Reconciling is True";
+  return leaked(wish, device);
 }
 
-function leaked(
-  { foreign, used, crashing }: Device,
-  tree: ReturnType<Device["fs"]["tree"]>,
-  units: ReturnType<Device["systemd"]["tree"]>,
-  wantedPaths: ReadonlySet<string>,
-  wantedUnits: ReadonlySet<string>,
-): string | null {
+/** What is left of what nobody wants any more; null where nothing is. */
+function leaked(wish: Wish, device: Device): string | null {
+  const wanted = new Set([...wish.scores.values()].map((each) => identityOf(each) ?? ""));
+  const stale = [...device.files.owned.keys()].find((identity) => !wanted.has(identity));
+  if (stale !== undefined) return `${stale} is owned, and nobody wants it`;
+  if (device.files.lostSomething) return null;
+  const mayBe = (identity: string): boolean => wanted.has(identity) || device.left.has(identity);
+  return leakedPath(wish, device, mayBe) ?? leakedElse(device, mayBe);
+}
+
+type MayBe = (identity: string) => boolean;
+
+function leakedPath(wish: Wish, { fs, foreign, used }: Device, mayBe: MayBe): string | null {
+  const tree = fs.tree();
   const paths = Object.keys(tree);
+  const wanted = [...wish.scores.values()].flatMap((each) => ("path" in each ? [each.path] : []));
   for (const [path, entry] of Object.entries(tree)) {
-    if (wantedPaths.has(path) || foreign.has(path)) continue;
+    if (mayBe(`path:${path}`) || foreign.has(path)) continue;
     if (entry.type === "file" && "text" in entry && entry.text.startsWith("ours ")) return `${path} is left behind`;
-    const isEmpty = entry.type === "directory" && !used.has(path) && !paths.some((each) => each.startsWith(`${path}/`));
+    const within = (each: string): boolean => each.startsWith(`${path}/`);
+    const isEmpty = entry.type === "directory" && !used.has(path) && !paths.some(within) && !wanted.some(within);
     if (isEmpty) return `the empty directory ${path} is left behind`;
-  }
-  for (const fact of Object.keys(units)) {
-    const unit = fact.slice(fact.indexOf(":") + 1);
-    if (unit !== "ssh.service" && !wantedUnits.has(unit) && !(crashing.has(unit) && fact.startsWith("unread:"))) {
-      return `${fact} is left behind`;
-    }
   }
   return null;
 }
 
+function leakedElse({ systemd, packages, installed, crashing, parts, filter }: Device, mayBe: MayBe): string | null {
+  for (const fact of Object.keys(systemd.tree())) {
+    const unit = fact.slice(fact.indexOf(":") + 1);
+    if (unit === "ssh.service" || mayBe(`unit:${unit}`) || (crashing.has(unit) && fact.startsWith("unread:"))) continue;
+    return `${fact} is left behind`;
+  }
+  for (const [name, { status }] of Object.entries(packages.packages())) {
+    if (status === "installed" && !installed.has(name) && !mayBe(`package:${name}`)) return `${name} is left behind`;
+  }
+  const part = parts.find((each) => !mayBe(`firewall:${each}`));
+  if (part !== undefined) return `${part} is left behind in the packet filter`;
+  return parts.length === 0 && filter.facts()["frame"] === "sound" ? "an empty packet filter is left behind" : null;
+}
+
 /** What of others' is not as they left it; null where all is. */
-export function touched({ fs, systemd, foreign }: Device): string | null {
+export function touched({ fs, systemd, packages, installed, filter, foreign }: Device): string | null {
   const tree = fs.tree();
   for (const [path, entry] of foreign) {
     if (!isDeepStrictEqual(tree[path], entry)) return `${path} is ${JSON.stringify(tree[path])}`;
   }
+  for (const name of installed) {
+    if (packages.inspect(name).status !== "installed") return `${name} was there before, and is not any more`;
+  }
+  if (filter.facts()["table:theirs"] !== "drop") return "the table of others is not as it was";
   const units = systemd.tree();
   const isSo = units["enabled:ssh.service"] === true && units["active:ssh.service"] === "active";
   return isSo ? null : "ssh.service is not as it was";
-}
-
-/** In what the stored status differs from the truth; null where it tells it. */
-export function untruth(status: AgentStatus, wish: Wish, device: Device): string | null {
-  const states = expectedStates(wish, device);
-  if (status.generation !== wish.generation) return `it tells of generation ${status.generation}`;
-  if (status.observedGeneration !== wish.generation) return `it has observed ${status.observedGeneration}`;
-  const ids = new Set([...states.keys(), ...Object.keys(status.scores)]);
-  for (const id of ids) {
-    const told = status.scores[id];
-    if (told?.state !== states.get(id)) {
-      return `${id} is ${told?.state ?? "not told of"}, not ${states.get(id) ?? "there"}`;
-    }
-    if (told?.generation !== wish.generation) return `${id} is told of for generation ${told?.generation}`;
-  }
-  const ready = status.conditions.find(({ type }) => type === "Ready");
-  const isReady = [...states.values()].every((state) => state === "Ready");
-  if (ready?.status !== (isReady ? "True" : "False")) return `Ready is ${ready?.status} (${ready?.reason})`;
-  const reconciling = status.conditions.find(({ type }) => type === "Reconciling");
-  return reconciling?.status === "False" ? null : "Reconciling is True";
 }

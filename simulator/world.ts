@@ -131,6 +131,8 @@ export class World {
 interface Timer {
   /** When it rings, by the wall clock as it was when it was set. */
   readonly wallDue: number;
+  /** The same by the clock that never jumps. */
+  readonly due: number;
   readonly cancel: () => void;
 }
 
@@ -170,6 +172,7 @@ export class ProcessClock implements Clock {
     });
     const timer: Timer = {
       wallDue: world.clock.now().getTime() + ms,
+      due: world.clock.monotonicMs() + ms,
       cancel: () => {
         stop();
         if (item !== null) item.cancelled = true;

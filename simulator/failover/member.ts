@@ -10,9 +10,10 @@ import type { MemoryServer } from "../../src/wire/memory-server.ts";
 import { Heartbeat } from "../../src/wire/status.ts";
 import type { Device } from "../device.ts";
 import { ProcessDisk } from "../disk.ts";
-import type { Call, Step } from "../guard.ts";
 import { Line } from "../line.ts";
+import type { Step } from "../policy-guard.ts";
 import { portOf, type Witness } from "../ports.ts";
+import type { Call } from "../step-guard.ts";
 import { AGENT } from "../wanted.ts";
 import { ProcessClock } from "../world.ts";
 import type { FailoverWorld, Pausable } from "./world.ts";
@@ -97,11 +98,12 @@ export class Member implements Pausable, Witness {
     const ledger = await Ledger.open(disk, log);
     const found: Detection = { _tag: "Found", facts: {} };
     const offering = <Port extends object>(port: Port) => ({ port, detect: async () => found, close: () => {} });
+    const around = { world, actor: this, guard: this, device };
     const host = new Host({
       topology: SimulatedTopology,
       offerings: {
-        FileSystemHost: offering(portOf(FileSystemHost, device.fs, world, this, this)),
-        SystemdHost: offering(portOf(SystemdHost, device.systemd, world, this, this)),
+        FileSystemHost: offering(portOf(FileSystemHost, device.fs, around)),
+        SystemdHost: offering(portOf(SystemdHost, device.systemd, around)),
       },
       clock,
       log,
@@ -131,7 +133,7 @@ export class Member implements Pausable, Witness {
   }
 }
 
-const NO_CALL: Call = { step: null, beganAt: 0, deadlineMs: 0 };
+const NO_CALL: Call = { step: null, wanted: null, beganAt: 0, deadlineMs: 0 };
 
 /** Who holds the lease, as the server has it. */
 export function leaseIn(server: MemoryServer): Heartbeat | null {

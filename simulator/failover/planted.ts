@@ -23,8 +23,8 @@ export const PLANTED_IN_FAILOVER: readonly Planted[] = [
   {
     name: "the lease is taken without compare-and-set",
     file: "agent/lease.ts",
-    snippet: "{ expect: seen.revision, timeoutMs: ANSWER_MS }",
-    instead: "{ timeoutMs: ANSWER_MS }",
+    snippet: 'store.put("heartbeat", pair, bytes, { expect: seen.revision, timeoutMs: ANSWER_MS })',
+    instead: 'store.put("heartbeat", pair, bytes, { timeoutMs: ANSWER_MS })',
   },
   {
     name: "an empty key is a free lease",

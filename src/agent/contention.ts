@@ -34,7 +34,9 @@ export function repaired(
 }
 
 /** Whether nobody has undone it for so long that it is not contested any more. */
-export const isOver = ({ last }: Contested, now: Date): boolean => now.getTime() - Date.parse(last) > IN_A_ROW_MS;
+export const isOver = ({ last }: Contested, now: Date): boolean =>
+  // A clock that was set back a year must not make it last one.
+  Math.abs(now.getTime() - Date.parse(last)) > IN_A_ROW_MS;
 
 /** How long a contested Score rests before it is looked at again because of drift: doubled with each repair in a row. */
 export const contestedRestMs = ({ contested }: ScoreStatus): number =>

@@ -11,7 +11,7 @@ import type { Ledger, Notice } from "./ledger.ts";
 import type { Notices } from "./notices.ts";
 import { permits } from "./permits.ts";
 import type { ReconcilerParts } from "./reconciler-parts.ts";
-import { type Accepted, type Change, isNoNews, looks, type Resource, restMs, whyLooked } from "./resource.ts";
+import { type Accepted, type Change, isNoNews, looks, policyText, type Resource, restMs, whyLooked } from "./resource.ts";
 import { interrupted, isForGood, isUp, retryDelayMs, settled, started } from "./score-status.ts";
 import type { Workers } from "./workers.ts";
 
@@ -56,7 +56,7 @@ export class Interpreting {
     }
     const outcome = interpretNow(
       decoded.score,
-      new Look(this.#parts, this.#around, resource, decoded, change, notices.length > 0),
+      new Look(this.#parts, this.#around, resource, decoded, change, notices),
     );
     return outcome instanceof Promise
       ? outcome.then((made) => this.#settle(resource, decoded, change, before, notices, made))
@@ -191,14 +191,16 @@ class Look implements GuardedSurroundings {
   readonly log: Log;
   readonly stop: AbortSignal;
   readonly notified: boolean;
+  readonly #notices: readonly Notice[];
   readonly #ledger: Ledger;
   readonly #gate: ReconcilerParts["gate"];
   readonly #around: InterpretingParts;
   readonly #of: Resource;
   readonly #decoded: Accepted;
   readonly #change: Change;
-  /** Whether what it is about was there when it was looked at. */
+  /** Whether what it is about was there when it was looked at, and which run of it. */
   #exists = true;
+  #run: string | null = null;
 
   constructor(
     { ports, clock, log, stop, ledger, gate }: ReconcilerParts,
@@ -206,13 +208,14 @@ class Look implements GuardedSurroundings {
     of: Resource,
     decoded: Accepted,
     change: Change,
-    notified: boolean,
+    notices: readonly Notice[],
   ) {
     this.ports = ports;
     this.clock = clock;
     this.log = log;
     this.stop = stop;
-    this.notified = notified;
+    this.notified = notices.length > 0;
+    this.#notices = notices;
     this.#ledger = ledger;
     this.#gate = gate;
     this.#around = around;
@@ -222,10 +225,17 @@ class Look implements GuardedSurroundings {
   }
 
   superseded(): boolean {
-    return this.stop.aborted || this.#around.current(this.#of.id) !== this.#of;
+    if (this.stop.aborted || this.#around.current(this.#of.id) !== this.#of) return true;
+    // Who says that it is not to be written any more does not mean: after the step that comes next.
+    const now = this.#of.decoded;
+    return now !== this.#decoded && policyText(now) !== policyText(this.#decoded);
   }
-  permit({ exists, why }: Found): Permission {
+  isAnew(run: string | null): boolean {
+    return run !== null && this.#notices.every(({ from }) => from !== undefined && from !== run);
+  }
+  permit({ exists, why, run }: Found): Permission {
     this.#exists = exists;
+    this.#run = run;
     const { policies, identity, digest } = this.#decoded;
     return permits(
       {
@@ -234,7 +244,7 @@ class Look implements GuardedSurroundings {
         digest,
         owned: this.#ledger.owned.get(identity),
         isKnownBad: this.#of.status.knownBad === true,
-        notified: this.notified,
+        notified: this.notified && !this.isAnew(run),
       },
       { exists, why },
     );
@@ -246,6 +256,7 @@ class Look implements GuardedSurroundings {
     const isOwn = await this.#isAsOlderSpec();
     if (this.superseded()) return;
     const isNews = why === "change" && this.#around.notices.changes(this.#of.id, this.#change);
+    for (const notice of this.#notices) this.#ledger.begun(notice, this.#run);
     const held = this.#ledger.owned.get(identity);
     const isMade = policies.ownership === "createOnly" && (!this.#exists || held?.making === true);
     const reached =
@@ -253,7 +264,7 @@ class Look implements GuardedSurroundings {
     const marks = { ...(isMade && { making: true as const }), ...reached };
     this.#ledger.own(this.#of.id, identity, wire, isOwn ? [...claims, identity] : claims, marks);
     // What is repaired is owned already. It need not wait for what else there is to be saved.
-    if (isNews || !this.#ledger.isSaved(identity)) await this.#ledger.flush();
+    if (isNews || this.#notices.length > 0 || !this.#ledger.isSaved(identity)) await this.#ledger.flush();
   }
 
   /**

@@ -22,7 +22,13 @@ export type Owned = z.infer<typeof Owned>;
 type Marks = Pick<Owned, "making" | "reached">;
 
 /** `by` may have changed something on the device, and `to` has not been restarted since. Both are Score ids. */
-export const Notice = z.object({ to: z.string(), by: z.string(), change: z.enum(["intentional", "corrective"]) });
+export const Notice = z.object({
+  to: z.string(),
+  by: z.string(),
+  change: z.enum(["intentional", "corrective"]),
+  /** Once the restart has begun: which run of it there was, or null where none was. Any other one is the newer. */
+  from: z.string().nullable().exactOptional(),
+});
 export type Notice = z.infer<typeof Notice>;
 
 /** A manifest that is taken back where it fails, for as long as it is not known to be good; and what came of it. */
@@ -206,7 +212,14 @@ export class Ledger {
   notify(notice: Notice): void {
     const before = this.#notices.get(noticeKey(notice));
     this.#notices.set(noticeKey(notice), notice);
-    if (before?.change !== notice.change) pile(this.#unsaved, { notice });
+    if (before?.change !== notice.change || before.from !== notice.from) pile(this.#unsaved, { notice });
+  }
+
+  /** What it asks for is about to be done. What was noted at the first attempt stands. */
+  begun(notice: Notice, from: string | null): void {
+    if (notice.from !== undefined || this.#notices.get(noticeKey(notice)) !== notice) return;
+    notice.from = from;
+    pile(this.#unsaved, { notice });
   }
 
   noticed({ to, by }: Notice): void {

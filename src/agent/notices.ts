@@ -25,15 +25,17 @@ export class Notices {
     const listeners = new Map<string, string[]>();
     const wanted = new Set<string>();
     for (const [to, decoded] of manifest.scores) {
-      if (decoded._tag === "Refused" || decoded.restartOn.length === 0) continue;
-      if (!decoded.score.bind().restarts) {
+      const { restartOn = [] } = decoded;
+      if (restartOn.length === 0) continue;
+      // What is lacking may come back, and then there is still something to be restarted for.
+      if (decoded._tag === "Score" && !decoded.score.bind().restarts) {
         this.#log("restartOn has no effect: nothing of this kind can be restarted", {
           id: to,
           kind: decoded.score.kind,
         });
         continue;
       }
-      for (const by of decoded.restartOn) {
+      for (const by of restartOn) {
         listeners.set(by, [...(listeners.get(by) ?? []), to]);
         wanted.add(`${to} ${by}`);
       }

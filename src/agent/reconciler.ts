@@ -6,7 +6,16 @@ import type { ScoreStatus } from "../wire/status.ts";
 import { Interpreting } from "./interpreting.ts";
 import { Notices } from "./notices.ts";
 import type { ReconcilerParts } from "./reconciler-parts.ts";
-import { type Accepted, type Change, digestOf, newResource, type Resource, unasked, whyLooked } from "./resource.ts";
+import {
+  type Accepted,
+  type Change,
+  digestOf,
+  newResource,
+  policyText,
+  type Resource,
+  unasked,
+  whyLooked,
+} from "./resource.ts";
 import { type Retirement, Retirements } from "./retirements.ts";
 import { contestedRestMs } from "./contention.ts";
 import { begin, blocked, isUp, passedOver } from "./score-status.ts";
@@ -119,6 +128,11 @@ export class Reconciler {
     }
     this.#turns.follow(inOrder([...manifest.scores.keys()], after));
     this.#notices.plan(manifest);
+    // What is not looked at again has come about before; a restart that it was the reason for may still be owed.
+    for (const { id, decoded, due } of this.#resources.values()) {
+      if (decoded._tag !== "Score" || due !== null) continue;
+      this.#notices.ready(id, (to, why) => this.#owes(to, why));
+    }
     this.#retirements.plan(manifest, now);
     this.#workers.releaseStale();
     // After a restart it is no news that this generation was carried through before.
@@ -150,8 +164,11 @@ export class Reconciler {
 
   /** What is owned is dealt with by the policies that were accepted last, also if nothing else of it changed. */
   #govern({ identity, wire, policies, digest }: Accepted, status: ScoreStatus): void {
-    const isReached = isGuarded(policies) && isUp(status) && status.digest === digest;
-    this.#parts.ledger.govern(identity, wire, isReached ? { reached: digest } : {});
+    const { ledger } = this.#parts;
+    // What was only told of was never made, unless it is known that it was.
+    const isReached = status.state === "Ready" && status.digest === digest;
+    const reached = isReached ? digest : ledger.owned.get(identity)?.reached;
+    ledger.govern(identity, wire, isGuarded(policies) && reached !== undefined ? { reached } : {});
   }
 
   #watchAnew(resource: Resource): void {
@@ -285,6 +302,11 @@ export class Reconciler {
     this.#kick();
   }
 
+  #owes(to: string, change: Change): void {
+    const resource = this.#resources.get(to);
+    if (resource !== undefined) resource.due ??= change;
+  }
+
   /** What these waited for has come about. */
   #wake(isWaiting: (resource: Resource) => boolean): void {
     for (const resource of this.#resources.values()) {
@@ -307,5 +329,3 @@ export class Reconciler {
 }
 
 const isUpNow = (resource: Resource | undefined): boolean => resource !== undefined && isUp(resource.status);
-const policyText = (decoded: Resource["decoded"]): string =>
-  decoded._tag === "Score" ? JSON.stringify(decoded.policies) : "";

@@ -76,6 +76,9 @@ export function looks(resource: Resource, nowMs: number): void {
 export const unasked = ({ state, change }: ScoreStatus): Change =>
   state === "Pending" || state === "Reconciling" || state === "Failed" ? (change ?? "intentional") : "corrective";
 
+export const policyText = (decoded: DecodedScore): string =>
+  decoded._tag === "Score" ? JSON.stringify(decoded.policies) : "";
+
 /** The same where nobody ordered it in words: what was carried through and has only to come up by itself is not ordered any more. */
 export const whyLooked = ({ made, status }: Pick<Resource, "made" | "status">): Change =>
   made === null ? unasked(status) : "corrective";

@@ -100,7 +100,7 @@ export function interrupted(from: ScoreStatus, before: ScoreStatus): ScoreStatus
 
 /** It was not looked at, since nobody looks for its drift and its content is the same. */
 export const passedOver = (from: ScoreStatus, generation: number, now: Date): ScoreStatus =>
-  next(from, now, { generation });
+  next(from, now, { generation }, "contested");
 
 /** It waits for others. */
 export const blocked = (from: ScoreStatus, on: readonly string[], generation: number, now: Date): ScoreStatus =>

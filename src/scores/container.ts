@@ -38,6 +38,7 @@ export class ContainerScore extends Score(
     observe: (wanted, { ContainerRuntime: host }, { signal }) => observe(wanted, host, signal),
     plan: planContainer,
     restart: restartContainer,
+    run: (_, seen) => ("since" in seen ? `${seen.since} ${seen.id}` : null),
     turns: "lane",
     pauses: pauseBefore,
     retire: retireContainer,

@@ -27,6 +27,8 @@ export interface ApplySurroundings extends Surroundings {
   claim(claims: readonly string[], why: "change" | "restart"): Promise<void>;
   /** Whether what runs is to be started anew, because of a Score that this one restarts on. Default false. */
   readonly notified?: boolean;
+  /** Whether it has been started anew already since that Score changed, by which run of it is seen. Default: it has not. */
+  isAnew?(run: string | null): boolean;
   /** Awaited before a step that the kind calls one for `gather`. The time is not the Score's. Default: goes on at once. */
   gather?(): Promise<void>;
   /** Called before a step that the kind calls one to take `aside`. */
@@ -40,6 +42,8 @@ export interface Found {
   readonly exists: boolean;
   /** As in `claim`. */
   readonly why: "change" | "restart";
+  /** Which run of it was seen; null where it does not run, or its kind cannot tell. */
+  readonly run: string | null;
 }
 
 /** Whether it may be done: as a word, or what stands in the way. */
@@ -152,7 +156,12 @@ function guard(
   bound: AnyBound,
   around: GuardedSurroundings,
 ): Outcome | OnlyTold | null {
-  const asked = attemptNow(() => around.permit({ observed, exists: bound.exists(observed), why }), "plan", null, bound);
+  const asked = attemptNow(
+    () => around.permit({ observed, exists: bound.exists(observed), why, run: bound.run(observed) }),
+    "plan",
+    null,
+    bound,
+  );
   if (asked._tag === "Failed") return fail(asked.failure, observed, []);
   if (asked.value === "take") return null;
   if (asked.value === "tell") return { outcome: "TOLD", observed, would: steps };
@@ -172,7 +181,9 @@ function converge<T>(
   const { reads, full } = attenuate(score.requires, around.ports);
   // Only the first look: by the second one it has been started anew.
   const restarts = around.notified === true && acting === "apply";
-  const decideFirst: Decide = restarts ? (seen) => bound.restart(seen) : decide;
+  const decideFirst: Decide = restarts
+    ? (seen) => (around.isAnew?.(bound.run(seen)) === true ? decide(seen) : bound.restart(seen))
+    : decide;
   return andThen(look(bound, reads, deadline, decideFirst, deciding), (first): MaybePromise<Outcome | T> => {
     if (first._tag === "Failed") return fail(first.failure, first.observed, []);
     if (first.steps.length === 0) return { outcome: "NOOP", observed: first.observed };

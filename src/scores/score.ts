@@ -77,6 +77,11 @@ export interface Interpretation<N extends Needs, Spec, Seen, Step> {
    */
   restart?(spec: Spec, observed: Seen): Plan<Step>;
   /**
+   * Pure. Which run of it is seen: another text after each start, whoever started it; null where it does not run. Without
+   * it what an end of the agent cut short is started anew once more, as it may or may not have been. Default: null.
+   */
+  run?(spec: Spec, observed: Seen): string | null;
+  /**
    * What may go on while a Score of this kind is worked on. `in-order` (default): nothing that comes later in the manifest
    * begins before this has ended, so that what is quick needs no `after`. `together`: the same, but Scores of this kind that
    * follow each other go on side by side. `lane`: all but Scores with the same first required capability. `free`: everything.
@@ -108,6 +113,7 @@ export interface Bound<N extends Needs, Seen, Step> {
   restart(observed: Seen): Plan<Step>;
   /** Whether the kind has something to restart. */
   readonly restarts: boolean;
+  run(observed: Seen): string | null;
   readonly turns: Turns;
   pauses(step: Step): Pause;
   /** Whether any step of this kind can have others wait for it, or wait for others. */
@@ -292,6 +298,9 @@ class Binding<N extends Needs, Spec, Seen, Step> implements Bound<N, Seen, Step>
   }
   restart(observed: Seen): Plan<Step> {
     return this.#how.restart === undefined ? this.plan(observed) : this.#how.restart(this.#spec, observed);
+  }
+  run(observed: Seen): string | null {
+    return this.#how.run?.(this.#spec, observed) ?? null;
   }
   get restarts(): boolean {
     return this.#how.restart !== undefined;

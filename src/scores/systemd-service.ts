@@ -120,6 +120,8 @@ export class SystemdServiceScore extends Score(
     retire: (wanted, seen) => retireService(unitOf(wanted), seen),
     apply: (step, wanted, { SystemdHost: host }, { signal }) => applyService(step, unitOf(wanted), host, signal),
     restart: (wanted, seen) => restartService(unitOf(wanted), seen),
+    // By the process as well, since what has only begun to start tells no moment.
+    run: (_, seen) => ("since" in seen ? `${seen.since} ${seen.mainPid}` : null),
     awaits: (_, { state }) => state === "getting-ready",
     turns: "free",
     pauses: (step) => servicePauses(step, unitPauses),

@@ -126,6 +126,10 @@ export class SystemdUnitScore extends Score(
     plan: planUnit,
     // As if it ran by older settings.
     restart: (wanted, seen) => planUnit(wanted, seen.state === "foreign" ? seen : { ...seen, outdated: true }),
+    run: (_, seen) =>
+      seen.state === "foreign" || !isRunning(seen.active) || seen.active === "deactivating"
+        ? null
+        : `${seen.active === "activating" ? "activating" : "up"} ${seen.since}`,
     turns: "free",
     pauses: unitPauses,
 

@@ -1,5 +1,6 @@
 import { converges, demandClaimed } from "./expectations.ts";
 import { same } from "./same.ts";
+import { spread } from "./spread.ts";
 import { demand, onStage, type Scene } from "./stage.ts";
 import type { World } from "./world.ts";
 
@@ -35,10 +36,10 @@ export const restartsOnce = (world: World, scene: Scene): Promise<void> =>
   });
 
 /** A crash after each call in turn: whatever is there by then has been claimed by then. */
-export const claimsBeforehand = async (world: World, scene: Scene): Promise<void> => {
+export const claimsBeforehand = async (world: World, scene: Scene, atMost: number): Promise<void> => {
   const { calls } = await onStage(world, scene, (stage) => stage.run("interpret"));
-  for (const [at, { writes, waits }] of calls.entries()) {
-    if (!writes) continue;
+  const writing = calls.flatMap(({ writes, waits }, at) => (writes ? [{ at, waits }] : []));
+  for (const { at, waits } of spread(writing, atMost)) {
     await onStage(world, scene, async (stage) => {
       const { before, after } = await stage.run("interpret", { fault: { at, when: "after", how: "fails", waits } });
       demandClaimed(stage, before, after);
@@ -70,12 +71,12 @@ export const foretells = (world: World, scene: Scene): Promise<void> =>
     }
   });
 
-export const stopsBetweenSteps = async (world: World, scene: Scene): Promise<void> => {
+export const stopsBetweenSteps = async (world: World, scene: Scene, atMost: number): Promise<void> => {
   const steps = await onStage(world, scene, async (stage) => {
     const { preview } = await stage.preview();
     return preview._tag === "Planned" ? preview.steps : [];
   });
-  for (let taken = 0; taken < steps.length; taken += 1) {
+  for (const taken of spread([...steps.keys()], atMost)) {
     await onStage(world, scene, async (stage) => {
       const ran = await stage.run("interpret", { supersededAfter: taken });
       const { outcome } = ran;

@@ -69,6 +69,7 @@ async function decidesAlike(stage: Stage): Promise<void> {
       identity: bound.identity,
       plan,
       restart: bound.restart(observed),
+      run: bound.run(observed),
       pauses: Array.isArray(plan) ? plan.map((step: unknown) => bound.pauses(step)) : [],
       retire: bound.retire(observed, new Set(claims)),
       claims: Array.isArray(plan) ? plan.map((step: unknown) => bound.claims(step)) : [],

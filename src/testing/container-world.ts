@@ -1,97 +1,44 @@
-import { createHash } from "node:crypto";
 import * as fc from "fast-check";
 import { ContainerScore } from "../scores/container.ts";
+import { type ContainerSite, type ContainerSpec as Spec, textOf, writtenFor, type Written } from "./container-site.ts";
 import { type FakeContainer, FakeContainerRuntime } from "./fake-container-runtime.ts";
 import type { FakeImage } from "./fake-images.ts";
 import type { Snapshot, World } from "./world.ts";
 
-type Spec = ConstructorParameters<typeof ContainerScore>[0];
-type Fact = string | true;
+export type ContainerFact = string | true;
+type Fact = ContainerFact;
 
-export interface Device {
+export interface ContainerDevice {
   readonly images: Readonly<Record<string, FakeImage>>;
   readonly containers: Readonly<Record<string, FakeContainer>>;
 }
-export type Change =
+export type ContainerChange =
   | { readonly container: string; readonly to: FakeContainer }
   | { readonly image: string; readonly to: FakeImage | null };
 
 const digest = (digit: string): string => `sha256:${digit.repeat(64)}`;
-const [D1, D2, D3] = [digest("1"), digest("2"), digest("3")];
-const DIGESTS = [D1, D2, D3];
-const REPOSITORY = "registry.example/app";
-const TAG = `${REPOSITORY}:1`;
-
-/** A spec, and the file that it stands for, written out by hand: the world never calls the kind. */
-interface Written {
-  readonly spec: Spec;
-  /** Null for a tag: any digest will do that was found for it once. */
-  readonly digest: string | null;
-  readonly body: (image: string) => string;
-  readonly from: string;
-}
-
-const INSTALL = "\n[Install]\nWantedBy=multi-user.target\n";
-
-const WRITTEN: readonly Written[] = [
-  {
-    spec: { name: "web", image: `${REPOSITORY}@${D1}` },
-    digest: D1,
-    body: (image) =>
-      `[Unit]\nDescription=Container web\n\n[Container]\nImage=${image}\nContainerName=web\nPull=never\n` +
-      `\n[Service]\nRestart=always\nRestartSec=2s\nTimeoutStartSec=60s\n${INSTALL}`,
-    from: "",
-  },
-  {
-    spec: {
-      name: "gateway",
-      image: TAG,
-      command: ["--name", 'a "b" \\ $HOME %n\t'],
-      environment: { LEVEL: "in fo", B: "$x %y" },
-      ports: [{ address: "::1", hostPort: 8080, containerPort: 80 }],
-      volumes: [{ from: "data", to: "/data" }],
-      user: "1000:1000",
-      restart: "on-failure",
-      limits: { pidsMax: 64, cpuPercent: 150 },
-      health: { type: "tcp", port: 80 },
-      secrets: [{ secret: "token", as: { env: "TOKEN" } }],
-    },
-    digest: null,
-    body: (image) =>
-      `[Unit]\nDescription=Container gateway\n\n[Container]\nImage=${image}\nContainerName=gateway\nPull=never\n` +
-      'Exec="--name" "a \\"b\\" \\\\ $$HOME %%n\\t"\nEnvironment="B=$$x %%y"\nEnvironment="LEVEL=in fo"\nUser=1000:1000\n' +
-      "PublishPort=[::1]:8080:80/tcp\nVolume=data:/data\nSecret=token,type=env,target=TOKEN\n" +
-      "PodmanArgs=--cpus=1.5\nPodmanArgs=--pids-limit=64\n" +
-      `Label=io.harmony-edge.from=${TAG}\n` +
-      `\n[Service]\nRestart=on-failure\nRestartSec=2s\nTimeoutStartSec=60s\n${INSTALL}`,
-    from: `Label=io.harmony-edge.from=${TAG}\n`,
-  },
-];
-
-const of = (spec: Spec): Written => {
-  const one = WRITTEN.find((each) => JSON.stringify(each.spec) === JSON.stringify(spec));
-  if (one === undefined) throw new Error("a spec of another world");
-  return one;
+const IN_MEMORY: ContainerSite = {
+  repository: "registry.example/app",
+  digests: [digest("1"), digest("2"), digest("3")],
+  theirs: "registry.example/theirs",
+  limits: true,
+  restartSeconds: 2,
+  readyAfterSeconds: 1,
 };
 
-/** The value of the label, and the whole text. */
-function textOf({ body }: Written, by: string): { readonly label: string; readonly text: string } {
-  const bare = body(`${REPOSITORY}@${by}`);
-  const label = createHash("sha256").update(bare).digest("hex");
-  return { label, text: bare.replace("\n\n[Service]", `\nLabel=io.harmony-edge.spec=${label}\n\n[Service]`) };
-}
-
-const FOREIGN_FILE = `[Container]\nImage=${REPOSITORY}@${D1}\n`;
-const AROUND: Device = {
-  images: { [D3]: { names: ["registry.example/theirs:1"] } },
-  containers: { theirs: { file: `[Container]\nImage=registry.example/theirs@${D3}\n`, active: "active" } },
-};
+type Device = ContainerDevice;
+type Change = ContainerChange;
+export type ContainerWorld = World<Spec, Device, Change, Fact>;
 
 const activities = fc.constantFrom("inactive", "starting", "active", "failed", "looping", "unhealthy");
 
-const containersLike = (one: Written): fc.Arbitrary<FakeContainer> => {
-  const own = fc.constantFrom(one.digest ?? D1, D2).map((by) => textOf(one, by).text);
-  const right = textOf(one, one.digest ?? D1).text;
+const foreignFile = ({ repository, digests }: ContainerSite): string =>
+  `[Container]\nImage=${repository}@${digests[0]}\n`;
+
+const containersLike = (one: Written, site: ContainerSite): fc.Arbitrary<FakeContainer> => {
+  const [first, second] = site.digests.map((by) => textOf(one, `${site.repository}@${by}`).text);
+  const own = fc.constantFrom(first, second);
+  const right = first;
   return fc.oneof(
     { weight: 4, arbitrary: fc.record({ file: own, active: activities }) },
     { weight: 2, arbitrary: fc.constant<FakeContainer>({ file: right, active: "active" }) },
@@ -99,7 +46,7 @@ const containersLike = (one: Written): fc.Arbitrary<FakeContainer> => {
       weight: 1,
       arbitrary: fc.constantFrom<FakeContainer>(
         { file: `${right}# edited\n`, active: "active" },
-        { file: FOREIGN_FILE, active: "active" },
+        { file: foreignFile(site), active: "active" },
         { obstacle: "directory" },
         { leftover: true },
         { theirs: "container" },
@@ -109,25 +56,24 @@ const containersLike = (one: Written): fc.Arbitrary<FakeContainer> => {
   );
 };
 
-const imagesFor = (name: string): fc.Arbitrary<Readonly<Record<string, FakeImage>>> => {
+const imagesFor = (
+  name: string,
+  { repository, digests }: ContainerSite,
+): fc.Arbitrary<Readonly<Record<string, FakeImage>>> => {
   const image = (by: string): fc.Arbitrary<FakeImage | null> =>
     fc.option(
       fc.record({
-        names: fc.constantFrom([`${REPOSITORY}@${by}`], [`${REPOSITORY}@${by}`, "registry.example/copy:1"]),
+        names: fc.constantFrom([`${repository}@${by}`], [`${repository}@${by}`, "registry.example/copy:1"]),
         keptFor: fc.constantFrom([], [name], ["other"], [name, "other"]),
       }),
       { nil: null },
     );
-  return fc.record({ [D1]: image(D1), [D2]: image(D2) }).map((images) => {
+  const [first, second] = digests;
+  return fc.record({ [first]: image(first), [second]: image(second) }).map((images) => {
     const there: Record<string, FakeImage> = {};
     for (const [by, one] of Object.entries(images)) if (one !== null) there[by] = one;
     return there;
   });
-};
-
-const REGISTRY: Readonly<Record<string, string>> = {
-  [TAG]: D1,
-  ...Object.fromEntries(DIGESTS.map((by) => [`${REPOSITORY}@${by}`, by] as const)),
 };
 
 const isForeign = (now: Snapshot<Fact>, name: string): boolean => {
@@ -142,78 +88,109 @@ const isForeign = (now: Snapshot<Fact>, name: string): boolean => {
 const factsOf = (name: string): readonly string[] =>
   ["file", "leftover", "active", "failed", "runs", "unread"].map((what) => `${what}:${name}`);
 
-/** Specs of a container, and the runtime in memory. */
-export const containerWorld: World<Spec, Device, Change, Fact> = {
-  kind: ContainerScore,
-  specs: fc.constantFrom(...WRITTEN.map(({ spec }) => spec)),
-  devices: (spec) =>
-    fc
-      .record({ there: fc.option(containersLike(of(spec)), { nil: null }), images: imagesFor(spec.name) })
-      .map(({ there, images }) => ({
-        images: { ...AROUND.images, ...images },
-        containers: { ...AROUND.containers, ...(there === null ? {} : { [spec.name]: there }) },
-      })),
-  changes(spec) {
-    const one = of(spec);
-    const right = textOf(one, one.digest ?? D1).text;
-    const change = (to: fc.Arbitrary<FakeContainer>): fc.Arbitrary<Change> =>
-      to.map((each) => ({ container: spec.name, to: each }));
-    return fc.oneof(
-      change(fc.record({ active: activities })),
-      change(fc.record({ file: fc.constantFrom(null, right, `${right}# edited\n`, FOREIGN_FILE) })),
-      change(fc.constantFrom<FakeContainer>({ leftover: true, file: null }, { obstacle: "directory", file: null })),
-      change(fc.constantFrom<FakeContainer>({ theirs: "container", active: "inactive" }, { theirs: "service" })),
-      fc.constantFrom<Change>(
-        { image: D1, to: null },
-        { image: D2, to: { names: [`${REPOSITORY}@${D2}`], keptFor: [spec.name] } },
-        { container: "theirs", to: { active: "failed" } },
-        { container: "new", to: { theirs: "container" } },
-      ),
-    );
-  },
-  open({ images, containers }) {
-    const host = new FakeContainerRuntime({ registry: REGISTRY, secrets: ["token"] });
-    for (const [by, image] of Object.entries(images)) host.putImage(by, image);
-    for (const [name, container] of Object.entries(containers)) host.put(name, container);
-    return {
-      ports: { ContainerRuntime: host },
-      snapshot: () => host.tree(),
-      change(change) {
-        if ("container" in change) host.put(change.container, change.to);
-        else if (change.to === null) host.takeImage(change.image);
-        else host.putImage(change.image, change.to);
-      },
-    };
-  },
-  about: ({ name }) => [...factsOf(name), ...[D1, D2].flatMap((by) => [`kept:${by}:${name}`, `image:${by}`])],
-  judge(spec, now) {
-    const { name } = spec;
-    const one = of(spec);
-    if (isForeign(now, name)) return "obstructed";
-    const by = (one.digest === null ? DIGESTS : [one.digest]).find(
-      (each) => now[`file:${name}`] === textOf(one, each).text,
-    );
-    const marks = Object.keys(now).filter((fact) => fact.startsWith(`kept:${by ?? ""}:`));
-    const isThere = by !== undefined && now[`image:${by}`] !== undefined;
-    const isCurrent = isThere && now[`unread:${name}`] === undefined && now[`runs:${name}`] === textOf(one, by).label;
-    if (now[`active:${name}`] === "looping" && isCurrent) return "obstructed";
-    const isOurs = marks.length === 0 || now[`kept:${by ?? ""}:${name}`] !== undefined;
-    const isTidy = !DIGESTS.some((each) => each !== by && now[`kept:${each}:${name}`] !== undefined);
-    return isCurrent && isOurs && isTidy && now[`active:${name}`] === "active" ? "so" : "not-so";
-  },
-  left({ name }, now) {
-    if (isForeign(now, name)) return now;
-    const gone = new Set(factsOf(name));
-    for (const by of DIGESTS) {
-      if (now[`kept:${by}:${name}`] === undefined) continue;
-      gone.add(`kept:${by}:${name}`);
-      const isKept = Object.keys(now).some((fact) => fact.startsWith(`kept:${by}:`) && !gone.has(fact));
-      const isNamed = String(now[`image:${by}`]).includes(" ");
-      const isUsed = Object.entries(now).some(
-        ([fact, text]) => fact.startsWith("file:") && !gone.has(fact) && String(text).includes(by),
+/** The world of containers at one site; `open` makes a place of it. */
+export function containerWorldAt(site: ContainerSite, open: ContainerWorld["open"]): ContainerWorld {
+  const { repository, digests } = site;
+  const [first, second, theirs] = digests;
+  const written = writtenFor(site);
+  const of = (spec: Spec): Written => {
+    const one = written.find((each) => JSON.stringify(each.spec) === JSON.stringify(spec));
+    if (one === undefined) throw new Error("a spec of another world");
+    return one;
+  };
+  const by = (one: Written, which: string) => textOf(one, `${repository}@${which}`);
+  const around: Device = {
+    images: { [theirs]: { names: [`${site.theirs}:1`] } },
+    containers: {
+      theirs: { file: `[Container]\nImage=${site.theirs}@${theirs}\nContainerName=theirs\n`, active: "active" },
+    },
+  };
+  return {
+    kind: ContainerScore,
+    specs: fc.constantFrom(...written.map(({ spec }) => spec)),
+    devices: (spec) =>
+      fc
+        .record({
+          there: fc.option(containersLike(of(spec), site), { nil: null }),
+          images: imagesFor(spec.name, site),
+        })
+        .map(({ there, images }) => ({
+          images: { ...around.images, ...images },
+          containers: { ...around.containers, ...(there === null ? {} : { [spec.name]: there }) },
+        })),
+    changes(spec) {
+      const right = by(of(spec), first).text;
+      const change = (to: fc.Arbitrary<FakeContainer>): fc.Arbitrary<Change> =>
+        to.map((each) => ({ container: spec.name, to: each }));
+      return fc.oneof(
+        change(fc.record({ active: activities })),
+        change(fc.record({ file: fc.constantFrom(null, right, `${right}# edited\n`, foreignFile(site)) })),
+        change(fc.constantFrom<FakeContainer>({ leftover: true, file: null }, { obstacle: "directory", file: null })),
+        change(fc.constantFrom<FakeContainer>({ theirs: "container", active: "inactive" }, { theirs: "service" })),
+        fc.constantFrom<Change>(
+          { image: first, to: null },
+          { image: second, to: { names: [`${repository}@${second}`], keptFor: [spec.name] } },
+          { container: "theirs", to: { active: "failed" } },
+          { container: "new", to: { theirs: "container" } },
+        ),
       );
-      if (!isKept && !isNamed && !isUsed) gone.add(`image:${by}`);
-    }
-    return Object.fromEntries(Object.entries(now).filter(([fact]) => !gone.has(fact)));
-  },
+    },
+    open,
+    about: ({ name }) => [
+      ...factsOf(name),
+      ...[first, second].flatMap((each) => [`kept:${each}:${name}`, `image:${each}`]),
+    ],
+    judge(spec, now) {
+      const { name } = spec;
+      const one = of(spec);
+      if (isForeign(now, name)) return "obstructed";
+      const found = (one.digest === null ? digests : [one.digest]).find(
+        (each) => now[`file:${name}`] === by(one, each).text,
+      );
+      const marks = Object.keys(now).filter((fact) => fact.startsWith(`kept:${found ?? ""}:`));
+      const isThere = found !== undefined && now[`image:${found}`] !== undefined;
+      const isCurrent = isThere && now[`unread:${name}`] === undefined && now[`runs:${name}`] === by(one, found).label;
+      if (now[`active:${name}`] === "looping" && isCurrent) return "obstructed";
+      const isOurs = marks.length === 0 || now[`kept:${found ?? ""}:${name}`] !== undefined;
+      const isTidy = !digests.some((each) => each !== found && now[`kept:${each}:${name}`] !== undefined);
+      return isCurrent && isOurs && isTidy && now[`active:${name}`] === "active" ? "so" : "not-so";
+    },
+    left({ name }, now) {
+      if (isForeign(now, name)) return now;
+      const gone = new Set(factsOf(name));
+      for (const each of digests) {
+        if (now[`kept:${each}:${name}`] === undefined) continue;
+        gone.add(`kept:${each}:${name}`);
+        const isKept = Object.keys(now).some((fact) => fact.startsWith(`kept:${each}:`) && !gone.has(fact));
+        const isNamed = String(now[`image:${each}`]).includes(" ");
+        const isUsed = Object.entries(now).some(
+          ([fact, text]) => fact.startsWith("file:") && !gone.has(fact) && String(text).includes(each),
+        );
+        if (!isKept && !isNamed && !isUsed) gone.add(`image:${each}`);
+      }
+      return Object.fromEntries(Object.entries(now).filter(([fact]) => !gone.has(fact)));
+    },
+  };
+}
+
+/** What the registry has, digests by reference. */
+const REGISTRY: Readonly<Record<string, string>> = {
+  [`${IN_MEMORY.repository}:1`]: IN_MEMORY.digests[0],
+  ...Object.fromEntries(IN_MEMORY.digests.map((by) => [`${IN_MEMORY.repository}@${by}`, by] as const)),
 };
+
+/** Specs of a container, and the runtime in memory. */
+export const containerWorld: ContainerWorld = containerWorldAt(IN_MEMORY, ({ images, containers }) => {
+  const host = new FakeContainerRuntime({ registry: REGISTRY, secrets: ["token"] });
+  for (const [by, image] of Object.entries(images)) host.putImage(by, image);
+  for (const [name, container] of Object.entries(containers)) host.put(name, container);
+  return {
+    ports: { ContainerRuntime: host },
+    snapshot: () => host.tree(),
+    change(change) {
+      if ("container" in change) host.put(change.container, change.to);
+      else if (change.to === null) host.takeImage(change.image);
+      else host.putImage(change.image, change.to);
+    },
+  };
+});

@@ -27,10 +27,18 @@ export interface ContractOptions {
   readonly seed?: number;
   /** The `path` of a failure, to begin with the example that it printed. */
   readonly path?: string;
+  /**
+   * At how many moments of a case something goes wrong: a call fails or is not answered, a crash, a newer generation. They
+   * are spread evenly. Default all; fewer for places where each run takes long.
+   */
+  readonly faults?: number;
 }
 
 /** What is promised, and how it is tried on one case. */
-const PROMISES: readonly (readonly [name: string, check: (world: World, scene: Scene) => Promise<void>])[] = [
+const PROMISES: readonly (readonly [
+  name: string,
+  check: (world: World, scene: Scene, faults: number) => Promise<void>,
+])[] = [
   [
     "comes to what the device allows (SUCCESS, NOOP or Obstructed), and then to NOOP without a write",
     comesToWhatTheDeviceAllows,
@@ -64,15 +72,17 @@ const PROMISES: readonly (readonly [name: string, check: (world: World, scene: S
  * });
  * ```
  */
-export const contractOf = (world: World, { runs = 100, seed = 1, path }: ContractOptions = {}): readonly Check[] =>
-  PROMISES.map(([name, check]) => ({
+export const contractOf = (world: World, options: ContractOptions = {}): readonly Check[] => {
+  const { runs = 100, seed = 1, path, faults = Number.POSITIVE_INFINITY } = options;
+  return PROMISES.map(([name, check]) => ({
     name: `${world.kind.kind}@${world.kind.version} ${name}`,
     run: () =>
       fc.assert(
-        fc.asyncProperty(scenes(world), (scene) => check(world, scene)),
+        fc.asyncProperty(scenes(world), (scene) => check(world, scene, faults)),
         { numRuns: runs, seed, includeErrorInReport: true, ...(path === undefined ? {} : { path }) },
       ),
   }));
+};
 
 const scenes = (world: World): fc.Arbitrary<Scene> =>
   world.specs.chain((spec) =>

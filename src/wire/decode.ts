@@ -41,7 +41,14 @@ interface Accepted {
 /** One Score of an accepted manifest. */
 export type DecodedScore =
   | Accepted
-  | { readonly _tag: "Refused"; readonly kind: string; readonly version: number; readonly refusal: ScoreRefusal };
+  | {
+      readonly _tag: "Refused";
+      readonly kind: string;
+      readonly version: number;
+      readonly refusal: ScoreRefusal;
+      /** Only where nothing but a capability is lacking, which may come back. */
+      readonly restartOn?: readonly string[];
+    };
 
 export interface DecodedManifest {
   readonly generation: number;
@@ -182,7 +189,12 @@ export function decodeScore(value: unknown, { kinds, topology }: Pick<Gate, "kin
     return no("RequiresMismatch", message);
   }
   const lacking = lacks(known, topology);
-  if (lacking.length > 0) return no("MissingCapability", lacking.map(lackSentence).join("; "));
+  if (lacking.length > 0) {
+    return {
+      ...no("MissingCapability", lacking.map(lackSentence).join("; ")),
+      ...(wire.restartOn.length > 0 && { restartOn: wire.restartOn }),
+    };
+  }
 
   const length = JSON.stringify(wire.spec.json).length;
   if (length > SPEC_JSON_LIMIT) {

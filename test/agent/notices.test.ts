@@ -49,3 +49,20 @@ test("to act upon one leaves a later one, also on disk", async () => {
   next.ready();
   expect(next.told).toEqual(["web intentional"]);
 });
+
+test("who lacks a capability for a while is restarted when that is back", async () => {
+  const { ledger, notices, ready } = await open();
+  const whole = decoded({
+    generation: 1,
+    scores: { web: free("web"), motd: probe("motd") },
+    restartOn: { web: ["motd"] },
+  });
+  const refusal = { reason: "MissingCapability", message: "no bus" } as const;
+  const lacking = { _tag: "Refused", kind: "Free", version: 1, refusal, restartOn: ["motd"] } as const;
+  notices.plan({ ...whole, scores: new Map([...whole.scores, ["web", lacking]]) });
+  notices.changes("motd", "intentional");
+  ready();
+  expect([...ledger.notices]).toEqual([{ to: "web", by: "motd", change: "intentional" }]);
+  notices.plan(whole);
+  expect(notices.due("web")).toEqual([{ to: "web", by: "motd", change: "intentional" }]);
+});

@@ -114,6 +114,59 @@ describe("a Score that restarts on another", () => {
     }
   });
 
+  test("is restarted by the next start also because of one that nobody looks at any more", async () => {
+    const unseen = (motd: string, generation = 1) => ({
+      generation,
+      scores: { motd: probe("motd", motd, 2), web: free("web") },
+      restartOn,
+      policies: { motd: { drift: "ignore" as const } },
+    });
+    const rig = await ReconcilerRig.open();
+    await rig.accept(unseen("1"));
+    rig.probe.hangs("web");
+    await rig.accept(unseen("2", 2));
+    const before = restarts(rig);
+    await rig.ledger.flush();
+    const next = await rig.crash();
+    next.probe.heals("web");
+    await next.accept(unseen("2", 2), "corrective");
+    expect(restarts(next) - before).toBe(1);
+  });
+
+  test("is not restarted again by the next start of an agent that was killed after the restart", async () => {
+    const rig = await ReconcilerRig.open();
+    await rig.accept(of("1"));
+    const release = rig.probe.hangs("web");
+    await rig.accept(of("2", 2));
+    // It is restarted, and the look after that does not come to its end.
+    rig.probe.blinds("web/0");
+    release();
+    await settle();
+    expect([restarts(rig), rig.probe.runOf("web")]).toEqual([1, 1]);
+    const next = await rig.crash();
+    next.probe.heals("web/0");
+    await next.accept(of("2", 2), "corrective");
+    expect(restarts(next)).toBe(1);
+    expect(next.status("web")).toMatchObject({ state: "Ready" });
+    expect([...next.ledger.notices]).toEqual([]);
+    await next.accept(of("3", 3));
+    expect(restarts(next)).toBe(2);
+  });
+
+  test("is restarted for a change that came after a restart of which the end was not told", async () => {
+    const rig = await ReconcilerRig.open();
+    await rig.accept(of("1"));
+    const release = rig.probe.hangs("web");
+    await rig.accept(of("2", 2));
+    rig.probe.blinds("web/0");
+    release();
+    await settle();
+    const next = await rig.crash();
+    next.probe.heals("web/0");
+    await next.accept(of("3", 3));
+    expect(restarts(next)).toBe(2);
+  });
+
   test("is not restarted any more when a newer manifest does not ask for it", async () => {
     const rig = await ReconcilerRig.open();
     await rig.accept(of("1"));

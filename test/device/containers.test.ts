@@ -6,8 +6,8 @@ import * as z from "zod";
 import { isWritable } from "../../src/scores/unit-text.ts";
 import { onMachines, suiteMachines } from "./machine/for-tests.ts";
 import type { Machine } from "./machine/machine.ts";
+import { pushImage, REGISTRY, startRegistry } from "./registry.ts";
 
-const REGISTRY = "127.0.0.1:5000";
 /** Ends at once when it is asked to: what is process 1 ignores the request by itself. */
 const WAITS = ["/bin/sh", "-c", "trap 'exit 0' TERM; sleep 1000 & wait"];
 
@@ -61,16 +61,8 @@ onMachines("containers, on a real podman", () => {
       logLevel: "silent",
     });
     await machine.writeFile("/root/containers.mjs", bundled.outputFiles[0]?.text ?? "");
-    await sh(
-      "systemctl start docker-registry; until node -e 'fetch(\"http://127.0.0.1:5000/v2/\").catch(()=>process.exit(1))'; do sleep 0.1; done",
-    );
-    for (const tag of ["1", "2", "theirs"]) {
-      const image = `${REGISTRY}/app:${tag}`;
-      await sh(
-        `podman import -q --change "ENV TAG=${tag}" /opt/busybox.tar ${image} && podman push -q --digestfile /root/digest ${image}`,
-      );
-      digests[tag] = (await machine.readFile("/root/digest")).trim();
-    }
+    await startRegistry(machine);
+    for (const tag of ["1", "2", "theirs"]) digests[tag] = await pushImage(machine, "app", tag);
     await sh(
       `podman rmi --all --force; podman pull -q ${REGISTRY}/app:theirs; podman run -d --name theirs ${REGISTRY}/app:theirs sleep 10000`,
     );

@@ -1,6 +1,5 @@
 import { beforeAll, afterAll, expect, test, vi } from "vitest";
 import { manifest, PiTopology, SystemdServiceScore, SystemdUnitScore } from "../../src/index.ts";
-import { AgentStatus, readDocument } from "../../src/wire/status.ts";
 import { onMachines, suiteMachines } from "./machine/for-tests.ts";
 import type { Machine } from "./machine/machine.ts";
 import { type Managed, managed } from "./machine/managed.ts";
@@ -55,12 +54,6 @@ onMachines("an agent on a machine whose units somebody tampers with", () => {
     const units = await machine.exec(["systemctl", "show", "web.service", "theirs.service", "-p", SHOWN]);
     return `${files}${units.out}`;
   };
-  const statusOf = async (id: string): Promise<AgentStatus["scores"][string] | undefined> => {
-    const found = await agent.store.get("actual-state", agent.agentId);
-    if (found._tag !== "Value") return undefined;
-    const read = readDocument(AgentStatus, found.value);
-    return read._tag === "Read" ? read.document.scores[id] : undefined;
-  };
 
   beforeAll(async () => {
     machine = await boot({ name: "tampered" });
@@ -80,11 +73,11 @@ onMachines("an agent on a machine whose units somebody tampers with", () => {
     "%s: when somebody %s, it is repaired, and called so",
     { tags: ["systemd"] },
     async (id, _, script) => {
-      const since = (await statusOf(id))?.since;
+      const since = (await agent.scoreStatus(id))?.since;
       await machine.run(["sh", "-ec", script]);
       await vi.waitFor(async () => expect(await everything()).toBe(made), patience);
       await vi.waitFor(async () => {
-        const status = await statusOf(id);
+        const status = await agent.scoreStatus(id);
         expect(status).toMatchObject({ state: "Ready", outcome: "SUCCESS", change: "corrective" });
         expect(status?.since).not.toBe(since);
       }, patience);

@@ -37,7 +37,7 @@ test("the first seeds come right, and between them they have seen each fault", a
     expect(told).toMatchObject({ broken: null, trace: [] });
     for (const fault of told.faults) faults.add(fault);
   }
-  expect(faults.size).toBe(12);
+  expect(faults.size).toBe(14);
 });
 
 test("one seed is one run: it takes the same steps each time, whether it is traced or not", async () => {

@@ -14,17 +14,21 @@ import type { Life, Probe, Probed, Question } from "../../capabilities/probe.ts"
 import type { Clock } from "../../scores/context.ts";
 import { Probing } from "../../scores/probing.ts";
 import { askOnce } from "./asking.ts";
+import { ownFile } from "./own-file.ts";
 import { systemClock } from "./system-clock.ts";
 import { gaveUp, jobFailed } from "./systemd-errors.ts";
 import type { SystemdManager } from "./systemd-manager.ts";
 import { SystemdReloads } from "./systemd-reloads.ts";
 import { filesOf, type Reported, SystemdUnits } from "./systemd-units.ts";
-import { ChangeTimes, versionOf } from "./unit-memory.ts";
+import { FRESH_MS } from "./unit-links.ts";
+import { ChangeTimes, monotonicMicroseconds, versionOf } from "./unit-memory.ts";
 import { UnitPreflight } from "./unit-preflight.ts";
 
 const ETC = "/etc/systemd/system";
 /** How often at most a unit that has to stay up is looked at, however much it tells of itself. */
 const STEADY_LOOK_MS = 100;
+/** The wall clock is read in whole milliseconds, and so are the times of files. */
+const CLOCK_MS = 2;
 
 const fileOf = (unit: string, role: UnitFileRole): string =>
   role === "unit" ? `${ETC}/${unit}` : `${ETC}/${unit}.d/50-harmony.conf`;
@@ -75,25 +79,13 @@ export class DbusSystemdHost implements SystemdHost {
 
   async units(names: readonly string[], signal: AbortSignal): Promise<readonly UnitState[]> {
     const reported = await this.#units.of(names, signal);
+    await this.#learn(names, reported);
     return reported.map((each, at) => this.#stateOf(names[at] ?? "", each));
   }
 
   unitFile(unit: string, role: UnitFileRole): UnitFile {
     const path = fileOf(unit, role);
-    const entry = this.#files.inspect(path);
-    switch (entry.type) {
-      case "missing":
-        return { type: "absent", leftover: entry.leftover };
-      case "file":
-        return { type: "file", sha256: entry.sha256 };
-      case "special":
-        return { type: "foreign", what: "special file", at: path };
-      case "unreachable":
-        return { type: "foreign", what: entry.because === "link" ? "link" : "special file", at: entry.at };
-      case "directory":
-      case "link":
-        return { type: "foreign", what: entry.type, at: path };
-    }
+    return ownFile(path, this.#files.inspect(path), ({ sha256 }): UnitFile => ({ type: "file", sha256 }));
   }
 
   controllers(): readonly ResourceController[] {
@@ -120,6 +112,8 @@ export class DbusSystemdHost implements SystemdHost {
       if (role === "drop-in") await this.#files.makeDirectory(`${ETC}/${unit}.d`, { mode: "0755" });
       this.#changes.note(unit);
       await this.#files.writeFile(fileOf(unit, role), new TextEncoder().encode(text), { mode: "0644" });
+      // Whoever has all files read from now on has this one read.
+      this.#changes.note(unit);
     });
   }
 
@@ -227,8 +221,32 @@ export class DbusSystemdHost implements SystemdHost {
     return { ...reported, needsReload, outdated: isUp(reported) && leftInactiveAt < this.#changes.of(unit) };
   }
 
+  /**
+   * Of what this process has not seen systemd read: an earlier one may have been killed between a change of enablement and
+   * the reload, and then every unit is called changed. What runs would be started anew for nothing. What was changed before
+   * systemd read all files is read; of what does not run, a file that was removed leaves no time to go by.
+   */
+  async #learn(units: readonly string[], all: readonly Reported[]): Promise<void> {
+    const isUnknown = (each: Reported, at: number): boolean =>
+      each.needsReload && each.fragment !== null && isUp(each) && !this.#read.has(units[at] ?? "");
+    if (!all.some(isUnknown)) return;
+    const loaded = await this.#manager.loadedAt();
+    if (loaded === null) return;
+    for (const [at, each] of all.entries()) {
+      const unit = units[at] ?? "";
+      const noted = this.#changes.of(unit);
+      if (!isUnknown(each, at) || noted >= loaded.monotonic) continue;
+      const { text, changedAtMs } = versionOf(filesOf(unit, each.fragment ?? ""));
+      const notedAtMs = Date.now() - (monotonicMicroseconds() - noted) / 1000;
+      // Times of files are coarse. What nobody changed since it was noted is as old as the note says.
+      const readSince = changedAtMs <= notedAtMs + CLOCK_MS || changedAtMs < loaded.wall / 1000 - FRESH_MS;
+      if (readSince) this.#read.set(unit, text);
+    }
+  }
+
   async #areOld(units: readonly string[]): Promise<boolean> {
     const all = await this.#units.of(units);
+    await this.#learn(units, all);
     return all.some((each, at) => this.#stateOf(units[at] ?? "", each).needsReload);
   }
 

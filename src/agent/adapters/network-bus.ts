@@ -7,13 +7,16 @@ const PROPERTIES = "org.freedesktop.DBus.Properties";
 /** Calls to one service on the system bus which may not be there, and which no call may start. */
 export class NetworkBus {
   readonly #service: string;
+  readonly #root: Pick<BusCall, "path" | "interface">;
   readonly #bus: SystemBus;
   /** Of the bus itself, which alone can tell whether a service runs without starting it. */
   readonly #registry: SystemBus;
 
-  constructor(service: string, address?: string) {
+  /** `root`: the object of the service that stands for all of it. */
+  constructor(service: string, root: Pick<BusCall, "path" | "interface">, address?: string) {
     const deaf = { address, onSignal: () => undefined, onConnected: () => undefined };
     this.#service = service;
+    this.#root = root;
     this.#bus = new SystemBus({ destination: service, ...deaf });
     this.#registry = new SystemBus({ destination: "org.freedesktop.DBus", ...deaf });
   }
@@ -39,6 +42,17 @@ export class NetworkBus {
     } catch (error) {
       throw asPortError(error, doing);
     }
+  }
+
+  /** A call to the service's root object. @throws PortError; `doing` begins its sentence */
+  ask(
+    member: string,
+    signature: string,
+    body: readonly unknown[],
+    doing: string,
+    signal: AbortSignal,
+  ): Promise<unknown> {
+    return this.call({ ...this.#root, member, ...(signature === "" ? {} : { signature, body }) }, doing, signal);
   }
 
   async get<T>(path: string, of: string, property: string, schema: z.ZodType<T>, signal: AbortSignal): Promise<T> {

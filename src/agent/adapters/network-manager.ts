@@ -31,7 +31,7 @@ export class NetworkManager implements BackEnd {
   readonly #bus: NetworkBus;
 
   constructor(options: { readonly address?: string | undefined } = {}) {
-    this.#bus = new NetworkBus(NM, options.address);
+    this.#bus = new NetworkBus(NM, { path: ROOT, interface: NM }, options.address);
   }
 
   async version(signal: AbortSignal): Promise<string | null> {
@@ -90,7 +90,7 @@ export class NetworkManager implements BackEnd {
     const body = [[device], seconds, DELETE_NEW_CONNECTIONS];
     return z.parse(
       z.string(),
-      await this.#call("CheckpointCreate", "aouu", body, `Arming the way back of ${name}`, signal),
+      await this.#bus.ask("CheckpointCreate", "aouu", body, `Arming the way back of ${name}`, signal),
     );
   }
 
@@ -155,7 +155,7 @@ export class NetworkManager implements BackEnd {
   async #activate(connection: string, name: string, signal: AbortSignal): Promise<void> {
     await setLink(name, ["up"], signal);
     const device = await this.#device(name, signal);
-    await this.#call(
+    await this.#bus.ask(
       "ActivateConnection",
       "ooo",
       [connection, device, NONE],
@@ -165,7 +165,7 @@ export class NetworkManager implements BackEnd {
   }
 
   async #device(name: string, signal: AbortSignal): Promise<string> {
-    const asked = await this.#call("GetDeviceByIpIface", "s", [name], `Asking NetworkManager for ${name}`, signal);
+    const asked = await this.#bus.ask("GetDeviceByIpIface", "s", [name], `Asking NetworkManager for ${name}`, signal);
     return z.parse(z.string(), asked);
   }
 
@@ -189,22 +189,12 @@ export class NetworkManager implements BackEnd {
   /** False where there is no such checkpoint any more. */
   async #checkpoint(member: string, checkpoint: string, doing: string, signal: AbortSignal): Promise<boolean> {
     try {
-      await this.#call(member, "o", [checkpoint], doing, signal);
+      await this.#bus.ask(member, "o", [checkpoint], doing, signal);
       return true;
     } catch (error) {
       if (busNameOf(error).startsWith(NM)) return false;
       throw error;
     }
-  }
-
-  #call(
-    member: string,
-    signature: string,
-    body: readonly unknown[],
-    doing: string,
-    signal: AbortSignal,
-  ): Promise<unknown> {
-    return this.#bus.call({ path: ROOT, interface: NM, member, signature, body }, doing, signal);
   }
 }
 

@@ -36,7 +36,7 @@ export class Networkd implements BackEnd {
     /** Where the file that is to come back is kept meanwhile. */
     readonly savedIn: string;
   }) {
-    this.#bus = new NetworkBus("org.freedesktop.network1", options.address);
+    this.#bus = new NetworkBus("org.freedesktop.network1", { path: ROOT, interface: MANAGER }, options.address);
     this.#savedIn = options.savedIn;
   }
 
@@ -48,7 +48,7 @@ export class Networkd implements BackEnd {
 
   async look({ name, index, addresses }: KernelInterface, signal: AbortSignal): Promise<Look> {
     if (!(await this.#bus.runs(signal))) return { _tag: "NotRunning" };
-    const described = await this.#call("DescribeLink", "i", [index], `Asking systemd-networkd for ${name}`, signal);
+    const described = await this.#bus.ask("DescribeLink", "i", [index], `Asking systemd-networkd for ${name}`, signal);
     const link = z.parse(Link, JSON.parse(z.parse(z.string(), described)));
     const isUnmanaged = link.AdministrativeState === "unmanaged";
     const mayBeTaken = link.NetworkFile === undefined && addresses.every(({ origin }) => origin === "link-local");
@@ -115,34 +115,23 @@ export class Networkd implements BackEnd {
   }
 
   async use(name: string, signal: AbortSignal): Promise<void> {
-    await this.#call("Reload", "", [], "Having systemd-networkd read its files", signal);
+    await this.#bus.ask("Reload", "", [], "Having systemd-networkd read its files", signal);
     await this.repair(name, signal);
   }
 
   async leave(name: string, _before: Pick<Before, "active">, signal: AbortSignal): Promise<void> {
     rmSync(this.file(name), { force: true });
-    await this.#call("Reload", "", [], "Having systemd-networkd read its files", signal);
+    await this.#bus.ask("Reload", "", [], "Having systemd-networkd read its files", signal);
   }
 
   async repair(name: string, signal: AbortSignal): Promise<void> {
-    const described = await this.#call("GetLinkByName", "s", [name], `Asking systemd-networkd for ${name}`, signal);
+    const described = await this.#bus.ask("GetLinkByName", "s", [name], `Asking systemd-networkd for ${name}`, signal);
     const [index] = z.parse(z.tuple([z.number()], z.unknown()), described);
-    await this.#call("ReconfigureLink", "i", [index], `Having systemd-networkd configure ${name}`, signal);
+    await this.#bus.ask("ReconfigureLink", "i", [index], `Having systemd-networkd configure ${name}`, signal);
   }
 
   close(): void {
     this.#bus.close();
-  }
-
-  #call(
-    member: string,
-    signature: string,
-    body: readonly unknown[],
-    doing: string,
-    signal: AbortSignal,
-  ): Promise<unknown> {
-    const given = signature === "" ? {} : { signature, body };
-    return this.#bus.call({ path: ROOT, interface: MANAGER, member, ...given }, doing, signal);
   }
 
   /** What it prints. */

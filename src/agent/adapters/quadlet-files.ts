@@ -5,6 +5,7 @@ import type { QuadletFile } from "../../capabilities/container-runtime.ts";
 import type { FileSystemHost } from "../../capabilities/file-system-host.ts";
 import { PortError } from "../../capabilities/port-error.ts";
 import { runCommand } from "./command.ts";
+import { ownFile } from "./own-file.ts";
 import { inScratch } from "./scratch.ts";
 
 export const QUADLET = "/usr/libexec/podman/quadlet";
@@ -24,20 +25,10 @@ export class QuadletFiles {
 
   read(name: string): QuadletFile {
     const path = quadletPath(name);
-    const entry = this.#files.inspect(path, { hashUpTo: 0 });
-    switch (entry.type) {
-      case "missing":
-        return { type: "absent", leftover: entry.leftover };
-      case "file":
-        return { type: "file", text: entry.size > 1024 * 1024 ? null : textAt(path) };
-      case "special":
-        return { type: "foreign", what: "special file", at: path };
-      case "unreachable":
-        return { type: "foreign", what: entry.because === "link" ? "link" : "special file", at: entry.at };
-      case "directory":
-      case "link":
-        return { type: "foreign", what: entry.type, at: path };
-    }
+    return ownFile(path, this.#files.inspect(path, { hashUpTo: 0 }), ({ size }): QuadletFile => ({
+      type: "file",
+      text: size > 1024 * 1024 ? null : textAt(path),
+    }));
   }
 
   watch(name: string, changed: () => void): () => void {

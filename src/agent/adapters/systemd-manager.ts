@@ -22,6 +22,8 @@ export interface ManagerNews {
   listening(): void;
 }
 
+const Microseconds = z.union([z.number(), z.bigint()]).transform(Number);
+
 /** The calls of systemd's own interface that are needed, and its signals. Knows nothing of files. */
 export class SystemdManager {
   readonly #bus: SystemBus;
@@ -58,6 +60,22 @@ export class SystemdManager {
       signal,
     );
     return z.parse(z.string(), answer);
+  }
+
+  /**
+   * When systemd last began to read all unit files, in microseconds of both its clocks. Null where it does not tell: that
+   * came with version 250.
+   */
+  async loadedAt(): Promise<{ readonly wall: number; readonly monotonic: number } | null> {
+    const get = (property: string): Promise<unknown> =>
+      this.#bus.call({ path: ROOT, interface: PROPERTIES, member: "Get", signature: "ss", body: [MANAGER, property] });
+    try {
+      const answers = [await get("UnitsLoadTimestamp"), await get("UnitsLoadTimestampMonotonic")];
+      const [wall = 0, monotonic = 0] = answers.map((answer) => z.parse(Microseconds, answer));
+      return { wall, monotonic };
+    } catch {
+      return null;
+    }
   }
 
   /** A job, to its end. */

@@ -13,9 +13,11 @@ export interface ProbeHost {
   set(name: string, value: string): Promise<void>;
   remove(name: string): Promise<void>;
   restart(name: string): Promise<void>;
+  /** How often it has been restarted. */
+  runOf(name: string): number;
   watch(name: string, changed: () => void): () => void;
 }
-export const ProbeHost = capability<ProbeHost>()("ProbeHost", { reads: ["read", "watch"] });
+export const ProbeHost = capability<ProbeHost>()("ProbeHost", { reads: ["read", "runOf", "watch"] });
 
 /** `parts` values named `<name>/<n>`, each set in a step of its own. */
 export class ProbeScore extends Score(
@@ -61,7 +63,7 @@ export class FreeProbeScore extends Score(
       parts: z.int().default(1),
       gathersAt: z.int().default(-1),
     }),
-    observed: z.object({ values: z.array(z.string().nullable()) }),
+    observed: z.object({ values: z.array(z.string().nullable()), run: z.number().exactOptional() }),
     step: z.object({ do: z.enum(["set", "remove", "restart"]), part: z.string(), gathers: z.boolean() }),
   },
   {
@@ -69,13 +71,15 @@ export class FreeProbeScore extends Score(
     async observe({ name, parts }, { ProbeHost: host }) {
       const values: (string | null)[] = [];
       for (const part of namesOf(name, parts)) values.push(await host.read(part));
-      return { values };
+      const run = host.runOf(name);
+      return { values, ...(run > 0 && { run }) };
     },
     plan: (wanted, seen) => setsOf(wanted, seen),
     restart: (wanted, seen) =>
       seen.values.includes(null)
         ? setsOf(wanted, seen)
         : [...setsOf(wanted, seen), { do: "restart", part: wanted.name, gathers: false }],
+    run: (_, { values, run = 0 }) => (values.includes(null) ? null : String(run)),
     retire: ({ name, parts, gathersAt }, { values }) =>
       namesOf(name, parts).flatMap((part, at) =>
         values[at] === null ? [] : [{ do: "remove", part, gathers: at === gathersAt } as const],
@@ -163,6 +167,7 @@ export class FakeProbe implements ProbeHost {
   /** Called at each read, with the name. */
   onRead: (name: string) => void = () => {};
   readonly #troubles = new Map<string, Trouble>();
+  readonly #runs = new Map<string, number>();
   readonly #blind = new Map<string, Promise<void>>();
   readonly #watchers = new Map<string, Set<() => void>>();
 
@@ -232,7 +237,11 @@ export class FakeProbe implements ProbeHost {
 
   async restart(name: string): Promise<void> {
     this.did.push(`restart ${name}`);
-    await this.#isInWay(name);
+    if (await this.#isInWay(name)) return;
+    this.#runs.set(name, this.runOf(name) + 1);
+  }
+  runOf(name: string): number {
+    return this.#runs.get(name) ?? 0;
   }
 
   watch(name: string, changed: () => void): () => void {

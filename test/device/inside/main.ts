@@ -1,14 +1,13 @@
 import type { FakeUnit, FakeUnitFact } from "../../../src/testing/fake-systemd-host.ts";
-import { contractOf } from "../../../src/testing/contract.ts";
 import type { UnitChange, Units } from "../../../src/testing/own-unit-world.ts";
 import { systemdServiceWorldOf } from "../../../src/testing/systemd-service-world.ts";
 import { systemdTimerWorld } from "../../../src/testing/systemd-timer-world.ts";
 import { systemdUnitWorld } from "../../../src/testing/systemd-unit-world.ts";
 import type { World } from "../../../src/testing/world.ts";
+import { keep } from "./keep.ts";
 import { install, openRealUnits } from "./real-units.ts";
-import { report } from "./report.ts";
 
-/** Puts the kinds to their contract on the systemd of this machine, and prints one line of JSON for each promise. */
+/** Puts one kind, which the first argument names, to its contract on the systemd of this machine. */
 
 type UnitWorld<Spec> = World<Spec, Units, UnitChange, FakeUnitFact>;
 
@@ -44,19 +43,14 @@ const onRealUnits = <Spec>(world: UnitWorld<Spec>): UnitWorld<Spec> => ({
   open: async (units) => openRealUnits(units, OWN[world.kind.kind] ?? []),
 });
 
-/** The promises that hold between whole runs. What a fault leaves half done cannot be told from outside here. */
-const PROMISES =
-  /comes to what|repairs what|stops after|previews the very|removes its own|takes nothing away|reading methods|it is given alone|plain JSON/;
-
-const [, , only = ""] = process.argv;
-/** Of each promise: each case is systemd writing, loading and starting units. */
-const options = { runs: 1, seed: 1 };
+const [, , kind = ""] = process.argv;
 install();
-const worlds = [
-  onRealUnits(systemdServiceWorldOf(BRIEF)),
-  onRealUnits(systemdTimerWorld),
-  onRealUnits(systemdUnitWorld),
-];
-for (const { name, run } of worlds.flatMap((world) => contractOf(world, options))) {
-  if (PROMISES.test(name) && name.includes(only)) await report(name, run);
-}
+const worlds: Readonly<Record<string, World>> = {
+  SystemdService: onRealUnits(systemdServiceWorldOf(BRIEF)),
+  SystemdTimer: onRealUnits(systemdTimerWorld),
+  SystemdUnit: onRealUnits(systemdUnitWorld),
+};
+const world = worlds[kind];
+if (world === undefined) throw new Error(`no such kind: ${kind}`);
+// Each case is systemd writing, loading and starting units.
+await keep(world, { runs: () => 1, faults: 2 });

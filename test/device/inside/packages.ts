@@ -9,7 +9,7 @@ import {
   packageWorld,
 } from "../../../src/testing/package-world.ts";
 import type { Place } from "../../../src/testing/world.ts";
-import { keep } from "./keep.ts";
+import { keep, often } from "./keep.ts";
 
 /** Runs on a machine of its own alone: what it does to packages is for a machine that is thrown away. */
 
@@ -99,4 +99,5 @@ const world: typeof packageWorld = {
   changes: (spec) => packageWorld.changes(spec).map(({ name, to }) => ({ name, to: possible(name, to) })),
   open,
 };
-await keep(world);
+const [, , runs = "1"] = process.argv;
+await keep(world, { runs: often(Number(runs)), faults: 2 });

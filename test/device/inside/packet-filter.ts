@@ -3,7 +3,7 @@ import { NftPacketFilter } from "../../../src/agent/adapters/nft-packet-filter.t
 import type { FakeFilterTables } from "../../../src/testing/fake-packet-filter.ts";
 import { type FilterChange, firewallPortsWorld, WRITTEN_RULES } from "../../../src/testing/firewall-ports-world.ts";
 import type { Place } from "../../../src/testing/world.ts";
-import { keep } from "./keep.ts";
+import { keep, often } from "./keep.ts";
 
 /** Runs on a machine of its own alone: what it does to the packet filter is for a machine that is thrown away. */
 
@@ -121,4 +121,5 @@ async function open({
   };
 }
 
-await keep({ ...firewallPortsWorld, open });
+const [, , runs = "1"] = process.argv;
+await keep({ ...firewallPortsWorld, open }, { runs: often(Number(runs)), faults: 2 });

@@ -1,6 +1,6 @@
 import { onTestFinished } from "vitest";
 import { AgentId, connectStore, createFleet, type Fleet, systemClock } from "../../../src/index.ts";
-import { CapabilitiesDocument, readDocument } from "../../../src/wire/status.ts";
+import { AgentStatus, CapabilitiesDocument, readDocument } from "../../../src/wire/status.ts";
 import type { Store } from "../../../src/wire/store.ts";
 import { natsServer, type NatsServerForTest } from "../../support/nats-server.ts";
 import { type AgentOnMachine, startAgent } from "./agent.ts";
@@ -14,6 +14,8 @@ export interface Managed {
   readonly url: string;
   readonly fleet: Fleet;
   readonly store: Store;
+  /** What the agent tells of one Score; undefined where it has told nothing yet. */
+  scoreStatus: (id: string) => Promise<AgentStatus["scores"][string] | undefined>;
   /** What the agent says that it offers. @throws where it has said nothing yet */
   capabilities: () => Promise<CapabilitiesDocument>;
 }
@@ -38,6 +40,12 @@ export async function managed(
     url,
     store,
     fleet: createFleet({ store, clock: systemClock }),
+    scoreStatus: async (id) => {
+      const found = await store.get("actual-state", agentId);
+      if (found._tag !== "Value") return undefined;
+      const read = readDocument(AgentStatus, found.value);
+      return read._tag === "Read" ? read.document.scores[id] : undefined;
+    },
     capabilities: async () => {
       const found = await store.get("capabilities", agentId);
       if (found._tag !== "Value") throw new Error(`the capabilities are ${found._tag}`);

@@ -113,6 +113,7 @@ export const TELLING: readonly Mutant[] = [
           restart: (spec, { seen }) => sound.plan(spec, seen),
           awaits: () => false,
           exists: (_, { seen }) => seen.state !== "absent",
+          run: () => null,
           retire: (spec, { seen }, claims) => sound.retire(spec, seen, claims),
         },
       ),

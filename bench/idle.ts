@@ -1,0 +1,178 @@
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { AgentId } from "../src/wire/keys.ts";
+import { createFleet, systemClock } from "../src/index.ts";
+import { startAgent } from "../test/device/machine/agent.ts";
+import { canBoot } from "../test/device/machine/can-boot.ts";
+import { bootMachine, type Machine } from "../test/device/machine/machine.ts";
+import { agentOn } from "../test/device/endurance/observed.ts";
+import { type Control, controlOf } from "./control.ts";
+import { atMost, type Benchmark, type Figure, figure, type Place } from "./figure.ts";
+import { everyKind, LOOKS } from "./idle-scores.ts";
+import { memoryOf } from "./proc.ts";
+
+const MINUTES = 10;
+const SAMPLE_MS = 30_000;
+/** What the start left behind is cleaned up, and what came last is looked at once more. */
+const SETTLE_MS = 45_000;
+const ID = "idle";
+const STATE = "/var/lib/harmony-edge/agent";
+const IMAGE = "127.0.0.1:5000/app:1";
+
+export const idle: Benchmark = {
+  name: "idle",
+  title: "The built agent on a booted Debian 13, with Scores of every kind, all as declared, and nobody does anything",
+  async run(place) {
+    const possible = await canBoot();
+    if (possible !== true) {
+      place.progress(`left out: ${possible}`);
+      return [];
+    }
+    const minutes = place.minutes ?? MINUTES;
+    place.progress("a machine boots, and all is put in place");
+    const control = await controlOf(place);
+    const machine = await prepared(place);
+    await startAgent(machine, { id: ID, server: await machine.natsUrl(control), flags: ["--allow-audited-shell"] });
+    const scores = await converged(control);
+    await sleep(SETTLE_MS);
+    place.progress(`${scores} Scores are as declared; ${minutes} minutes of nothing`);
+    return measured(machine, control, minutes * 60_000, scores);
+  },
+};
+
+async function prepared(place: Place): Promise<Machine> {
+  // The machine's own files are in memory, where nothing counts as written to a disk.
+  const share = ["disk", "state"].map((name) => {
+    const from = join(place.directory, name);
+    mkdirSync(from, { mode: 0o700 });
+    return { from, to: name === "disk" ? "/srv/disk" : STATE, writable: true };
+  });
+  const machine = await bootMachine({ name: "idle", signal: new AbortController().signal, share });
+  place.atEnd(() => machine.stop());
+  await machine.writeFile("/usr/lib/systemd/system/theirs.service", "[Service]\nExecStart=/usr/bin/sleep infinity\n");
+  const ready = "until node -e 'fetch(\"http://127.0.0.1:5000/v2/\").catch(()=>process.exit(1))'; do sleep 0.1; done";
+  await machine.run(["sh", "-ec", `systemctl daemon-reload; systemctl start docker-registry; ${ready}`]);
+  const push = `podman import -q /opt/busybox.tar ${IMAGE}; podman push -q ${IMAGE}; podman rmi -f ${IMAGE}`;
+  await machine.run(["sh", "-ec", push], { timeoutMs: 60_000 });
+  return machine;
+}
+
+/** Gives the number of the Scores. */
+async function converged({ store }: Control): Promise<number> {
+  const fleet = createFleet({ store, clock: systemClock });
+  const wanted = everyKind(IMAGE);
+  const agentId = AgentId.parse(ID);
+  // Refused until the agent has told what the machine offers.
+  for (let tries = 0; (await store.get("capabilities", agentId))._tag !== "Value" && tries < 100; tries += 1) {
+    await sleep(100);
+  }
+  const result = await fleet.apply(wanted, agentId, { timeoutMs: 120_000 });
+  if (result._tag !== "Converged") throw new Error(`it did not converge: ${JSON.stringify(result)}`);
+  return Object.keys(wanted.scores).length;
+}
+
+async function measured(machine: Machine, control: Control, forMs: number, scores: number): Promise<readonly Figure[]> {
+  const pid = agentOn(machine);
+  if (pid === null) throw new Error("no agent runs on the machine");
+  const messages = new Map<string, number>();
+  const subscription = control.connection.subscribe(">", {
+    callback: (_, { subject }) => {
+      const name = subject.replace(/^_INBOX\..*/, "_INBOX.*").replace(/^\$JS\.ACK\..*/, "$JS.ACK.*");
+      messages.set(name, (messages.get(name) ?? 0) + 1);
+    },
+  });
+  await control.connection.flush();
+  const before = await taken(machine, pid);
+  const began = performance.now();
+  const memory: { readonly atMinutes: number; readonly mib: number }[] = [];
+  while (performance.now() - began < forMs) {
+    memory.push({ atMinutes: (performance.now() - began) / 60_000, mib: memoryOf(pid).rss });
+    await sleep(Math.max(0, Math.min(SAMPLE_MS, forMs - (performance.now() - began))));
+  }
+  const after = await taken(machine, pid);
+  const tookMs = performance.now() - began;
+  const changed = await machine.run(["sh", "-c", changedSince(before.at)]);
+  subscription.unsubscribe();
+  if (agentOn(machine) !== pid) throw new Error("the agent did not run all the time");
+  const written = after.written - before.written;
+  const files = changed.split("\n").filter(Boolean);
+  const statuses = messages.get(`$KV.actual-state.${ID}`) ?? 0;
+  const ownCpu = ((after.cpuMs - before.cpuMs) / tookMs) * 100;
+  const allCpu = ((after.groupMs - before.groupMs) / tookMs) * 100;
+  const rss = memory.map(({ mib }) => mib);
+  const slope = slopeOf(memory);
+  const one = (name: string, unit: Figure["unit"], value: number, target?: readonly [string, number]): Figure =>
+    figure({
+      name,
+      unit,
+      ours: [value],
+      ...(target && { target: () => atMost(target[0], value, target[1]) }),
+    });
+  return [
+    one("Scores", "count", scores),
+    one("minutes", "count", tookMs / 60_000),
+    one("looks at all of them meanwhile", "count", after.looks - before.looks),
+    one("written to disk by the kernel's count", "bytes", written, ["none", 0]),
+    one(`files that changed${files.length > 0 ? ` (${files.slice(0, 5).join(", ")})` : ""}`, "count", files.length, [
+      "none",
+      0,
+    ]),
+    one("lines in the log", "count", after.lines - before.lines),
+    one("statuses", "count", statuses, ["none", 0]),
+    ...[...messages]
+      .toSorted(([a], [b]) => a.localeCompare(b))
+      .map(([subject, count]) => one(`messages on ${subject}`, "count", count)),
+    one("processor, the agent", "%", ownCpu, ["at most 0.5 % of a core", 0.5]),
+    one("processor, with all that it starts", "%", allCpu, ["at most 0.5 % of a core", 0.5]),
+    figure({ name: "resident", unit: "MiB", ours: rss }),
+    one("resident, slope", "KiB/min", slope * 1024, ["flat: at most 64 KiB a minute", 64]),
+  ];
+}
+
+interface Taken {
+  /** Seconds since 1970, by the machine. */
+  readonly at: string;
+  /** Bytes that went to a disk, or are to go. */
+  readonly written: number;
+  /** Of the process, by its clock ticks of 10 ms. */
+  readonly cpuMs: number;
+  /** Of the process and of all that it has started: its control group's. */
+  readonly groupMs: number;
+  readonly looks: number;
+  readonly lines: number;
+}
+
+async function taken(machine: Machine, pid: number): Promise<Taken> {
+  const io = readFileSync(`/proc/${pid}/io`, "utf8");
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8")
+    .replace(/^.*\) /, "")
+    .split(" ");
+  const script = [
+    "date +%s.%N",
+    "sed -n 's/^usage_usec //p' /sys/fs/cgroup/system.slice/harmony-agent.service/cpu.stat",
+    `wc -l <${LOOKS}`,
+    "journalctl -q -u harmony-agent -o cat | wc -l",
+  ].join("; ");
+  const [at = "", usec = "", looks = "", lines = ""] = (await machine.run(["sh", "-ec", script])).trim().split("\n");
+  return {
+    at,
+    written: Number(/^write_bytes: (\d+)/m.exec(io)?.[1]),
+    cpuMs: (Number(stat[11]) + Number(stat[12])) * 10,
+    groupMs: Number(usec) / 1000,
+    looks: Number(looks),
+    lines: Number(lines),
+  };
+}
+
+/** Files and folders that a Score or the agent's memory is in, by their change times: also those that came and went. */
+const changedSince = (at: string): string =>
+  `find ${STATE} /srv /opt /etc /usr /var/lib/dpkg /run/harmony-edge -newerct @${at} 2>/dev/null`;
+
+/** MiB a minute, by the least squares. */
+function slopeOf(samples: readonly { readonly atMinutes: number; readonly mib: number }[]): number {
+  const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const [at, mib] = [mean(samples.map(({ atMinutes }) => atMinutes)), mean(samples.map((each) => each.mib))];
+  const over = samples.reduce((sum, each) => sum + (each.atMinutes - at) * (each.mib - mib), 0);
+  return over / samples.reduce((sum, each) => sum + (each.atMinutes - at) ** 2, 0);
+}
