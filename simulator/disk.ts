@@ -79,6 +79,10 @@ export class ProcessDisk implements Disk {
     return this.#files.get(name);
   }
 
+  async space(): Promise<null> {
+    return null;
+  }
+
   replace(name: string, bytes: Uint8Array): Promise<void> {
     return this.#write(`replaces ${name}`, name, () => bytes);
   }

@@ -47,7 +47,8 @@ export function untruth(status: AgentStatus, wish: Wish, device: Device): string
     }
     if (told.generation !== wish.generation) return `${id} is told of for generation ${told.generation}`;
     // A change that its own Score could not carry through is not whole, and restarts nobody.
-    const isWhole = wanted.sort === "service" && [id, ...wanted.restartOn].every((on) => isUp(status.scores[on]?.state));
+    const isWhole =
+      wanted.sort === "service" && [id, ...wanted.restartOn].every((on) => isUp(status.scores[on]?.state));
     const missed = isWhole ? device.restarts.missed(wanted.unit) : null;
     if (missed !== null && !device.files.lostSomething) return missed;
   }

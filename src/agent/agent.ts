@@ -1,47 +1,26 @@
-import type { Clock, Log } from "../scores/context.ts";
 import { type DecodedManifest, decodePayload, type Gate, type InForce } from "../wire/decode.ts";
-import type { AgentId } from "../wire/keys.ts";
-import { type AgentStatus, CapabilitiesDocument, type Condition } from "../wire/status.ts";
-import type { Store } from "../wire/store.ts";
+import type { AgentStatus, Condition } from "../wire/status.ts";
 import type { ToldStatus } from "../wire/told-status.ts";
 import { VERSION } from "../wire/version.ts";
+import type { AgentParts } from "./agent-parts.ts";
+import { capabilitiesOf } from "./capabilities-of.ts";
 import { DesiredState } from "./desired-state.ts";
-import type { AgentHost } from "./host.ts";
-import type { Ledger } from "./ledger.ts";
+import { FreeSpace } from "./free-space.ts";
 import type { Accepted } from "./saved-manifest.ts";
 import { servePlans } from "./planner.ts";
 import { type AgentPresence, Presence, type PresenceParts } from "./presence.ts";
+import type { Passes, Progress } from "./progress.ts";
 import { Reconciler } from "./reconciler.ts";
 import { Reporter } from "./reporter.ts";
 import { Trial } from "./trial.ts";
 import { Link } from "./link.ts";
-import { conditionsOf, dated, type Reading, type StatusFacts, type Told } from "./status-document.ts";
+import { conditionsOf, dated, type Reading, type StatusFacts } from "./status-document.ts";
 
 /** How often every Score is looked at when no event told of drift; jittered by a fifth either way. */
 export const DRIFT_PASS_MS = 300_000;
+const LATEST_PASS = 1.2;
 const TAKE_MIN_MS = 500;
 const TAKE_MAX_MS = 5_000;
-
-export interface AgentParts {
-  readonly agentId: AgentId;
-  readonly kinds: Gate["kinds"];
-  readonly trustedKeys: Gate["trustedKeys"];
-  /** Has been looked at once. */
-  readonly host: AgentHost;
-  readonly device: CapabilitiesDocument["device"];
-  readonly store: Store;
-  readonly ledger: Ledger;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly random: () => number;
-  readonly breathe: () => Promise<void>;
-  readonly bootId: string;
-  readonly driftPassMs: number;
-  /** What it is in a pair, as a condition; asked whenever it tells of itself. Default: nothing. */
-  readonly role?: () => Told | null;
-  /** Where it is the agent of a pair, which this member of it holds the lease of. It does not begin with what its ledger holds. */
-  readonly pair?: { readonly member: AgentId; readonly presence: (parts: PresenceParts) => AgentPresence };
-}
 
 /**
  * One agent: it makes its device what the last accepted manifest says, from the ledger at once and with no network, takes
@@ -65,12 +44,16 @@ export class Agent {
   #floor = 0;
   #fencedBy: number | null = null;
   readonly #link: Link;
+  readonly #space: FreeSpace;
   readonly #trial: Trial;
   #toldChanges = 0;
   #toldWorking = false;
   #isTaking = false;
   #cancelTake = (): void => {};
   #cancelDriftPass = (): void => {};
+  #passedAt = 0;
+  /** Called when anything may have changed that {@link facts} tell of. */
+  onNews: () => void = () => {};
 
   constructor(parts: AgentParts) {
     this.#parts = parts;
@@ -85,6 +68,7 @@ export class Agent {
     };
     this.#gate = gate;
     this.#link = new Link(clock);
+    this.#space = new FreeSpace(parts.ledger.disk, clock, () => this.#report(true));
     const onFenced = (epoch: number): void => this.#fence(epoch);
     this.#reconciler = new Reconciler({
       ...parts,
@@ -102,7 +86,7 @@ export class Agent {
         if (manifest !== null) this.#reconciler.accept(manifest, "intentional");
         return manifest !== null;
       },
-      onDecided: () => this.#reporter.report(true),
+      onDecided: () => this.#report(true),
     });
     this.#reporter = new Reporter({
       store,
@@ -118,7 +102,7 @@ export class Agent {
       bootId,
       clock,
       log,
-      capabilities: () => this.#capabilities(),
+      capabilities: () => capabilitiesOf(parts),
       observedGeneration: () => this.#trial.observedGeneration,
       onFenced,
       onForgotten: () => this.#tellAgain(),
@@ -141,9 +125,21 @@ export class Agent {
     return this.#fencedBy !== null;
   }
 
+  get isConnected(): boolean {
+    return this.#link.isUp;
+  }
+
   /** As they are now, for whoever asks on the device: also those that cannot be told, as `Fenced` and `Offline`. */
   get conditions(): readonly Condition[] {
-    return dated(conditionsOf(this.#facts()), this.#conditions, this.#parts.clock.now());
+    return dated(conditionsOf(this.facts), this.#conditions, this.#parts.clock.now());
+  }
+
+  /** Whether its loop does what it is there for; null where it is not to do anything any more. */
+  get progress(): { readonly loop: Progress; readonly passes: Passes } | null {
+    if (this.#stop.signal.aborted) return null;
+    const { clock, driftPassMs } = this.#parts;
+    const passes = { passedMs: clock.monotonicMs() - this.#passedAt, everyMs: driftPassMs * LATEST_PASS };
+    return { loop: this.#reconciler.progress, passes };
   }
 
   start(): void {
@@ -151,7 +147,8 @@ export class Agent {
     if (this.#parts.pair === undefined) this.#resume();
     host.onChange(() => this.#hostChanged());
     this.#scheduleDriftPass();
-    this.#parts.ledger.onTrouble = () => this.#reporter.report(true);
+    this.#parts.ledger.onTrouble = () => this.#report(true);
+    void this.#space.look();
     let wasConnected = false;
     this.#endings.push(
       servePlans({
@@ -165,8 +162,9 @@ export class Agent {
         log(state === "connected" ? "connected" : "disconnected; the last accepted manifest stays in force", {});
         const before = this.#link.outage;
         this.#link.goes(state);
+        this.onNews();
         if (state === "disconnected") return;
-        if (this.#link.outage !== before) this.#reporter.report(true);
+        if (this.#link.outage !== before) this.#report(true);
         if (this.#presence.epoch === 0) void this.#takeEpoch(0);
         else if (wasConnected) this.#reconnected();
         wasConnected = true;
@@ -202,6 +200,7 @@ export class Agent {
     this.#presence.stop();
     this.#reporter.stop();
     this.#parts.host.stop();
+    this.#space.stop();
     for (const end of this.#endings.splice(0)) end();
   }
 
@@ -267,7 +266,7 @@ export class Agent {
     if (this.#conditions.length === 0) this.#conditions = taken.before?.conditions ?? [];
     this.#reporter.begin(taken.statusRevision);
     this.#desired.start();
-    this.#reporter.report(true);
+    this.#report(true);
   }
 
   /** Of the newest manifest that was taken up: 0 where what the ledger holds cannot be decoded. */
@@ -301,7 +300,12 @@ export class Agent {
     }
     this.#reading = reading;
     this.#revision = revision;
-    this.#reporter.report(true);
+    this.#report(true);
+  }
+
+  #report(urgent: boolean): void {
+    this.#reporter.report(urgent);
+    this.onNews();
   }
 
   #reconnected(): void {
@@ -313,11 +317,12 @@ export class Agent {
   /** The server lost what it knew. */
   #tellAgain(): void {
     this.#reporter.forgetStored();
-    this.#reporter.report(true);
+    this.#report(true);
   }
 
   #scheduleDriftPass(): void {
     const { clock, random, driftPassMs } = this.#parts;
+    this.#passedAt = clock.monotonicMs();
     this.#cancelDriftPass = clock.after(driftPassMs * (0.8 + 0.4 * random()), () => {
       void this.#parts.host.look();
       void this.#reporter.verify();
@@ -340,7 +345,7 @@ export class Agent {
     // What was installed or removed may be what a capability rests on.
     if (how === "settled") this.#parts.host.lookSoon();
     this.#toldChanges = this.#reconciler.changes;
-    this.#reporter.report(how === "settled");
+    this.#report(how === "settled");
   }
 
   #fence(epoch: number): void {
@@ -354,20 +359,12 @@ export class Agent {
         by: epoch,
       },
     );
+    this.onNews();
     this.#reconciler.pause();
     this.#end();
   }
 
-  #capabilities(): CapabilitiesDocument {
-    const { agentId, host, device } = this.#parts;
-    const { name, absent } = host.topology;
-    const kinds: Record<string, number[]> = {};
-    for (const { kind, version } of this.#parts.kinds) (kinds[kind] ??= []).push(version);
-    const capabilities = CapabilitiesDocument.shape.capabilities.parse(host.facts);
-    return { agentId, topology: name, capabilities, absent, ...(device && { device }), kinds, agentVersion: VERSION };
-  }
-
-  #facts(): StatusFacts {
+  get facts(): StatusFacts {
     return {
       generation: this.#generation,
       observedGeneration: this.#trial.observedGeneration,
@@ -376,6 +373,7 @@ export class Agent {
       scores: this.#reconciler.statuses(),
       reading: this.#reading,
       unsaved: this.#parts.ledger.trouble,
+      low: this.#space.low,
       outage: this.#link.outage,
       fencedBy: this.#fencedBy,
       role: this.#parts.role?.() ?? null,
@@ -384,7 +382,7 @@ export class Agent {
 
   #status(): AgentStatus {
     const { agentId, host, clock, bootId, pair } = this.#parts;
-    const facts = this.#facts();
+    const { facts } = this;
     const { generation, observedGeneration, scores, rolledBack } = facts;
     const conditions = dated(conditionsOf(facts), this.#conditions, clock.now());
     this.#conditions = conditions;

@@ -7,9 +7,13 @@ import { DRIFT_PASS_MS } from "./agent.ts";
 
 export const USAGE = `Usage: harmony agent run --id ID [options]
        harmony agent enroll --id ID [options]   (makes this device's key; see harmony agent enroll --help)
+       harmony agent doctor [options]
 
 Runs the agent of one device in the foreground: it follows desired-state.ID, makes the device so, repairs drift, and
 reports to actual-state.ID. SIGTERM or Ctrl-C lets the step under way end and stops it.
+
+doctor looks at this device, with or without a running agent, and says what is missing and what to do. It changes
+nothing. Give it the options that the agent is given; without --id the clock is not compared with the server's.
 
 Options:
   --id ID                the agent's id: a-z, 0-9 and "-", at most 63
@@ -22,9 +26,10 @@ Options:
   --failover PAIR        be one of the two members of this pair: its manifest, in desired-state.PAIR, is in force on the one
                          that holds its lease, and on that one alone
   --allow-audited-shell  let Scores run commands here (ShellJob), each of them on record in the state directory
+  --json                 doctor alone: write its findings as JSON
   -h, --help             this text
 
-Exit codes: 0 stopped as asked, 1 cannot start on this device, 2 wrong usage.
+Exit codes: 0 stopped as asked, or nothing fails; 1 cannot start on this device, or something fails; 2 wrong usage.
 `;
 
 export interface AgentArguments {
@@ -40,8 +45,15 @@ export interface AgentArguments {
   readonly pair: AgentId | null;
 }
 
+export type DoctorArguments = Omit<AgentArguments, "agentId" | "driftPassMs"> & {
+  /** Null: not given. */
+  readonly agentId: AgentId | null;
+  readonly json: boolean;
+};
+
 export type Parsed =
   | { readonly _tag: "Run"; readonly given: AgentArguments }
+  | { readonly _tag: "Doctor"; readonly given: DoctorArguments }
   | { readonly _tag: "Help" }
   | { readonly _tag: "Wrong"; readonly message: string };
 
@@ -52,16 +64,18 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
   if ("message" in read) return wrong(read.message);
   const { values, positionals } = read;
   if (values.help === true) return { _tag: "Help" };
-  if (positionals.length !== 1 || positionals[0] !== "run") {
-    return wrong('what to do is missing: "harmony agent run" or "harmony agent enroll"');
+  const [asked] = positionals;
+  if (positionals.length !== 1 || (asked !== "run" && asked !== "doctor")) {
+    return wrong('the things to ask for are "harmony agent run", "harmony agent doctor" and "harmony agent enroll"');
   }
+  if (asked === "run" && values.json === true) return wrong("--json is for doctor alone");
   const id = AgentId.safeParse(values.id);
-  if (!id.success) {
+  if (!id.success && (asked === "run" || values.id !== undefined)) {
     return wrong(values.id === undefined ? "--id is missing" : `--id: ${id.error.issues[0]?.message ?? "wrong"}`);
   }
   const pair = values.failover === undefined ? null : AgentId.safeParse(values.failover);
   if (pair?.success === false) return wrong(`--failover: ${pair.error.issues[0]?.message ?? "wrong"}`);
-  if (pair?.data === id.data) {
+  if (pair !== null && pair.data === id.data) {
     return wrong(
       "--failover names the pair, which has an id of its own: another one than --id, the same on both members",
     );
@@ -81,20 +95,18 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
   if (!serverList(server).every(isServer)) {
     return wrong("--server is nats://HOST:PORT or tls://HOST:PORT, several with commas");
   }
-  return {
-    _tag: "Run",
-    given: {
-      agentId: id.data,
-      root: values.root ?? "/",
-      stateDir: values["state-dir"] ?? null,
-      server,
-      credsFile: values.creds ?? set(env["HARMONY_CREDS"]) ?? null,
-      trust,
-      driftPassMs,
-      allowAuditedShell: values["allow-audited-shell"] ?? false,
-      pair: pair?.data ?? null,
-    },
+  const given = {
+    root: values.root ?? "/",
+    stateDir: values["state-dir"] ?? null,
+    server,
+    credsFile: values.creds ?? set(env["HARMONY_CREDS"]) ?? null,
+    trust,
+    allowAuditedShell: values["allow-audited-shell"] ?? false,
+    pair: pair?.data ?? null,
   };
+  return asked === "run" && id.success
+    ? { _tag: "Run", given: { ...given, agentId: id.data, driftPassMs } }
+    : { _tag: "Doctor", given: { ...given, agentId: id.data ?? null, json: values.json ?? false } };
 }
 
 /** A variable that is there and empty is not set. */
@@ -114,6 +126,7 @@ function readWords(argv: readonly string[]) {
         trust: { type: "string", multiple: true },
         "drift-interval": { type: "string" },
         "allow-audited-shell": { type: "boolean" },
+        json: { type: "boolean" },
         failover: { type: "string" },
         help: { type: "boolean", short: "h" },
       },

@@ -1,3 +1,9 @@
+/** Of a file system. `freeBytes`: for whoever runs the agent. */
+export interface Space {
+  readonly freeBytes: number;
+  readonly totalBytes: number;
+}
+
 /**
  * The agent's own directory on the device, as the ledger sees it. Every call may reject with a PortError, and is durable
  * when it resolves.
@@ -8,4 +14,6 @@ export interface Disk {
   replace(name: string, bytes: Uint8Array): Promise<void>;
   /** After a crash a part of the bytes may be missing at the end. */
   append(name: string, bytes: Uint8Array): Promise<void>;
+  /** Of the file system that it is on; null where that cannot be told. Never rejects. */
+  space(): Promise<Space | null>;
 }

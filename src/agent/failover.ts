@@ -1,7 +1,8 @@
 import type { Clock, Log } from "../scores/context.ts";
 import type { AgentId } from "../wire/keys.ts";
 import { AgentStatus, readDocument } from "../wire/status.ts";
-import { Agent, type AgentParts } from "./agent.ts";
+import type { AgentParts } from "./agent-parts.ts";
+import { Agent } from "./agent.ts";
 import type { Disk } from "./disk.ts";
 import { fenced } from "./fence.ts";
 import type { AgentHost } from "./host.ts";
@@ -90,6 +91,11 @@ export class Failover {
     this.#unsubscribe = store.onConnection((state) => {
       if (state === "connected") this.#lease.look();
     });
+  }
+
+  /** Of the pair's agent; null where none works here. */
+  get progress(): Agent["progress"] {
+    return this.#agent?.progress ?? null;
   }
 
   /** Whether this member holds the lease at this moment. */

@@ -11,7 +11,16 @@ import type { Ledger, Notice } from "./ledger.ts";
 import type { Notices } from "./notices.ts";
 import { permits } from "./permits.ts";
 import type { ReconcilerParts } from "./reconciler-parts.ts";
-import { type Accepted, type Change, isNoNews, looks, policyText, type Resource, restMs, whyLooked } from "./resource.ts";
+import {
+  type Accepted,
+  type Change,
+  isNoNews,
+  looks,
+  policyText,
+  type Resource,
+  restMs,
+  whyLooked,
+} from "./resource.ts";
 import { interrupted, isForGood, isUp, retryDelayMs, settled, started } from "./score-status.ts";
 import type { Workers } from "./workers.ts";
 

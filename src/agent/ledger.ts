@@ -103,6 +103,11 @@ export class Ledger {
     return ledger;
   }
 
+  /** Where it is kept. */
+  get disk(): Disk {
+    return this.#disk;
+  }
+
   get accepted(): Accepted | null {
     return this.#accepted;
   }

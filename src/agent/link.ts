@@ -32,6 +32,10 @@ export class Link {
     this.#downAt = null;
   }
 
+  get isUp(): boolean {
+    return this.#downAt === null;
+  }
+
   /** The one that goes on, else the last one of this start; null where none was long enough. */
   get outage(): Outage | null {
     const down = this.#downAt;

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { setFlagsFromString } from "node:v8";
@@ -7,10 +8,16 @@ import { connectStore } from "../wire/nats/connect.ts";
 import { serverList } from "../wire/nats/server-list.ts";
 import { VERSION } from "../wire/version.ts";
 import { StateDirectory } from "./adapters/state-directory.ts";
+import { SelfReportFile } from "./adapters/self-report-file.ts";
 import { lockState } from "./adapters/state-lock.ts";
-import { type AgentArguments, parseArguments, trustedKeys, USAGE } from "./arguments.ts";
 import { enroll } from "./adapters/enrolling.ts";
+import { systemClock } from "./adapters/system-clock.ts";
+import { systemdNotify } from "./adapters/systemd-notify.ts";
+import { type AgentArguments, type DoctorArguments, parseArguments, trustedKeys, USAGE } from "./arguments.ts";
+import { doctorText } from "./doctor.ts";
+import { lookAtDevice } from "./adapters/device-look.ts";
 import { Ledger } from "./ledger.ts";
+import { VitalSigns } from "./vital-signs.ts";
 import { assemble } from "./wiring.ts";
 
 // A manifest of a thousand Scores makes V8 grow its space for new objects to 32 MiB, which it then keeps for good. On a
@@ -32,13 +39,22 @@ export async function main(argv: readonly string[]): Promise<number> {
       process.stderr.write(`harmony agent: ${parsed.message}\nSee: harmony agent --help\n`);
       return 2;
     case "Run":
-      try {
-        return await run(parsed.given);
-      } catch (error) {
-        process.stderr.write(`harmony agent: ${error instanceof Error ? error.message : String(error)}\n`);
-        return 1;
-      }
+      return orSay(run(parsed.given));
+    case "Doctor":
+      return orSay(examine(parsed.given));
   }
+}
+
+const orSay = (work: Promise<number>): Promise<number> =>
+  work.catch((error: unknown) => {
+    process.stderr.write(`harmony agent: ${error instanceof Error ? error.message : String(error)}\n`);
+    return 1;
+  });
+
+async function examine({ json, ...given }: DoctorArguments): Promise<number> {
+  const report = await lookAtDevice({ ...given, root: resolve(given.root) }, logTo(process.stderr));
+  process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : doctorText(report));
+  return report.isWell ? 0 : 1;
 }
 
 async function run(given: AgentArguments): Promise<number> {
@@ -69,8 +85,10 @@ async function run(given: AgentArguments): Promise<number> {
   });
   if (connected._tag === "Unreachable") throw new Error(connected.message);
   const { store } = connected;
+  const bootId = randomUUID();
   const { agent, host, failover } = assemble({
     agentId: given.agentId,
+    bootId,
     root,
     servers: serverList(given.server),
     statePath: state.path,
@@ -93,8 +111,21 @@ async function run(given: AgentArguments): Promise<number> {
   });
   await host.look();
   agent.start();
+  // Of an agent that works in a directory the machine is told nothing.
+  const file = root === "/" ? new SelfReportFile() : null;
+  const signs = new VitalSigns({
+    agent,
+    other: () => failover?.progress ?? null,
+    manager: systemdNotify({ env: process.env, pid: process.pid }),
+    publish: (report) => file?.write(report),
+    about: { agentId: given.agentId, agentVersion: VERSION, bootId, pid: process.pid, stateDirectory: state.path },
+    clock: systemClock,
+    log,
+  });
   failover?.start();
+  signs.started();
   log("stopping", { signal: await asked });
+  signs.stopping();
   const inTime = await Promise.race([
     Promise.resolve(failover?.stop())
       .then(() => agent.stop())
@@ -103,6 +134,7 @@ async function run(given: AgentArguments): Promise<number> {
     new Promise<false>((late) => setTimeout(() => late(false), STOP_MS).unref()),
   ]);
   host.close();
+  file?.remove();
   await locked.unlock();
   log(inTime ? "stopped" : "stopped late: something did not end in time; the next start goes on from the ledger", {});
   return 0;

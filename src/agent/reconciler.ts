@@ -5,6 +5,7 @@ import type { DecodedManifest } from "../wire/decode.ts";
 import type { ScoreStatus } from "../wire/status.ts";
 import { Interpreting } from "./interpreting.ts";
 import { Notices } from "./notices.ts";
+import type { Progress } from "./progress.ts";
 import type { ReconcilerParts } from "./reconciler-parts.ts";
 import {
   type Accepted,
@@ -46,6 +47,8 @@ export class Reconciler {
   #working: Promise<void> | null = null;
   #paused = false;
   #changes = 0;
+  /** When the loop last came round, by the clock that never jumps. */
+  #turnedAt = 0;
 
   constructor(parts: ReconcilerParts) {
     this.#parts = parts;
@@ -83,6 +86,18 @@ export class Reconciler {
   }
   get isWorking(): boolean {
     return this.#working !== null;
+  }
+
+  /** What its loop does, for whoever has to find out whether it still turns. */
+  get progress(): Progress {
+    const isAnyDue =
+      this.#retirements.next() !== undefined || [...this.#resources.values()].some(({ due }) => due !== null);
+    return {
+      isWorking: this.isWorking,
+      isLeft: isAnyDue && !this.isWorking && !this.#paused && !this.#parts.stop.aborted,
+      turnedMs: this.#parts.clock.monotonicMs() - this.#turnedAt,
+      running: this.#workers.running,
+    };
   }
 
   /** The status of each Score, and of what is being removed. */
@@ -203,6 +218,7 @@ export class Reconciler {
   #kick(): void {
     this.#workers.poke();
     if (this.#working !== null || this.#paused) return;
+    this.#turnedAt = this.#parts.clock.monotonicMs();
     this.#working = this.#work()
       .catch(async (bug: unknown) => {
         this.#parts.log("a bug of the reconciler", { bug: String(bug) });
@@ -226,7 +242,7 @@ export class Reconciler {
       const resource = this.#turns.next();
       if (resource !== undefined) {
         const looking = this.#reconcile(resource);
-        if (looking instanceof Promise) await this.#turns.begun(resource, looking);
+        if (looking instanceof Promise) await this.#turns.begun(resource, looking, this.#removalMs(resource));
       } else if (this.#workers.size === this.#removing && this.#retirements.next() !== undefined) {
         await this.#remove();
       } else if (this.#workers.size > 0) {
@@ -234,7 +250,9 @@ export class Reconciler {
         await this.#workers.next();
         onChange("working");
       } else break;
-      if (clock.monotonicMs() - sliceBegan >= SLICE_MS) {
+      // Only here: a turn that ends in a bug is none.
+      this.#turnedAt = clock.monotonicMs();
+      if (this.#turnedAt - sliceBegan >= SLICE_MS) {
         onChange("working");
         await breathe();
         sliceBegan = clock.monotonicMs();
@@ -258,8 +276,9 @@ export class Reconciler {
       .then(() => {})
       .finally(() => (this.#removing -= 1));
     const isStale = (): boolean => this.#retirements.of(identity) !== retirement;
-    const mayGather = retirement.score?.bind().everPauses === true;
-    return this.#workers.begin({ keys: [identity], lane: null, mayGather, isStale }, gone);
+    const bound = retirement.score?.bind();
+    const [mayGather, deadlineMs] = [bound?.everPauses === true, bound?.deadlineMs ?? 0];
+    return this.#workers.begin({ keys: [identity], lane: null, mayGather, isStale, deadlineMs }, gone);
   }
 
   /** Gives a promise only where something has to be waited for. */
@@ -277,6 +296,11 @@ export class Reconciler {
     return inTheWay === undefined
       ? this.#interpreting.interpret(resource, decoded, change)
       : this.#replace(inTheWay, resource, decoded, change);
+  }
+
+  #removalMs({ decoded }: Resource): number {
+    const inTheWay = decoded._tag === "Score" ? this.#retirements.of(decoded.identity) : undefined;
+    return inTheWay?.score?.bind().deadlineMs ?? 0;
   }
 
   /** What another kind made in the same place goes first. */

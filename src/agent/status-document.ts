@@ -1,5 +1,6 @@
 import type { AgentStatus, Condition, RolledBack, ScoreError, ScoreStatus } from "../wire/status.ts";
 import type { PortProblem } from "../capabilities/port-error.ts";
+import type { Space } from "./disk.ts";
 import type { Outage } from "./link.ts";
 import type { ManifestRefusal } from "../wire/refusal.ts";
 import { rolledBackMessage } from "./rolled-back.ts";
@@ -22,6 +23,8 @@ export interface StatusFacts {
   readonly reading: Reading | null;
   /** Why the ledger could not be saved when that was tried last; null where it could. */
   readonly unsaved: Pick<PortProblem, "code" | "message"> | null;
+  /** Of the file system with the ledger, where there is little left of it. */
+  readonly low: Space | null;
   /** See {@link Link}. */
   readonly outage: Outage | null;
   /** What became of the newest manifest, where it failed and was to be taken back; else null. */
@@ -153,14 +156,23 @@ function contested({ scores }: StatusFacts): readonly Told[] {
   return [{ type: "Contested", status: "True", reason: "UndoneByOthers", message }];
 }
 
-function diskPressure({ unsaved }: StatusFacts): readonly Told[] {
-  if (unsaved === null) return [];
+function diskPressure({ unsaved, low }: StatusFacts): readonly Told[] {
+  if (unsaved === null) return low === null ? [] : [lowSpace(low)];
   const { code, message } = unsaved;
   const reason = code === "NoSpace" ? "NoSpace" : "NotSaved";
   return [
     { type: "DiskPressure", status: "True", reason, message: `${message}; nothing new is begun until it can be saved` },
   ];
 }
+
+const lowSpace = ({ freeBytes, totalBytes }: Space): Told => ({
+  type: "DiskPressure",
+  status: "True",
+  reason: "LowSpace",
+  message: `of the file system with the agent's ledger ${mebibytes(freeBytes)} of ${mebibytes(totalBytes)} were left; all goes on until it is full`,
+});
+
+const mebibytes = (bytes: number): string => `${Math.floor(bytes / 2 ** 20)} MiB`;
 
 function offline({ outage }: StatusFacts): readonly Told[] {
   if (outage === null) return [];

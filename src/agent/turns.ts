@@ -49,17 +49,21 @@ export class Turns {
     return undefined;
   }
 
-  /** The work on it waits for something. Gives what the next Score has to wait for, where it has to. */
-  begun(resource: Resource, looking: Promise<void>): Promise<void> | undefined {
+  /**
+   * The work on it waits for something. Gives what the next Score has to wait for, where it has to. `firstMs`: how long
+   * another removal may take that goes first.
+   */
+  begun(resource: Resource, looking: Promise<void>, firstMs = 0): Promise<void> | undefined {
     const { id, decoded } = resource;
     if (decoded._tag === "Refused") return looking;
-    const { turns, everPauses } = decoded.score.bind();
+    const { turns, everPauses, deadlineMs } = decoded.score.bind();
     const free = this.#workers.begin(
       {
         keys: [id, decoded.identity],
         lane: turns === "lane" ? laneOf(decoded) : null,
         mayGather: everPauses,
         isStale: () => this.#resources.get(id) !== resource,
+        deadlineMs: firstMs + deadlineMs,
       },
       looking,
     );

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { KINDS } from "../scores/index.ts";
 import type { Clock, Log } from "../scores/context.ts";
 import { PiTopology } from "../topology/pi.ts";
@@ -18,37 +17,44 @@ import { fileSystemOffering, inDirectory, type Offering } from "./adapters/offer
 import { PodmanOffering } from "./adapters/podman-offering.ts";
 import { breathe, sleeplessClock, systemClock } from "./adapters/system-clock.ts";
 import { SystemdOffering } from "./adapters/systemd-offering.ts";
-import { Agent, type AgentParts } from "./agent.ts";
+import type { AgentParts } from "./agent-parts.ts";
+import { Agent } from "./agent.ts";
 import { Parts, token } from "./container.ts";
 import type { Disk } from "./disk.ts";
 import { Failover } from "./failover.ts";
 import { Host, type Offerings } from "./host.ts";
 import type { Ledger } from "./ledger.ts";
 
-export interface AgentSettings {
-  readonly agentId: AgentId;
+/** What it takes to look at the host. */
+export interface HostSettings {
   readonly root: string;
   /** URLs of the NATS servers that the agent may use; a change of the network must leave one of them in reach. */
   readonly servers: readonly string[];
   /** Where the ledger is. */
   readonly statePath: string;
-  readonly driftPassMs: number;
   /** Whether Scores may run commands here; nothing but the command line can say so. */
   readonly allowAuditedShell: boolean;
+  readonly log: Log;
+}
+
+export interface AgentSettings extends HostSettings {
+  readonly agentId: AgentId;
+  /** Of this start of the process. */
+  readonly bootId: string;
+  readonly driftPassMs: number;
   readonly trustedKeys: TrustedKeys;
   readonly store: Store;
   readonly ledger: Ledger;
-  readonly log: Log;
   /** The pair that the agent is a member of, and where that is remembered; null: none. */
   readonly pair: { readonly id: AgentId; readonly disk: Disk; readonly ledger: Ledger } | null;
 }
 
+const OfHost = token<HostSettings>("HostSettings");
 const Settings = token<AgentSettings>("AgentSettings");
 const Time = token<Clock>("Clock");
 const FileSystem = token<NodeFileSystem>("NodeFileSystem");
 const HostToken = token<Host>("Host");
 const AgentToken = token<Agent>("Agent");
-const BootId = token<string>("BootId");
 const FailoverToken = token<Failover | null>("Failover");
 
 /** The parts that are there from outside. `failover`: null where the agent is no member of a pair. */
@@ -60,21 +66,8 @@ export interface Assembled {
 
 /** The real agent of a Pi, put together. Look at the host once before the agent is started. */
 export function assemble(settings: AgentSettings): Assembled {
-  const parts = new Parts()
+  const parts = hostParts(settings)
     .provide(Settings, () => settings)
-    .provide(Time, () => systemClock)
-    .provide(FileSystem, (from) => {
-      const { root, statePath, log } = from.get(Settings);
-      const within = root === "/" ? statePath : statePath.slice(root.length);
-      return new NodeFileSystem({
-        root,
-        // No Score may write the agent's own memory. Outside the root none can reach it.
-        reserved: statePath.startsWith(root) ? [within] : [],
-        onWatchProblem: (problem) => log("drift of some files will be found by the periodic pass alone", { problem }),
-      });
-    })
-    .provide(HostToken, (from) => new Host({ topology: kindOfHost(from), offerings: offerings(from), ...around(from) }))
-    .provide(BootId, () => randomUUID())
     .provide(FailoverToken, (from) => failover(from))
     .provide(AgentToken, (from) => {
       const member = from.get(FailoverToken);
@@ -83,17 +76,39 @@ export function assemble(settings: AgentSettings): Assembled {
   return { agent: parts.get(AgentToken), host: parts.get(HostToken), failover: parts.get(FailoverToken) };
 }
 
+/** The host alone, for whoever only looks. */
+export const assembleHost = (settings: HostSettings): Host => hostParts(settings).get(HostToken);
+
+const hostParts = (settings: HostSettings): Parts =>
+  new Parts()
+    .provide(OfHost, () => settings)
+    .provide(Time, () => systemClock)
+    .provide(FileSystem, (from) => {
+      const { root, statePath, log } = from.get(OfHost);
+      const within = root === "/" ? statePath : statePath.slice(root.length);
+      return new NodeFileSystem({
+        root,
+        // No Score may write the agent's own memory. Outside the root none can reach it.
+        reserved: statePath.startsWith(root) ? [within] : [],
+        onWatchProblem: (problem) => log("drift of some files will be found by the periodic pass alone", { problem }),
+      });
+    })
+    .provide(
+      HostToken,
+      (from) => new Host({ topology: kindOfHost(from), offerings: offerings(from), ...around(from) }),
+    );
+
 type HostTopology = Topology<string, (typeof PiWithAuditedShellTopology)["offers"]>;
 
 /** A Pi that does not run commands is an ordinary one, which says how that could be changed. */
 const kindOfHost = (from: Parts): HostTopology =>
-  from.get(Settings).allowAuditedShell
+  from.get(OfHost).allowAuditedShell
     ? PiWithAuditedShellTopology
     : topology(PiTopology.name, PiWithAuditedShellTopology.offers);
 
 /** One line for each capability of {@link PiWithAuditedShellTopology}. */
 function offerings(from: Parts): Offerings<HostTopology> {
-  const { root, servers, statePath, allowAuditedShell, log } = from.get(Settings);
+  const { root, servers, statePath, allowAuditedShell, log } = from.get(OfHost);
   const files = from.get(FileSystem);
   const ofMachine = <Port>(offering: Offering<Port>): Offering<Port> =>
     root === "/" ? offering : inDirectory(offering);
@@ -116,7 +131,7 @@ function offerings(from: Parts): Offerings<HostTopology> {
 
 const around = (from: Parts): { readonly clock: Clock; readonly log: Log } => ({
   clock: from.get(Time),
-  log: from.get(Settings).log,
+  log: from.get(OfHost).log,
 });
 
 function failover(from: Parts): Failover | null {
@@ -136,7 +151,7 @@ function failover(from: Parts): Failover | null {
 }
 
 function agentParts(from: Parts): AgentParts {
-  const { agentId, trustedKeys, store, ledger, driftPassMs } = from.get(Settings);
+  const { agentId, bootId, trustedKeys, store, ledger, driftPassMs } = from.get(Settings);
   return {
     agentId,
     kinds: KINDS,
@@ -149,6 +164,6 @@ function agentParts(from: Parts): AgentParts {
     ...around(from),
     random: Math.random,
     breathe,
-    bootId: from.get(BootId),
+    bootId,
   };
 }

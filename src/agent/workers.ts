@@ -14,11 +14,22 @@ export interface Work {
   readonly mayGather: boolean;
   /** Whether it is out of date, so that it need not wait for others any more. */
   readonly isStale: () => boolean;
+  /** How long it may run without parking; its own deadline ends it by then, or something is wrong with the agent. */
+  readonly deadlineMs: number;
+}
+
+/** Work that is under way and does not wait for others. */
+export interface Running {
+  readonly key: string;
+  readonly forMs: number;
+  readonly deadlineMs: number;
 }
 
 interface Worker extends Work {
   /** `parked`: waits for others. `admitted`: has waited, and goes on as soon as there is room. */
   state: "running" | "parked" | "admitted";
+  /** When it began, or went on after it had parked. */
+  runsSince: number;
   isAside: boolean;
   hasGathered: boolean;
   /** Tells those that waited behind it. */
@@ -49,6 +60,13 @@ export class Workers {
   get size(): number {
     return this.#all.size;
   }
+  /** What is under way now, parked work left out: that waits for these. */
+  get running(): readonly Running[] {
+    const now = this.#clock.monotonicMs();
+    return [...this.#all].flatMap(({ keys: [key = ""], state, runsSince, deadlineMs }) =>
+      state === "running" ? [{ key, forMs: now - runsSince, deadlineMs }] : [],
+    );
+  }
   /** While anything waits to go on there is none, so that one wave is over before the next one gathers. */
   get hasRoom(): boolean {
     return this.#running < MOST_WORKERS;
@@ -63,7 +81,15 @@ export class Workers {
   /** Takes note of work that has begun. Resolves when what waits behind it may begin: it has ended, parked or stepped aside. */
   begin(work: Work, done: Promise<void>): Promise<void> {
     return new Promise((free) => {
-      const worker: Worker = { ...work, state: "running", isAside: false, hasGathered: false, free, goOn: () => {} };
+      const worker: Worker = {
+        ...work,
+        state: "running",
+        runsSince: this.#clock.monotonicMs(),
+        isAside: false,
+        hasGathered: false,
+        free,
+        goOn: () => {},
+      };
       this.#all.add(worker);
       this.#running += 1;
       for (const key of work.keys) this.#byKey.set(key, worker);
@@ -143,6 +169,7 @@ export class Workers {
       const worker = this.#admitted.shift();
       if (worker === undefined) break;
       worker.state = "running";
+      worker.runsSince = this.#clock.monotonicMs();
       this.#running += 1;
       worker.goOn();
     }

@@ -63,6 +63,9 @@ export function reportApply(session: Session, result: ApplyResult, agentId: stri
       return EXIT.finding;
     })
     .with({ _tag: "TimedOut" }, ({ generation, missing, liveness, status }) => {
+      if (json && status === null) {
+        printJson(session, { agentId, generation, freshness: liveness.freshness, problem: "no status yet" });
+      }
       show(status);
       const seen = match(liveness)
         .with({ freshness: "fresh" }, () => "the agent is alive and goes on with it")

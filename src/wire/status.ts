@@ -85,7 +85,7 @@ export type ScoreStatus = z.infer<typeof ScoreStatus>;
  * `Ready`: all Scores of the manifest are as they should be. `Reconciling`: work is under way. `Degraded`: some Score
  * failed or was refused. `Accepted`: the newest desired state could be taken; while it is False the one before stays in
  * force. The others are there only where they have something to tell. `Contested`: somebody undoes what the agent does.
- * `DiskPressure`: the agent cannot save what it has to know. `Offline`: it was out of reach. `Fenced`: another agent has its
+ * `DiskPressure`: the agent cannot save what it has to know, or soon will not. `Offline`: it was out of reach. `Fenced`: another agent has its
  * id; that is in no document of the two, since the key is the other one's, but in what the agent tells on its own device.
  * `RolledBack`: the newest manifest failed and was taken back, or should have been.
  * `Active`: of a pair, which member is active. `Standby`: of a member of a pair, whether it is the one that is not.
@@ -121,6 +121,7 @@ export const Condition = z.object({
     "UndoneByOthers",
     "NoSpace",
     "NotSaved",
+    "LowSpace",
     "NoLink",
     "LinkBack",
     "TakenOver",

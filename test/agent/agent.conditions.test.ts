@@ -98,6 +98,26 @@ describe("conditions", () => {
     expect(rig.device.probe.values.get("a/0")).toBe("y");
   });
 
+  test("DiskPressure: also before the disk is full, and not over with the first byte that is freed", async () => {
+    const rig = await AgentRig.start();
+    await rig.send({ generation: 1, scores: { a: probe("a") } });
+    const pressed = async (freeMiB: number) => {
+      rig.device.disk.free = { freeBytes: freeMiB * 2 ** 20, totalBytes: 8 * 2 ** 30 };
+      await rig.clock.advance(61_000);
+      const told = (await rig.status()).conditions.find(({ type }) => type === "DiskPressure");
+      return told && `${told.status} ${told.reason} ${told.message}`;
+    };
+    expect(await pressed(32)).toBeUndefined();
+    const low = await pressed(31);
+    expect(low).toMatch(/^True LowSpace .* 31 MiB of 8192 MiB were left/);
+    expect(await pressed(33)).toBe(low);
+    expect(await pressed(41)).toBeUndefined();
+    // A small file system is not full for being small.
+    rig.device.disk.free = { freeBytes: 20 * 2 ** 20, totalBytes: 64 * 2 ** 20 };
+    await rig.clock.advance(61_000);
+    expect(await rig.conditions()).toEqual(CONVERGED);
+  });
+
   test("Offline: known on the device while the link is down, and told with since and until when it is back", async () => {
     const rig = await AgentRig.start();
     await rig.send({ generation: 1, scores: { a: probe("a") } });

@@ -24,6 +24,17 @@ describe("the agent's arguments", () => {
     });
   });
 
+  test("of doctor are those of run, and none must be given", () => {
+    const none = { _tag: "Doctor", given: { agentId: null, json: false, root: "/", trust: [] } };
+    expect(parse("doctor")).toMatchObject(none);
+    expect(parse("doctor --json --id pi-7 --server nats://a")).toMatchObject({
+      given: { agentId: "pi-7", json: true, server: "nats://a" },
+    });
+    expect(parse("doctor --id Pi_7")).toMatchObject({ _tag: "Wrong" });
+    expect(parse("run --id pi-7 --json")).toEqual({ _tag: "Wrong", message: "--json is for doctor alone" });
+    expect(parse("doctor run")).toMatchObject({ _tag: "Wrong" });
+  });
+
   test("name the pair that it is a member of, which has an id of its own", () => {
     expect(given("--failover web").pair).toBe("web");
     expect(parse("run --id pi-7 --failover pi-7")).toMatchObject({

@@ -66,6 +66,7 @@ const facts: fc.Arbitrary<StatusFacts> = fc.record({
     { noNullPrototype: true },
   ),
   unsaved: fc.constantFrom(null, { code: "NoSpace", message: "full" }, { code: "ReadOnly", message: "read-only" }),
+  low: fc.constantFrom(null, { freeBytes: 1e6, totalBytes: 1e9 }),
   outage: fc.constantFrom(null, { since: AT, until: null }, { since: AT, until: AT }),
   rolledBack: fc.constantFrom(
     null,
@@ -83,8 +84,19 @@ const told = (given: StatusFacts) =>
 describe("each condition holds by its own predicate", () => {
   /** The predicates once more, in other words. */
   const expected = (given: StatusFacts) => {
-    const { generation, observedGeneration, isWorking, scores, reading, unsaved, outage, rolledBack, fencedBy, role } =
-      given;
+    const {
+      generation,
+      observedGeneration,
+      isWorking,
+      scores,
+      reading,
+      unsaved,
+      low,
+      outage,
+      rolledBack,
+      fencedBy,
+      role,
+    } = given;
     if (fencedBy !== null) return { Fenced: "True TakenOver" };
     const all = Object.values(scores);
     const any = (...states: readonly ScoreStatus["state"][]): boolean =>
@@ -122,6 +134,7 @@ describe("each condition holds by its own predicate", () => {
         any("Failed") || stuck ? "True ScoresFailed" : any("Refused") ? "True ScoresRefused" : "False NothingWrong",
       ...accepted,
       ...(all.some(({ contested }) => contested !== undefined) && { Contested: "True UndoneByOthers" }),
+      ...(unsaved === null && low !== null && { DiskPressure: "True LowSpace" }),
       ...(unsaved !== null && { DiskPressure: unsaved.code === "NoSpace" ? "True NoSpace" : "True NotSaved" }),
       ...(rolledBack !== null && {
         RolledBack: rolledBack.to === null ? "False NothingToGoBackTo" : `True ${rolledBack.why}`,
@@ -169,7 +182,7 @@ describe("each condition holds by its own predicate", () => {
 });
 
 describe("the message", () => {
-  const well = { rolledBack: null, unsaved: null, outage: null, fencedBy: null, role: null } as const;
+  const well = { rolledBack: null, unsaved: null, low: null, outage: null, fencedBy: null, role: null } as const;
   const idle = { ...well, generation: 2, observedGeneration: 2, isWorking: false, reading: null } as const;
   const ready = (scores: StatusFacts["scores"]) =>
     conditionsOf({ ...idle, scores }).find(({ type }) => type === "Ready")?.message;

@@ -18,7 +18,10 @@ const workers = () => {
       }
       await ended;
     };
-    void all.begin({ keys: [key], lane: null, mayGather: false, isStale: () => false, ...work }, run());
+    void all.begin(
+      { keys: [key], lane: null, mayGather: false, isStale: () => false, deadlineMs: 1000, ...work },
+      run(),
+    );
     return end;
   };
   return { clock, all, passed, begin };
@@ -64,7 +67,7 @@ describe("what is gathered", () => {
       void all.gather("late");
       await stopped;
     })();
-    void all.begin({ keys: ["late"], lane: null, mayGather: true, isStale: () => false }, gathered);
+    void all.begin({ keys: ["late"], lane: null, mayGather: true, isStale: () => false, deadlineMs: 1000 }, gathered);
     begin("more");
     await settle();
     all.releaseGathered();
@@ -88,7 +91,10 @@ describe("what is gathered", () => {
 test("what is thrown is handed on once", async () => {
   const { all } = workers();
   const bug = new TypeError("a bug");
-  await all.begin({ keys: ["a"], lane: "l", mayGather: false, isStale: () => false }, Promise.reject(bug));
+  await all.begin(
+    { keys: ["a"], lane: "l", mayGather: false, isStale: () => false, deadlineMs: 1000 },
+    Promise.reject(bug),
+  );
   expect(() => all.rethrow()).toThrow(bug);
   expect(() => all.rethrow()).not.toThrow();
   expect([all.size, all.isBusy("a"), all.isLaneBusy("l")]).toEqual([0, false, false]);

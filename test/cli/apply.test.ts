@@ -48,7 +48,13 @@ describe("apply", () => {
     const { code, out, err } = await fleet.run(["apply", "m.ts", "--agent", "pi-7", "--timeout", "300ms", "--json"], {
       cwd: two(),
     });
-    expect({ code, out }).toEqual({ code: 3, out: "" });
+    expect(code).toBe(3);
+    expect(json(out)).toEqual({
+      agentId: "pi-7",
+      generation: expect.any(Number),
+      freshness: "never",
+      problem: "no status yet",
+    });
     expect(err).toMatch(/timed out waiting for pi-7: the agent has not told anything yet/);
     expect(err).toMatch(/Generation \d+ is stored and waits for it; this agent was never seen/);
   });

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { PLANTED, withPlanted } from "../../simulator/planted.ts";
 
-/** Each was found within 220 seeds when it was written; a change of the engine moves what a seed does. */
-const SEEDS = 1500;
+/** Most are found within 220 seeds, the rarest two in one of a thousand; a change of the engine moves what a seed does. */
+const SEEDS = 4000;
 
-test.each(PLANTED)("the simulator finds: $name", { timeout: 60_000 }, async (planted) => {
+test.each(PLANTED)("the simulator finds: $name", { timeout: 180_000 }, async (planted) => {
   const run = await withPlanted(planted);
   let found: string | null = null;
   for (let seed = 1; seed <= SEEDS && found === null; seed += 1) {

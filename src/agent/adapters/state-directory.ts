@@ -1,11 +1,14 @@
 import fs, { constants } from "node:fs";
-import { lstat, mkdir, open, readFile, rename } from "node:fs/promises";
+import { lstat, mkdir, open, readFile, rename, statfs } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { PortError } from "../../capabilities/port-error.ts";
-import type { Disk } from "../disk.ts";
+import type { Disk, Space } from "../disk.ts";
 
 const DEFAULT = ["var", "lib", "harmony-edge", "agent"];
+
+/** Where it is: `path`, or `/var/lib/harmony-edge/agent` within the root. */
+export const statePath = (root: string, path: string | null): string => path ?? join(root, ...DEFAULT);
 
 const dataSync = promisify(fs.fdatasync);
 
@@ -13,13 +16,14 @@ const dataSync = promisify(fs.fdatasync);
 export class StateDirectory implements Disk {
   readonly path: string;
 
-  private constructor(path: string) {
+  /** `path` must be there for writing; see {@link StateDirectory.open}. */
+  constructor(path: string) {
     this.path = path;
   }
 
   /** `path` null: `/var/lib/harmony-edge/agent` within the root, and no link on the way there may lead out of it. */
   static async open(root: string, path: string | null): Promise<StateDirectory> {
-    const chosen = path ?? join(root, ...DEFAULT);
+    const chosen = statePath(root, path);
     await told(chosen, async () => {
       if (path === null) await refuseLinks(root);
       // What leads there is not the agent's: a /var that only the agent may enter would be of no use to others.
@@ -77,6 +81,10 @@ export class StateDirectory implements Disk {
     });
   }
 
+  space(): Promise<Space | null> {
+    return spaceAt(this.path);
+  }
+
   async #syncDirectory(): Promise<void> {
     const directory = await open(this.path, constants.O_RDONLY | constants.O_DIRECTORY);
     try {
@@ -85,6 +93,14 @@ export class StateDirectory implements Disk {
       await directory.close();
     }
   }
+}
+
+/** Root may use what is kept from others, and some file systems keep nothing. */
+export async function spaceAt(path: string): Promise<Space | null> {
+  const found = await statfs(path).catch(() => null);
+  if (found === null) return null;
+  const free = process.geteuid?.() === 0 ? found.bfree : found.bavail;
+  return { freeBytes: free * found.bsize, totalBytes: found.blocks * found.bsize };
 }
 
 async function refuseLinks(root: string): Promise<void> {

@@ -24,6 +24,17 @@ export async function lockState(directory: string): Promise<Locked> {
   }
 }
 
+/** The process that works with the directory; null where none does. */
+export async function holderOfState(directory: string): Promise<number | null> {
+  const held = await textOf(join(directory, "lock"));
+  return held === null ? null : liveHolder(held);
+}
+
+async function liveHolder(held: string): Promise<number | null> {
+  const pid = Number(/^\d+/.exec(held)?.[0]);
+  return Number.isSafeInteger(pid) && held === (await holderOf(pid)) ? pid : null;
+}
+
 /**
  * Null: `file` is now a link to `own`. Else who holds it. What a dead one left is removed by whoever holds a lock that is
  * named after exactly that: of two who find the same, one would else remove the lock that the other has just made.
@@ -33,8 +44,8 @@ async function acquire(file: string, own: string): Promise<number | null> {
     if (await linked(own, file)) return null;
     const held = await textOf(file);
     if (held === null) continue;
-    const pid = Number(/^\d+/.exec(held)?.[0]);
-    if (Number.isSafeInteger(pid) && held === (await holderOf(pid))) return pid;
+    const holder = await liveHolder(held);
+    if (holder !== null) return holder;
     const funeral = `${file}.${createHash("sha256").update(held).digest("hex").slice(0, 16)}`;
     const other = await acquire(funeral, own);
     if (other !== null) return other;

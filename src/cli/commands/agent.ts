@@ -1,3 +1,4 @@
+import { Argument } from "commander";
 import type { AddCommand } from "../command.ts";
 import { EXIT } from "../exit-code.ts";
 
@@ -5,9 +6,10 @@ import { EXIT } from "../exit-code.ts";
 export const addAgent: AddCommand = (program, run) => {
   program
     .command("agent")
-    .summary("the agent of one device, in the foreground (agent run --id ID)")
-    .description("harmony agent run --id ID [--root DIR] [--state-dir DIR]; see harmony agent --help.")
-    .argument("[WORDS...]")
+    .summary("the agent of one device: agent run --id ID, agent doctor")
+    .description("harmony agent run --id ID, or harmony agent doctor; see harmony agent --help.")
+    .addArgument(new Argument("[WHAT]", "what it is to do").choices(["run", "doctor"]))
+    .allowExcessArguments()
     .allowUnknownOption()
     .helpOption(false)
     .action(

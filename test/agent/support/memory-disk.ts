@@ -1,4 +1,4 @@
-import type { Disk } from "../../../src/agent/disk.ts";
+import type { Disk, Space } from "../../../src/agent/disk.ts";
 import { PortError, type PortErrorCode } from "../../../src/capabilities/port-error.ts";
 
 /** A state directory in memory that can fill up, hang, and lose its power in the middle of a write. */
@@ -6,6 +6,7 @@ export class MemoryDisk implements Disk {
   readonly files = new Map<string, Uint8Array>();
   /** What was written, in order: `replace manifest.json`. Failed writes count. */
   readonly writes: string[] = [];
+  free: Space | null = { freeBytes: 1e9, totalBytes: 4e9 };
   #fault: { readonly code: PortErrorCode; times: number; readonly only: string | null; readonly keeps: number } | null =
     null;
   #gate: Promise<void> = Promise.resolve();
@@ -45,6 +46,10 @@ export class MemoryDisk implements Disk {
     const disk = new MemoryDisk();
     for (const [name, bytes] of this.files) disk.files.set(name, bytes.slice());
     return disk;
+  }
+
+  async space(): Promise<Space | null> {
+    return this.free;
   }
 
   async read(name: string): Promise<Uint8Array | null> {

@@ -1,0 +1,93 @@
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import type { Log } from "../../scores/context.ts";
+import { lastHeartbeat } from "../../wire/nats/last-heartbeat.ts";
+import { serverList } from "../../wire/nats/server-list.ts";
+import { Heartbeat, readDocument } from "../../wire/status.ts";
+import { VERSION } from "../../wire/version.ts";
+import { type DoctorArguments, trustedKeys } from "../arguments.ts";
+import { type DoctorReport, type Examined, judge, type ServerExamined } from "../doctor.ts";
+import { assembleHost } from "../wiring.ts";
+import { SelfReportFile } from "./self-report-file.ts";
+import { statePath } from "./state-directory.ts";
+import { lookAtState } from "./state-look.ts";
+
+const SERVER_MS = 8_000;
+
+type Asked = Omit<DoctorArguments, "json">;
+
+/** Looks at all that an agent needs here, beside a running one too, and changes nothing. */
+export async function lookAtDevice(asked: Asked, log: Log): Promise<DoctorReport> {
+  const path = statePath(asked.root, asked.stateDir === null ? null : resolve(asked.stateDir));
+  const quiet: Log = (message, fields) => (message.startsWith("a bug") ? log(message, fields) : undefined);
+  const host = assembleHost({
+    root: asked.root,
+    servers: serverList(asked.server),
+    statePath: path,
+    allowAuditedShell: asked.allowAuditedShell,
+    log: quiet,
+  });
+  const [state, server, files, controllers] = await Promise.all([
+    lookAtState(path),
+    lookAtServer(asked),
+    lookAtFiles(asked),
+    readFile("/sys/fs/cgroup/cgroup.controllers", "utf8").then(
+      (text) => text.trim().split(" "),
+      () => null,
+    ),
+    host.look(),
+  ]);
+  host.close();
+  const told = new SelfReportFile().read();
+  const holder = state._tag === "There" ? state.heldBy : null;
+  // What an agent that has died left, or one that works elsewhere, says nothing about this one.
+  const agent = told !== null && told.pid === holder && told.stateDirectory === path ? told : null;
+  const { offers, absent } = host.topology;
+  const examined: Examined = {
+    nodeVersion: process.version,
+    uid: process.geteuid?.() ?? -1,
+    state,
+    files,
+    controllers,
+    offered: offers.map(({ name }) => name),
+    absent,
+    server,
+    agent,
+  };
+  const findings = [...judge(examined)];
+  return {
+    agentVersion: VERSION,
+    at: new Date().toISOString(),
+    isWell: findings.every(({ level }) => level !== "fail"),
+    findings,
+    agent,
+  };
+}
+
+async function lookAtServer({ server, credsFile, agentId }: Asked): Promise<ServerExamined> {
+  const name = server.replaceAll(/\/\/[^@/,]*@/g, "//...@");
+  // That it cannot be read is a finding of its own.
+  const creds = credsFile === null ? undefined : await readFile(credsFile, "utf8").catch(() => undefined);
+  const options = { servers: serverList(server), name: "harmony-agent doctor", credsFile: creds };
+  const told = await lastHeartbeat(options, agentId, AbortSignal.timeout(SERVER_MS));
+  if (told._tag === "Unreachable") return { name, unreachable: told, aheadMs: null };
+  const beat = told.value === null ? null : readDocument(Heartbeat, told.value.bytes);
+  const aheadMs =
+    beat?._tag === "Read" && told.value !== null ? Date.parse(beat.document.at) - told.value.storedAt.getTime() : null;
+  return { name, unreachable: null, aheadMs };
+}
+
+async function lookAtFiles({ trust, credsFile }: Asked): Promise<Examined["files"]> {
+  const tried = async (flag: "--trust" | "--creds", file: string, check: (bytes: Buffer) => unknown) => {
+    try {
+      check(await readFile(file));
+      return { flag, file, problem: "" };
+    } catch (error) {
+      return { flag, file, problem: error instanceof Error ? error.message : String(error) };
+    }
+  };
+  return Promise.all([
+    ...trust.map(({ name, file }) => tried("--trust", file, (pem) => trustedKeys([{ name, file, pem }]))),
+    ...(credsFile === null ? [] : [tried("--creds", credsFile, () => {})]),
+  ]);
+}

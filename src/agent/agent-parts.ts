@@ -1,0 +1,31 @@
+import type { Clock, Log } from "../scores/context.ts";
+import type { Gate } from "../wire/decode.ts";
+import type { AgentId } from "../wire/keys.ts";
+import type { CapabilitiesDocument } from "../wire/status.ts";
+import type { Store } from "../wire/store.ts";
+import type { AgentHost } from "./host.ts";
+import type { Ledger } from "./ledger.ts";
+import type { AgentPresence, PresenceParts } from "./presence.ts";
+import type { Told } from "./status-document.ts";
+
+/** What one agent is made of. */
+export interface AgentParts {
+  readonly agentId: AgentId;
+  readonly kinds: Gate["kinds"];
+  readonly trustedKeys: Gate["trustedKeys"];
+  /** Has been looked at once. */
+  readonly host: AgentHost;
+  readonly device: CapabilitiesDocument["device"];
+  readonly store: Store;
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: () => number;
+  readonly breathe: () => Promise<void>;
+  readonly bootId: string;
+  readonly driftPassMs: number;
+  /** What it is in a pair, as a condition; asked whenever it tells of itself. Default: nothing. */
+  readonly role?: () => Told | null;
+  /** Where it is the agent of a pair, which this member of it holds the lease of. It does not begin with what its ledger holds. */
+  readonly pair?: { readonly member: AgentId; readonly presence: (parts: PresenceParts) => AgentPresence };
+}
