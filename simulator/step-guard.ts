@@ -94,8 +94,8 @@ export class StepGuard {
   /** Whether a step that removes a part of it is under way. */
   #isGoing({ identity, claims }: Owned): boolean {
     const now = this.#now();
-    return [...this.#calls].some(({ step, beganAt, deadlineMs }) => {
-      if (step === null || !REMOVALS.has(step.method) || now - beganAt >= deadlineMs / 2) return false;
+    return [...this.#calls].some(({ step, beganAt, deadlineMs: deadline }) => {
+      if (step === null || !REMOVALS.has(step.method) || now - beganAt >= deadline / 2) return false;
       return step.identity === identity || claims.includes(step.target);
     });
   }
