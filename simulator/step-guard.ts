@@ -85,19 +85,20 @@ export class StepGuard {
     return false;
   }
 
-  #isUnderWay(target: string): boolean {
+  /** The steps that have begun, and neither ended nor been given up. */
+  get #underWay(): readonly Step[] {
     const now = this.#now();
     // The deadline is the whole interpretation's, which began before the call.
-    return [...this.#calls].some((call) => call.step?.target === target && now - call.beganAt < call.deadlineMs / 2);
+    return [...this.#calls].flatMap((call) =>
+      call.step !== null && now - call.beganAt < call.deadlineMs / 2 ? [call.step] : [],
+    );
   }
 
   /** Whether a step that removes a part of it is under way. */
   #isGoing({ identity, claims }: Owned): boolean {
-    const now = this.#now();
-    return [...this.#calls].some(({ step, beganAt, deadlineMs: deadline }) => {
-      if (step === null || !REMOVALS.has(step.method) || now - beganAt >= deadline / 2) return false;
-      return step.identity === identity || claims.includes(step.target);
-    });
+    return this.#underWay.some(
+      (step) => REMOVALS.has(step.method) && (step.identity === identity || claims.includes(step.target)),
+    );
   }
 
   #judges(step: Step): void {
@@ -106,7 +107,8 @@ export class StepGuard {
     const { wish } = this.#inForce;
     if (wish === null) return this.#break("each step is for the manifest in force", `${what}, and nothing is in force`);
     this.#holdsTo(wish, step);
-    if (method !== "makeDirectory" && this.#isUnderWay(target)) this.#break("steps of one Score never overlap", what);
+    const overlaps = method !== "makeDirectory" && this.#underWay.some((each) => each.target === target);
+    if (overlaps) this.#break("steps of one Score never overlap", what);
   }
 
   #holdsTo(wish: Wish, step: Step): void {

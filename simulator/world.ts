@@ -74,7 +74,7 @@ export class World {
   }
 
   post(actor: Actor, sort: Item["sort"], what: string, run: () => void, outlives: Item["outlives"] = false): Item {
-    const item = { actor, what, run, sort, outlives, cancelled: !actor.alive && outlives === false };
+    const item = { actor, what, run, sort, outlives, cancelled: !actor.alive && outlives !== true };
     if (!item.cancelled) this.#pending.push(item);
     return item;
   }

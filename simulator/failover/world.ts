@@ -10,8 +10,14 @@ const isPausable = (actor: Actor): actor is Pausable => "isPaused" in actor;
 
 /** A world in which a process may stand still while time goes on. What has left it comes about all the same. */
 export class FailoverWorld extends World {
-  override post(actor: Actor, sort: Item["sort"], what: string, run: () => void, outlives = false): Item {
-    if (outlives || !isPausable(actor)) return super.post(actor, sort, what, run, outlives);
+  override post(
+    actor: Actor,
+    sort: Item["sort"],
+    what: string,
+    run: () => void,
+    outlives: Item["outlives"] = false,
+  ): Item {
+    if (outlives !== false || !isPausable(actor)) return super.post(actor, sort, what, run, outlives);
     const item: Item = super.post(actor, sort, what, () => {
       if (!actor.isPaused) run();
       else actor.held.push(() => item.cancelled || run());

@@ -220,7 +220,7 @@ export class Reconciler {
     this.#workers.poke();
     if (this.#isBeginning || this.#working !== null || this.#paused) return;
     this.#turnedAt = this.#parts.clock.monotonicMs();
-    // Work begins before there is a promise of it, and what it writes may be hinted at in the same moment.
+    // Work goes on up to its first wait before there is a promise of it, and may make another Score due by then.
     this.#isBeginning = true;
     const working = this.#work();
     this.#isBeginning = false;

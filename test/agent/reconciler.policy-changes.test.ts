@@ -25,12 +25,7 @@ test.each([
   "what is ruled otherwise (%o) while its last step is under way is dealt with by the newer policy",
   async (policy, left) => {
     const rig = await ReconcilerRig.open();
-    const set = rig.probe.set.bind(rig.probe);
-    let finish = () => {};
-    rig.probe.set = async (name, value) => {
-      await new Promise<void>((resume) => void (finish = resume));
-      await set(name, value);
-    };
+    const finish = rig.probe.hangs("a/0");
     const scores = { a: probe("a") };
     await rig.accept({ generation: 1, scores, policies: { a: { drift: "ignore" } } });
     await rig.accept({ generation: 2, scores, policies: { a: policy } });
