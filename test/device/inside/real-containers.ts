@@ -136,6 +136,19 @@ const activityOf = (name: string): Activity => activities([name]).get(name) ?? {
 const isSettled = ({ active, sub }: Activity): boolean =>
   sub === "auto-restart" || !["activating", "deactivating"].includes(active);
 
+const isOf = (name: string, names: readonly string[]): boolean =>
+  names.includes(name) || names.includes(`systemd-${name}`);
+
+/** A service is told active for a moment after its container was taken away with its image. */
+async function areSettled(): Promise<boolean> {
+  const containers = await ask("/containers/json?all=true", Containers);
+  return [...activities(OWN)].every(
+    ([name, activity]) =>
+      isSettled(activity) &&
+      (activity.active !== "active" || containers?.some(({ Names }) => isOf(name, Names)) === true),
+  );
+}
+
 async function answers(name: string): Promise<boolean> {
   const seen = await ask(`/containers/${name}/json`, Reached);
   const [address] = Object.values(seen?.NetworkSettings.Networks ?? {}).map(({ IPAddress }) => IPAddress);
@@ -185,7 +198,7 @@ async function snapshot(): Promise<Record<string, ContainerFact>> {
   const states = activities(NAMES);
   for (const name of NAMES) {
     const { active, sub } = states.get(name) ?? { active: "inactive", sub: "dead" };
-    const here = containers?.find(({ Names }) => Names.includes(name) || Names.includes(`systemd-${name}`));
+    const here = containers?.find(({ Names }) => isOf(name, Names));
     const label = here?.Labels?.["io.harmony-edge.spec"];
     if (hasFile(name)) facts[`file:${name}`] = readFileSync(fileOf(name), "utf8");
     if (isObstacle(name)) facts[`obstacle:${name}`] = "directory";
@@ -317,7 +330,7 @@ export async function openRealContainers(
       } else if (change.to === null) await takeImage(change.image);
       // A mark of Harmony's at an image is Harmony's alone to make.
       else putImage(site.repository, change.image, { ...change.to, keptFor: [] });
-      await until(() => [...activities(OWN).values()].every(isSettled));
+      await until(areSettled);
     },
     async close() {
       offering.close();
