@@ -33,8 +33,10 @@ export class Device {
   readonly restarts = new Restarts();
   /** Somebody else's, by path, as it has to stay. */
   readonly foreign = new Map<string, FakeTreeEntry>();
-  /** Packages that were there before any agent came. */
+  /** Packages that were there before any agent came, and that nobody else took away since. */
   readonly installed = new Set<string>();
+  /** With those that were taken away: who looked at one before that and installs it after takes it for what was there. */
+  readonly preinstalled: ReadonlySet<string>;
   /** Directories in which somebody else had something at some time: they may have been left to them. */
   readonly used = new Set<string>();
   /** What stands in the way of a Score, until the faults end. */
@@ -71,6 +73,7 @@ export class Device {
       this.systemd.put(unit, { crashes: true });
     }
     for (const each of author.packages) if (random.chance(0.3)) this.installed.add(each);
+    this.preinstalled = new Set(this.installed);
     const there = [...this.installed].map((each) => [each, { status: "installed", version: "0.1" }] as const);
     const sources = author.packages.map((each) => [each, { versions: VERSIONS }] as const);
     this.packages = new FakePackageManager(Object.fromEntries(sources), Object.fromEntries(there));

@@ -85,14 +85,14 @@ function leakedPath(wish: Wish, { fs, foreign, used }: Device, mayBe: MayBe): st
   return null;
 }
 
-function leakedElse({ systemd, packages, installed, crashing, parts, filter }: Device, mayBe: MayBe): string | null {
+function leakedElse({ systemd, packages, preinstalled, crashing, parts, filter }: Device, mayBe: MayBe): string | null {
   for (const fact of Object.keys(systemd.tree())) {
     const unit = fact.slice(fact.indexOf(":") + 1);
     if (unit === "ssh.service" || mayBe(`unit:${unit}`) || (crashing.has(unit) && fact.startsWith("unread:"))) continue;
     return `${fact} is left behind`;
   }
   for (const [name, { status }] of Object.entries(packages.packages())) {
-    if (status === "installed" && !installed.has(name) && !mayBe(`package:${name}`)) return `${name} is left behind`;
+    if (status === "installed" && !preinstalled.has(name) && !mayBe(`package:${name}`)) return `${name} is left behind`;
   }
   const part = parts.find((each) => !mayBe(`firewall:${each}`));
   if (part !== undefined) return `${part} is left behind in the packet filter`;

@@ -82,8 +82,10 @@ export class Interpreting {
   ): void {
     const { clock, ledger } = this.#parts;
     const { id } = resource;
-    const { score, wire, identity, policies, digest } = decoded;
+    const { score, identity, digest } = decoded;
     if (this.#around.current(id) !== resource) return;
+    // A newer manifest may have ruled otherwise about the same content while the last step was under way.
+    const { wire, policies } = resource.decoded._tag === "Score" ? resource.decoded : decoded;
     const failing = outcome.outcome === "FAILURE";
     const isSo = outcome.outcome === "NOOP" || outcome.outcome === "SUCCESS";
     const awaits = isSo && score.bind().awaits(outcome.observed);

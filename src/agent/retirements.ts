@@ -105,9 +105,9 @@ export class Retirements {
     let empty: Retirement | undefined;
     let othersGo = false;
     for (const each of this.#byIdentity.values()) {
-      // A step of an earlier removal of it may still be under way.
+      // A step of an earlier removal of it may still be under way, and what was made before it comes after it.
       const isBusy = this.#around.workers.isBusy(each.owned.identity);
-      if (each.stage === "due" && !isBusy) return each;
+      if (each.stage === "due") return isBusy ? undefined : each;
       if (each.stage === "empty" && !isBusy) empty ??= each;
       else othersGo ||= each.score !== null;
     }

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { file } from "./support/manifests.ts";
+import { settle } from "../../src/testing/fake-clock.ts";
+import { file, probe } from "./support/manifests.ts";
 import { ReconcilerRig } from "./support/reconciler-rig.ts";
 
 test("new content that was only observed is made once its drift is to be reported", async () => {
@@ -15,3 +16,27 @@ test("new content that was only observed is made once its drift is to be reporte
   await rig.accept(wanted(3, "new", { drift: "report" }));
   expect([rig.tree["/a"], rig.states]).toEqual(["new", { a: "Ready" }]);
 });
+
+test.each([
+  [{ ownership: "observe" }, "x"],
+  [{ removal: "orphan" }, "x"],
+  [{}, undefined],
+] as const)(
+  "what is ruled otherwise (%o) while its last step is under way is dealt with by the newer policy",
+  async (policy, left) => {
+    const rig = await ReconcilerRig.open();
+    const set = rig.probe.set.bind(rig.probe);
+    let finish = () => {};
+    rig.probe.set = async (name, value) => {
+      await new Promise<void>((resume) => void (finish = resume));
+      await set(name, value);
+    };
+    const scores = { a: probe("a") };
+    await rig.accept({ generation: 1, scores, policies: { a: { drift: "ignore" } } });
+    await rig.accept({ generation: 2, scores, policies: { a: policy } });
+    finish();
+    await settle();
+    await rig.accept({ generation: 3, scores: {} });
+    expect([rig.probe.values.get("a/0"), rig.states]).toEqual([left, {}]);
+  },
+);

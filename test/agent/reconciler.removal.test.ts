@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { KINDS } from "../../src/scores/index.ts";
 import { settle } from "../../src/testing/fake-clock.ts";
-import { directory, file, probe, unknownKind } from "./support/manifests.ts";
+import { directory, file, free, probe, unknownKind } from "./support/manifests.ts";
 import { TEST_KINDS } from "./support/probe.ts";
 import { ReconcilerRig } from "./support/reconciler-rig.ts";
 
@@ -25,6 +25,24 @@ describe("what is dropped", () => {
     expect([...rig.ledger.owned]).toEqual([]);
     expect([...rig.ledger.statuses]).toEqual([]);
     expect(rig.reconciler.observedGeneration).toBe(2);
+  });
+
+  test("is removed in reverse order also when a newer manifest comes while the last step of a removal is under way", async () => {
+    const rig = await ReconcilerRig.open();
+    const scores = { a: probe("a"), b: free("b", { parts: 2, gathersAt: 0 }) };
+    await rig.accept({ generation: 1, scores, after: { b: ["a"] } });
+    rig.probe.fails("a/0");
+    const finish = rig.probe.hangs("b/1");
+    await rig.accept({ generation: 2, scores: {} });
+    rig.probe.heals("a/0");
+    await rig.accept({ generation: 3, scores: {} });
+    // The first try was made while the other one waited to be gathered.
+    const begun = ["remove a/0", "remove b/0", "remove b/1"];
+    expect(rig.probe.did.slice(3)).toEqual(begun);
+    finish();
+    await settle();
+    expect(rig.probe.did.slice(3)).toEqual([...begun, "remove a/0"]);
+    expect([rig.states, [...rig.ledger.owned]]).toEqual([{}, []]);
   });
 
   test("leaves what others put there: a directory in use stays, and is not the agent's any more", async () => {
