@@ -24,7 +24,7 @@ export async function lookAtDevice(asked: Asked, log: Log): Promise<DoctorReport
     root: asked.root,
     servers: serverList(asked.server),
     statePath: path,
-    allowAuditedShell: asked.allowAuditedShell,
+    capabilities: asked.capabilities,
     log: quiet,
   });
   const [state, server, files, controllers] = await Promise.all([

@@ -10,6 +10,10 @@ export interface Caged {
   readonly capabilities: readonly CapabilityName[];
   /** Absolute paths below which Scores may write; null: anywhere. */
   readonly paths: readonly string[] | null;
+  /** Its credentials, without which it has nothing to start for; null: it needs none. */
+  readonly creds: string | null;
+  /** Where its ledger is; null: where the unit has it made. */
+  readonly stateDir: string | null;
 }
 
 /** What the agent itself needs. It keeps all rights of root from it, every folder but its own, and all that nobody uses. */
@@ -53,9 +57,7 @@ Description=Harmony Edge agent
 Documentation=https://www.npmjs.com/package/harmony-edge
 Wants=network-online.target
 After=network-online.target
-# A device that was not enrolled yet has nothing to start.
-ConditionPathExists=${CONFIGURATION}/agent.creds
-
+${condition(caged)}
 [Service]
 Type=notify
 NotifyAccess=all
@@ -81,18 +83,25 @@ WantedBy=multi-user.target
 /** What is to be added to a unit of an agent that offers nothing. */
 export const dropInText = (caged: Caged): string =>
   `# Made by "harmony agent unit --write" from the device's configuration, and made anew by it. To change it, change that.
-[Service]${caged.capabilities.length === 0 ? "\n" : opening(caged)}`;
+[Unit]
+ConditionPathExists=
+${condition(caged)}
+[Service]${opening(caged)}`;
+
+/** A device that was not enrolled yet has nothing to start. */
+const condition = ({ creds }: Caged): string =>
+  creds === null ? "" : `ConditionPathExists=${creds.replaceAll("%", "%%")}\n`;
 
 /** Settings that are lists add to what is there; the others take its place. */
-function opening({ capabilities, paths }: Caged): string {
+function opening({ capabilities, paths, stateDir }: Caged): string {
   const needs = (Object.entries(NEEDS) satisfies [string, Need][]).filter(([name]) =>
     capabilities.some((each) => each === name),
   );
-  if (needs.length === 0) return "";
   const parts = needs.map(([name, need]) => [`\n# ${name}: ${need.why}`, ...own(need, paths)].join("\n"));
   const shown = new Set(needs.flatMap(([, { speaksTo = [] }]) => speaksTo));
   const hidden = Object.entries(SOCKETS).filter(([socket]) => ![...shown].some((each) => each === socket));
   const all = [
+    ...(stateDir === null ? [] : [`ReadWritePaths=${quoted(stateDir)}`]),
     ...(shown.size === 0 ? [] : ["InaccessiblePaths="]),
     ...(shown.size === 0 || hidden.length === 0
       ? []
@@ -102,7 +111,7 @@ function opening({ capabilities, paths }: Caged): string {
   ];
   const tasks = Math.max(...needs.map(([, each]) => each.tasks ?? TASKS));
   if (tasks !== TASKS) all.push(`TasksMax=${tasks}`);
-  return `${[...parts, ...(all.length === 0 ? [] : ["\n# Of all of them."]), ...all].join("\n")}\n`;
+  return `${[...parts, ...(all.length === 0 ? [] : ["\n# Of all of it."]), ...all].join("\n")}\n`;
 }
 
 function own(need: Need, paths: Caged["paths"]): readonly string[] {
