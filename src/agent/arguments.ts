@@ -1,5 +1,5 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
-import { parseArgs } from "node:util";
+import { parseArgs, type ParseArgsConfig } from "node:util";
 import { AgentId } from "../wire/keys.ts";
 import { isServer, serverList } from "../wire/nats/server-list.ts";
 import { PiTopology } from "../topology/pi.ts";
@@ -166,29 +166,32 @@ function capabilitiesIn(
 /** A variable that is there and empty is not set. */
 const set = (variable: string | undefined): string | undefined => (variable === "" ? undefined : variable);
 
+/** As `parseArgs` takes them. */
+export const OPTIONS = {
+  id: { type: "string" },
+  root: { type: "string" },
+  "state-dir": { type: "string" },
+  server: { type: "string" },
+  creds: { type: "string" },
+  trust: { type: "string", multiple: true },
+  "drift-interval": { type: "string" },
+  "allow-audited-shell": { type: "boolean" },
+  capability: { type: "string", multiple: true },
+  path: { type: "string", multiple: true },
+  config: { type: "string" },
+  json: { type: "boolean" },
+  write: { type: "boolean" },
+  "drop-in": { type: "boolean" },
+  failover: { type: "string" },
+  help: { type: "boolean", short: "h" },
+} as const satisfies ParseArgsConfig["options"];
+
 function readWords(argv: readonly string[]) {
   try {
     return parseArgs({
       args: [...argv],
       allowPositionals: true,
-      options: {
-        id: { type: "string" },
-        root: { type: "string" },
-        "state-dir": { type: "string" },
-        server: { type: "string" },
-        creds: { type: "string" },
-        trust: { type: "string", multiple: true },
-        "drift-interval": { type: "string" },
-        "allow-audited-shell": { type: "boolean" },
-        capability: { type: "string", multiple: true },
-        path: { type: "string", multiple: true },
-        config: { type: "string" },
-        json: { type: "boolean" },
-        write: { type: "boolean" },
-        "drop-in": { type: "boolean" },
-        failover: { type: "string" },
-        help: { type: "boolean", short: "h" },
-      },
+      options: OPTIONS,
     });
   } catch (error) {
     return { message: error instanceof Error ? error.message : String(error) };

@@ -54,7 +54,6 @@ MemoryMax=384M
 /** The whole unit of an agent that is started with these words. */
 export const unitText = (command: string, caged: Caged): string => `[Unit]
 Description=Harmony Edge agent
-Documentation=https://www.npmjs.com/package/harmony-edge
 Wants=network-online.target
 After=network-online.target
 ${condition(caged)}
