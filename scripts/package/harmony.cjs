@@ -1,5 +1,6 @@
 #!/usr/bin/node
 // The agent of one device. The command line for those who ship to it is the npm package harmony-edge.
+// @ts-nocheck: what it loads is where the package puts it.
 "use strict";
 const [what, ...words] = process.argv.slice(2);
 if (what === "agent") {
