@@ -1,9 +1,9 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createPrivateKey } from "node:crypto";
 import { statSync } from "node:fs";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { beforeAll, expect, test, vi } from "vitest";
 import * as z from "zod";
 import { build } from "../../scripts/build.mjs";
@@ -23,8 +23,8 @@ import {
   systemClock,
   topology,
 } from "../../src/index.ts";
-import { encode, inlineEnvelope } from "../../src/wire/encode.ts";
-import type { Store } from "../../src/wire/store.ts";
+import { encode, type EncodeOptions, inlineEnvelope } from "../../src/wire/encode.ts";
+import type { Store, StoreAdmin } from "../../src/wire/store.ts";
 import { harmony } from "../cli/in-process.ts";
 import { onMachines, suiteMachines } from "./machine/for-tests.ts";
 import type { Machine } from "./machine/machine.ts";
@@ -37,6 +37,8 @@ const NEXT = "0.1.1~next";
 const UNIT = "harmony-agent.service";
 const CONFIG = "/etc/harmony-edge/agent.json";
 
+type Signer = NonNullable<EncodeOptions["signers"]>[number];
+
 /** The device's own configuration: files below /srv, and services. */
 const Kiosk = topology("Kiosk", [FileSystemHost, SystemdHost]);
 const page = new FileScore({ path: "/srv/page", content: "1\n", mode: "2755", group: "nogroup" });
@@ -45,7 +47,7 @@ const kiosk = manifest(Kiosk, { page, clock, extra: new DirectoryScore({ path: "
 const without = manifest(Kiosk, { page, clock });
 
 /** The most that systemd-analyze may say against the unit: of 10, where 10 has no limits at all. */
-const EXPOSURE_AT_MOST = { nothing: 1.6, kiosk: 2.9, all: 3.3 };
+const EXPOSURE_AT_MOST = { nothing: 2.2, kiosk: 3.5, all: 3.7 };
 
 const ended = async (run: Promise<{ readonly code: number; readonly out: string; readonly err: string }>) => {
   const { code, out, err } = await run;
@@ -68,7 +70,8 @@ onMachines("the agent's package", () => {
   let cwd = "";
   let server = "";
   let fleet: Fleet;
-  let store: Store;
+  let store: Store & StoreAdmin;
+  const signers: Signer[] = [];
   const debs = { now: "", next: "" };
 
   const show = async (property: string, unit = UNIT): Promise<string> =>
@@ -81,7 +84,7 @@ onMachines("the agent's package", () => {
     return view.status.status;
   };
   const converged = async (wanted: typeof kiosk): Promise<void> =>
-    expect(await fleet.apply(wanted, ID, { timeoutMs: 40_000 })).toMatchObject({ _tag: "Converged" });
+    expect(await fleet.apply(wanted, ID, { signers, timeoutMs: 40_000 })).toMatchObject({ _tag: "Converged" });
   const exposure = async (): Promise<number> => {
     const told = await machine.run(["systemd-analyze", "security", "--no-pager", UNIT]);
     return Number(/Overall exposure level for \S+: ([\d.]+)/.exec(told)?.[1]);
@@ -127,9 +130,9 @@ onMachines("the agent's package", () => {
     if (connected._tag === "Unreachable") throw new Error(connected.message);
     ({ store } = connected);
     ends.push(() => store.close());
-    const { createPrivateKey } = await import("node:crypto");
     const privateKey = createPrivateKey(await readFile(join(cwd, "fleet/keys/author.pem")));
-    fleet = createFleet({ store, clock: systemClock, signers: [{ key: "author", privateKey }] });
+    signers.push({ key: "author", privateKey });
+    fleet = createFleet({ store, clock: systemClock });
 
     machine = await boot({ name: ID });
     await machine.natsUrl({ url: server });
@@ -206,19 +209,17 @@ onMachines("the agent's package", () => {
     // @ts-expect-error "FirewallPortsScore requires PacketFilter, which Kiosk lacks"
     const refused = manifest(Kiosk, { wall });
     // What got around it is not shipped either.
-    expect(await fleet.apply(refused, ID)).toMatchObject({ _tag: "Lacking" });
+    expect(await fleet.apply(refused, ID, { signers })).toMatchObject({ _tag: "Lacking" });
   });
 
   test("and by the decoder on the device, where it was shipped all the same", { tags }, async () => {
     const { generation } = await status();
     const wall = new FirewallPortsScore({ name: "undeclared", ports: [{ port: 80 }] });
-    const { createPrivateKey } = await import("node:crypto");
-    const privateKey = createPrivateKey(await readFile(join(cwd, "fleet/keys/author.pem")));
     const forced = encode(manifest(PiTopology, { page, clock, wall }), {
       agentId: ID,
       generation: generation + 1,
       issuedAt: new Date(),
-      signers: [{ key: "author", privateKey }],
+      signers,
     });
     if (forced._tag !== "Encoded") throw new Error(forced._tag);
     expect(await store.put("desired-state", ID, inlineEnvelope(forced.payload, forced.signatures))).toMatchObject({
@@ -260,8 +261,8 @@ rm -f /etc/undeclared /usr/undeclared /srv/declared /etc/systemd/system/harmony-
     const caged = await tried(out);
     console.info(JSON.stringify(caged, null, 1));
     expect(caged).toEqual({
-      "a port": expect.stringMatching(/not permitted/i),
-      "an address": expect.stringMatching(/not permitted|not supported/i),
+      "a port": expect.stringMatching(/not supported/),
+      "an address": expect.stringMatching(/not supported/),
       "a file in /etc": expect.stringMatching(/read-only/i),
       "a file in /usr": expect.stringMatching(/read-only/i),
       "the agent's configuration": expect.stringMatching(/EROFS/),
@@ -269,18 +270,21 @@ rm -f /etc/undeclared /usr/undeclared /srv/declared /etc/systemd/system/harmony-
       "a mount": expect.stringMatching(/permission denied|not permitted|must be superuser/i),
       "a namespace": expect.stringMatching(/not permitted/i),
       "a kernel setting": expect.stringMatching(/EROFS|EACCES|EPERM/),
-      "podman's socket": expect.stringMatching(/EACCES|ENOENT|ECONNREFUSED|EPERM/),
+      "podman's socket": expect.stringMatching(/EACCES|ENOENT/),
       "what is declared": null,
       "new privileges": "none",
     });
     await machine.run(["rm", instead, out, "/srv/declared"]);
     await machine.run(["systemctl", "daemon-reload"]);
+    const { epoch } = await status();
     await machine.run(["systemctl", "start", UNIT]);
+    await vi.waitFor(async () => expect((await status()).epoch).toBe(epoch + 1), patience);
   });
 
   /** Puts in another version, and sees that nothing but the agent is another one. */
   const changedTo = async (version: string, change: () => Promise<unknown>): Promise<void> => {
-    const pid = await show("MainPID", "clock.service");
+    const made = ["sh", "-c", "stat -c '%i %y' /srv/page /srv/extra; systemctl show -p MainPID clock.service"];
+    const there = await machine.run(made);
     const before = { agent: await show("MainPID"), config: await machine.readFile(CONFIG), status: await status() };
     await change();
     await vi.waitFor(async () => {
@@ -288,12 +292,12 @@ rm -f /etc/undeclared /usr/undeclared /srv/declared /etc/systemd/system/harmony-
       expect({ version: agent.version, epoch }).toEqual({ version, epoch: before.status.epoch + 1 });
     }, patience);
     expect(await show("MainPID")).not.toBe(before.agent);
-    expect(await show("MainPID", "clock.service")).toBe(pid);
+    expect(await machine.run(made)).toBe(there);
     expect(await machine.readFile(CONFIG)).toBe(before.config);
     const { generation, scores } = await status();
     expect(generation).toBe(before.status.generation);
-    expect(Object.values(scores).map(({ state, outcome }) => `${state} ${outcome}`)).toEqual(
-      Object.values(scores).map(() => "Ready NOOP"),
+    expect(Object.values(scores).map(({ state, change }) => `${state} ${change}`)).toEqual(
+      Object.values(scores).map(() => "Ready intentional"),
     );
   };
 

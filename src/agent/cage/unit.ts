@@ -23,6 +23,7 @@ ProtectSystem=strict
 ProtectHome=yes
 PrivateTmp=yes
 PrivateDevices=yes
+PrivateMounts=yes
 ProtectClock=yes
 ProtectControlGroups=yes
 ProtectHostname=yes
@@ -108,7 +109,7 @@ function opening({ capabilities, paths, stateDir }: Caged): string {
     ...(needs.some(([, { seesAll }]) => seesAll) ? ["ProtectHome=no", "PrivateTmp=no"] : []),
     ...(needs.some(([, { setsIds }]) => setsIds) ? ["RestrictSUIDSGID=no"] : []),
   ];
-  const tasks = Math.max(...needs.map(([, each]) => each.tasks ?? TASKS));
+  const tasks = Math.max(TASKS, ...needs.map(([, each]) => each.tasks ?? TASKS));
   if (tasks !== TASKS) all.push(`TasksMax=${tasks}`);
   return `${[...parts, ...(all.length === 0 ? [] : ["\n# Of all of it."]), ...all].join("\n")}\n`;
 }
