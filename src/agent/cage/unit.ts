@@ -20,7 +20,8 @@ export interface Caged {
 const ALONE = `NoNewPrivileges=yes
 CapabilityBoundingSet=
 ProtectSystem=strict
-ProtectHome=yes
+# Empty, and not closed: podman looks there for its configuration, and goes by nothing else where it may not.
+ProtectHome=tmpfs
 PrivateTmp=yes
 PrivateDevices=yes
 PrivateMounts=yes
