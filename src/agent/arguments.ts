@@ -62,6 +62,8 @@ export interface AgentArguments {
 export type DoctorArguments = Omit<AgentArguments, "agentId" | "driftPassMs"> & {
   /** Null: not given. */
   readonly agentId: AgentId | null;
+  /** What the unit has to be made of by the configuration file that was named; null: none was. */
+  readonly caged: Caged | null;
   readonly json: boolean;
 };
 
@@ -105,11 +107,11 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
   const paths = values.path ?? null;
   const odd = (paths ?? []).find((path) => !/^\/[^\p{Cc}]*$/u.test(path) || path.split("/").includes(".."));
   if (odd !== undefined) return wrong(`--path is an absolute path without "..", and not ${JSON.stringify(odd)}`);
+  const caged: Caged = { capabilities, paths, stateDir: values["state-dir"] ?? null, creds: values.creds ?? null };
   if (asked === "unit") {
     const how = values.write === true ? "write" : values["drop-in"] === true ? "drop-in" : "whole";
     const command = `/usr/bin/harmony agent run --config ${values.config ?? `${CONFIGURATION}/agent.json`}`;
-    const files = { stateDir: values["state-dir"] ?? null, creds: values.creds ?? null };
-    return { _tag: "Unit", given: { capabilities, paths, ...files, how, command } };
+    return { _tag: "Unit", given: { ...caged, how, command } };
   }
   if (asked === "run" && values.json === true) return wrong("--json is for doctor alone");
   const id = AgentId.safeParse(values.id);
@@ -150,7 +152,15 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
   };
   return asked === "run" && id.success
     ? { _tag: "Run", given: { ...given, agentId: id.data, driftPassMs } }
-    : { _tag: "Doctor", given: { ...given, agentId: id.data ?? null, json: values.json ?? false } };
+    : {
+        _tag: "Doctor",
+        given: {
+          ...given,
+          agentId: id.data ?? null,
+          caged: values.config === undefined ? null : caged,
+          json: values.json ?? false,
+        },
+      };
 }
 
 /** Those that are named, each once and in their own order; all where none is. */

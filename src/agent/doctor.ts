@@ -1,6 +1,7 @@
 import * as z from "zod";
 import type { Condition } from "../wire/status.ts";
 import type { Unreachable } from "../wire/store.ts";
+import { DROP_IN } from "./cage/unit.ts";
 import { floorOf } from "./free-space.ts";
 import type { Space } from "./disk.ts";
 import { SelfReport } from "./self-report.ts";
@@ -37,6 +38,8 @@ export interface Examined {
   readonly state: StateExamined;
   /** Null: none was given. Else what is wrong with the file; `""` where nothing is. */
   readonly files: readonly { readonly flag: "--trust" | "--creds"; readonly file: string; readonly problem: string }[];
+  /** Whether what opens the unit's cage is what the configuration asks for; null where there is no such file, or no configuration was named. */
+  readonly isCaged: boolean | null;
   /** The controllers of the kernel's control groups; null where they cannot be read. */
   readonly controllers: readonly string[] | null;
   readonly offered: readonly string[];
@@ -91,6 +94,7 @@ export function judge(examined: Examined): readonly Finding[] {
     user(examined),
     ...state(examined.state),
     ...files(examined),
+    ...cage(examined),
     memory(examined),
     ...examined.offered.map((name) => ok(`capability ${name}`, "offered")),
     ...Object.entries(examined.absent).map(([name, reason]) => lacking(name, reason)),
@@ -170,6 +174,20 @@ const files = ({ files: given }: Examined): readonly Finding[] =>
           `See to it that ${file} is there, is what it should be, and that the agent may read it.`,
         ),
   );
+
+const cage = ({ isCaged }: Examined): readonly Finding[] =>
+  isCaged === null
+    ? []
+    : isCaged
+      ? [ok("unit", "allows what the configuration enables")]
+      : [
+          bad(
+            "warn",
+            "unit",
+            `${DROP_IN} was made of another configuration`,
+            'Make it anew: "harmony agent unit --write" with the same --config, then systemctl daemon-reload, and restart the agent.',
+          ),
+        ];
 
 const memory = ({ controllers }: Examined): Finding =>
   controllers?.includes("memory") === true

@@ -27,6 +27,7 @@ const unitOf = (capabilities: readonly CapabilityName[], words: string): string 
     creds: null,
     stateDir: null,
   });
+const STOPS_AT_ONCE = ["sh", "-c", "trap 'exit 0' TERM; sleep 1000 & wait"];
 /** All of it, by what it needs. */
 const SCORES = {
   FileSystemHost: {
@@ -44,7 +45,7 @@ const SCORES = {
     log: new SystemdUnitScore({ unit: "systemd-journald.service", settings: { Service: { Nice: "1" } } }),
   },
   ContainerRuntime: {
-    box: new ContainerScore({ name: "box", image: "127.0.0.1:5000/box:1", command: ["sleep", "1000"] }),
+    box: new ContainerScore({ name: "box", image: "127.0.0.1:5000/box:1", command: STOPS_AT_ONCE }),
   },
   NetworkConfigurator: {
     wire: new NetworkInterfaceScore({ name: "eth1", ipv4: { method: "static", addresses: ["203.0.113.2/24"] } }),
