@@ -76,7 +76,7 @@ function fill(tree: string, { version, bundle, epoch }: { version: string; bundl
   const copy = (from: string, path: string): void => cpSync(from, join(tree, path), { recursive: true });
   const doc = `usr/share/doc/${NAME}`;
   copy(bundle, `usr/lib/${NAME}/agent.cjs`);
-  copy(join(parts, "harmony.cjs"), "usr/bin/harmony");
+  copy(join(parts, "harmony"), "usr/bin/harmony");
   copy(join(parts, "agent.json"), join(CONFIGURATION, "agent.json"));
   copy(join(parts, "copyright"), `${doc}/copyright`);
   copy(join(root, "docs/operating.md"), `${doc}/operating.md`);

@@ -210,8 +210,8 @@ const REMEDIES: Readonly<Record<string, string>> = {
 
 const lacking = (name: string, reason: string): Finding => {
   // What has to be allowed is no lack where nobody has.
-  if (name === "AuditedShell" || reason.startsWith("not enabled on this device"))
-    return ok(`capability ${name}`, reason);
+  const isLeftOut = name === "AuditedShell" || reason.startsWith("not enabled on this device");
+  if (isLeftOut) return ok(`capability ${name}`, reason);
   const next = REMEDIES[name] ?? "See what the reason names.";
   return bad("warn", `capability ${name}`, reason, `${next} Scores that need it are refused until then.`);
 };

@@ -56,11 +56,11 @@ test("what is enabled has what it declares, and nothing that something else decl
     fc.property(caged, (given) => {
       const needs = given.capabilities.map((name) => NEEDS[name]);
       const rights = needs.flatMap((need) => need.rights ?? []);
-      const writes = needs.flatMap(({ writes = [] }) => (writes === "scores" ? (given.paths ?? ["/"]) : writes));
+      const written = needs.flatMap(({ writes = [] }) => (writes === "scores" ? (given.paths ?? ["/"]) : writes));
       const spoken = needs.flatMap((need) => need.speaksTo ?? []);
       for (const text of [whole(given), both(given)]) {
         expect(read(text, "CapabilityBoundingSet")).toEqual([...new Set(rights)].toSorted());
-        expect(read(text, "ReadWritePaths")).toEqual([...new Set(writes.map((path) => `-${path}`))].toSorted());
+        expect(read(text, "ReadWritePaths")).toEqual([...new Set(written.map((path) => `-${path}`))].toSorted());
         const hidden = Object.entries(SOCKETS).filter(([name]) => !spoken.some((each) => each === name));
         expect(read(text, "InaccessiblePaths")).toEqual(hidden.map(([, path]) => `-${path}`).toSorted());
         expect(read(text, "RestrictAddressFamilies").includes("AF_NETLINK")).toBe(
@@ -94,6 +94,12 @@ test("paths are about files alone; without any named a Score may write everywher
 test("a device without credentials starts all the same, one with others waits for those", () => {
   expect(read(both(only()), "ConditionPathExists")).toEqual([]);
   expect(read(both({ ...only(), creds: "/srv/50%" }), "ConditionPathExists")).toEqual(["/srv/50%"]);
+});
+
+test("a percent sign in a path begins no specifier of systemd", () => {
+  const text = both({ ...only("FileSystemHost"), paths: ["/srv/50%h"], creds: "/etc/50%h" });
+  expect(text).toContain("ReadWritePaths=-/srv/50%%h\n");
+  expect(text).toContain("ConditionPathExists=/etc/50%%h\n");
 });
 
 test("a ledger that lies elsewhere can be written", () => {

@@ -12,6 +12,8 @@ import {
   NetworkInterfaceScore,
   PackageScore,
   PiTopology,
+  PiWithAuditedShellTopology,
+  ShellJobScore,
   SystemdServiceScore,
   SystemdTimerScore,
   SystemdUnitScore,
@@ -74,7 +76,9 @@ onMachines("the unit that is made of what is enabled", () => {
   }, 60_000);
 
   const enable = async (capabilities: readonly CapabilityName[]): Promise<void> => {
-    const words = capabilities.flatMap((name) => ["--capability", name]).join(" ");
+    const words = capabilities
+      .map((name) => (name === "AuditedShell" ? "--allow-audited-shell" : `--capability ${name}`))
+      .join(" ");
     const server = await at.machine.natsUrl(at);
     await at.machine.writeFile(
       "/etc/systemd/system/harmony-agent.service",
@@ -104,6 +108,25 @@ onMachines("the unit that is made of what is enabled", () => {
     const scores: Readonly<Record<string, PiScore>> = SCORES[name];
     await madeAndRemoved(manifest(PiTopology, scores));
   });
+
+  test(
+    "lets it run commands as anybody, where only these are let in beside the packet filter",
+    { tags: ["shell"] },
+    async () => {
+      await enable(["PacketFilter", "AuditedShell"]);
+      const seed = new ShellJobScore({
+        name: "seed",
+        check: ["/usr/bin/test", "-e", "/srv/seeded"],
+        run: ["/usr/bin/touch", "/srv/seeded"],
+        undo: ["/usr/bin/rm", "/srv/seeded"],
+        runAs: "nobody",
+        approver: "Ada",
+        expires: new Date(Date.now() + 3_600_000),
+      });
+      await at.machine.run(["chmod", "1777", "/srv"]);
+      await madeAndRemoved(manifest(PiWithAuditedShellTopology, { seed }));
+    },
+  );
 
   test("lets it do all that PiTopology offers, and undo it", { tags: ["systemd"] }, async () => {
     const { machine } = at;

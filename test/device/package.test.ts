@@ -55,6 +55,9 @@ const ended = async (run: Promise<{ readonly code: number; readonly out: string;
   return out;
 };
 
+/** Numbers that are worth a look in the output of a run. */
+const tell = (words: string): void => void process.stdout.write(`${words}\n`);
+
 async function freePort(): Promise<string> {
   const server = createServer().listen(0, "127.0.0.1");
   await new Promise((resolve) => server.once("listening", resolve));
@@ -124,7 +127,9 @@ onMachines("the agent's package", () => {
       interrupt.abort();
       await serving;
     });
-    await vi.waitFor(() => expect(said).toContain("serves the fleet"), patience);
+    await vi.waitFor(() => {
+      if (!said.includes("serves the fleet")) throw new Error(said);
+    }, patience);
     const credsFile = await readFile(join(cwd, "fleet/keys/author.creds"), "utf8");
     const connected = await connectStore({ servers: server, credsFile });
     if (connected._tag === "Unreachable") throw new Error(connected.message);
@@ -164,9 +169,7 @@ onMachines("the agent's package", () => {
       await machine.run(["mv", "/etc/systemd/system/harmony-agent.service.d/20-cage.conf", "/root"]);
       await machine.run(["systemctl", "daemon-reload"]);
       const nothing = await exposure();
-      console.info(
-        `the package has ${statSync(debs.now).size} bytes; exposure ${all} with all, ${nothing} without any`,
-      );
+      tell(`the package has ${statSync(debs.now).size} bytes; exposure ${all} with all, ${nothing} without any`);
       expect(all).toBeLessThanOrEqual(EXPOSURE_AT_MOST.all);
       expect(nothing).toBeLessThanOrEqual(EXPOSURE_AT_MOST.nothing);
       expect(await machine.run(["systemd-analyze", "verify", "--man=no", UNIT])).toBe("");
@@ -191,7 +194,7 @@ onMachines("the agent's package", () => {
       }, patience);
       await converged(kiosk);
       const score = await exposure();
-      console.info(`exposure ${score} with files below /srv and services`);
+      tell(`exposure ${score} with files below /srv and services`);
       expect(score).toBeLessThanOrEqual(EXPOSURE_AT_MOST.kiosk);
     },
   );
@@ -259,7 +262,7 @@ rm -f /etc/undeclared /usr/undeclared /srv/declared /etc/systemd/system/harmony-
     await machine.run(["systemctl", "daemon-reload"]);
     await machine.run(["systemctl", "restart", UNIT]);
     const caged = await tried(out);
-    console.info(JSON.stringify(caged, null, 1));
+    tell(`refused by the operating system: ${JSON.stringify(caged, null, 1)}`);
     expect(caged).toEqual({
       "a port": expect.stringMatching(/not supported/),
       "an address": expect.stringMatching(/not supported/),
@@ -282,11 +285,11 @@ rm -f /etc/undeclared /usr/undeclared /srv/declared /etc/systemd/system/harmony-
   });
 
   /** Puts in another version, and sees that nothing but the agent is another one. */
-  const changedTo = async (version: string, change: () => Promise<unknown>): Promise<void> => {
+  const changedTo = async (version: string, install: () => Promise<unknown>): Promise<void> => {
     const made = ["sh", "-c", "stat -c '%i %y' /srv/page /srv/extra; systemctl show -p MainPID clock.service"];
     const there = await machine.run(made);
     const before = { agent: await show("MainPID"), config: await machine.readFile(CONFIG), status: await status() };
-    await change();
+    await install();
     await vi.waitFor(async () => {
       const { agent, epoch } = await status();
       expect({ version: agent.version, epoch }).toEqual({ version, epoch: before.status.epoch + 1 });
@@ -303,6 +306,7 @@ rm -f /etc/undeclared /usr/undeclared /srv/declared /etc/systemd/system/harmony-
 
   test("is upgraded: the agent alone is started anew", { tags }, async () => {
     await changedTo(NEXT, () => apt("install", "/root/next.deb"));
+    expect(await machine.run(["dpkg-query", "-W", "-f", "${Version}", "harmony-agent"])).toBe(NEXT);
   });
 
   test("is rolled back, and still knows what it made", { tags }, async () => {
