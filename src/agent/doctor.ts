@@ -175,19 +175,13 @@ const files = ({ files: given }: Examined): readonly Finding[] =>
         ),
   );
 
-const cage = ({ isCaged }: Examined): readonly Finding[] =>
-  isCaged === null
-    ? []
-    : isCaged
-      ? [ok("unit", "allows what the configuration enables")]
-      : [
-          bad(
-            "warn",
-            "unit",
-            `${DROP_IN} was made of another configuration`,
-            'Make it anew: "harmony agent unit --write" with the same --config, then systemctl daemon-reload, and restart the agent.',
-          ),
-        ];
+function cage({ isCaged }: Examined): readonly Finding[] {
+  if (isCaged === null) return [];
+  const next = "Make it anew (harmony agent unit --write, with the same --config), reload systemd, restart the agent.";
+  return isCaged
+    ? [ok("unit", "allows what the configuration enables")]
+    : [bad("warn", "unit", `${DROP_IN} was made of another configuration`, next)];
+}
 
 const memory = ({ controllers }: Examined): Finding =>
   controllers?.includes("memory") === true

@@ -93,20 +93,24 @@ onMachines("the unit that is made of what is enabled", () => {
     );
   };
 
-  const madeAndRemoved = async (wanted: Manifest): Promise<void> => {
+  /** What came of each Score, then what came of the removal of all. */
+  const madeAndRemoved = async (wanted: Manifest): Promise<unknown> => {
     const { fleet, agentId } = at;
     const applied = await fleet.apply(wanted, agentId, { timeoutMs: 60_000 });
-    expect("status" in applied ? outcomes(applied.status) : applied).toEqual(
-      Object.fromEntries(Object.keys(wanted.scores).map((id) => [id, "Ready SUCCESS"])),
-    );
-    expect(await fleet.remove(agentId, { timeoutMs: 60_000 })).toMatchObject({ _tag: "Converged" });
+    const { _tag: removed } = await fleet.remove(agentId, { timeoutMs: 60_000 });
+    return ["status" in applied ? outcomes(applied.status) : applied, removed];
   };
+  const bothWays = ({ scores }: Manifest): unknown => [
+    Object.fromEntries(Object.keys(scores).map((id) => [id, "Ready SUCCESS"])),
+    "Converged",
+  ];
 
   // What one capability needs is not there because another one needs it too.
   test.for(ALL)("lets it do what takes %s, where nothing else is enabled", { tags: ["systemd"] }, async (name) => {
     await enable([name]);
     const scores: Readonly<Record<string, PiScore>> = SCORES[name];
-    await madeAndRemoved(manifest(PiTopology, scores));
+    const wanted = manifest(PiTopology, scores);
+    expect(await madeAndRemoved(wanted)).toEqual(bothWays(wanted));
   });
 
   test(
@@ -124,7 +128,8 @@ onMachines("the unit that is made of what is enabled", () => {
         expires: new Date(Date.now() + 3_600_000),
       });
       await at.machine.run(["chmod", "1777", "/srv"]);
-      await madeAndRemoved(manifest(PiWithAuditedShellTopology, { seed }));
+      const wanted = manifest(PiWithAuditedShellTopology, { seed });
+      expect(await madeAndRemoved(wanted)).toEqual(bothWays(wanted));
     },
   );
 
@@ -141,7 +146,7 @@ onMachines("the unit that is made of what is enabled", () => {
       ...SCORES.PacketFilter,
       ...SCORES.PackageManager,
     });
-    await madeAndRemoved(all);
+    expect(await madeAndRemoved(all)).toEqual(bothWays(all));
     expect((await machine.exec(["ls", "/srv/caged", "/etc/systemd/system/clock.service"])).code).toBe(2);
   });
 });

@@ -1,7 +1,5 @@
-import { createPrivateKey } from "node:crypto";
 import { statSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, expect, test, vi } from "vitest";
@@ -11,22 +9,17 @@ import { buildPackage } from "../../scripts/package.ts";
 import { FileSystemHost, SystemdHost } from "../../src/capabilities/index.ts";
 import {
   AgentId,
-  connectStore,
-  createFleet,
   DirectoryScore,
   FileScore,
   FirewallPortsScore,
-  type Fleet,
   manifest,
   PiTopology,
   SystemdServiceScore,
-  systemClock,
   topology,
 } from "../../src/index.ts";
-import { encode, type EncodeOptions, inlineEnvelope } from "../../src/wire/encode.ts";
-import type { Store, StoreAdmin } from "../../src/wire/store.ts";
-import { harmony } from "../cli/in-process.ts";
+import { encode, inlineEnvelope } from "../../src/wire/encode.ts";
 import { onMachines, suiteMachines } from "./machine/for-tests.ts";
+import { type ServedFleet, servedFleet } from "./machine/served-fleet.ts";
 import type { Machine } from "./machine/machine.ts";
 import { bundled } from "./promises.ts";
 
@@ -36,8 +29,6 @@ const ID = AgentId.parse("packaged");
 const NEXT = "0.1.1~next";
 const UNIT = "harmony-agent.service";
 const CONFIG = "/etc/harmony-edge/agent.json";
-
-type Signer = NonNullable<EncodeOptions["signers"]>[number];
 
 /** The device's own configuration: files below /srv, and services. */
 const Kiosk = topology("Kiosk", [FileSystemHost, SystemdHost]);
@@ -49,32 +40,14 @@ const without = manifest(Kiosk, { page, clock });
 /** The most that systemd-analyze may say against the unit: of 10, where 10 has no limits at all. */
 const EXPOSURE_AT_MOST = { nothing: 2.2, kiosk: 3.5, all: 3.7 };
 
-const ended = async (run: Promise<{ readonly code: number; readonly out: string; readonly err: string }>) => {
-  const { code, out, err } = await run;
-  if (code !== 0) throw new Error(`ended with ${code}: ${err}`);
-  return out;
-};
-
 /** Numbers that are worth a look in the output of a run. */
 const tell = (words: string): void => void process.stdout.write(`${words}\n`);
-
-async function freePort(): Promise<string> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return String(address.port);
-}
 
 onMachines("the agent's package", () => {
   const boot = suiteMachines();
   let machine: Machine;
   let cwd = "";
-  let server = "";
-  let fleet: Fleet;
-  let store: Store & StoreAdmin;
-  const signers: Signer[] = [];
+  let at: ServedFleet;
   const debs = { now: "", next: "" };
 
   const show = async (property: string, unit = UNIT): Promise<string> =>
@@ -82,18 +55,20 @@ onMachines("the agent's package", () => {
   const apt = async (...words: readonly string[]): Promise<string> =>
     machine.run(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-y", "-q", ...words], { timeoutMs: 60_000 });
   const status = async () => {
-    const view = await fleet.status(ID);
+    const view = await at.fleet.status(ID);
     if (!("status" in view) || view.status._tag !== "Known") throw new Error("nothing is known");
     return view.status.status;
   };
   const converged = async (wanted: typeof kiosk): Promise<void> =>
-    expect(await fleet.apply(wanted, ID, { signers, timeoutMs: 40_000 })).toMatchObject({ _tag: "Converged" });
+    expect(await at.fleet.apply(wanted, ID, { signers: at.signers, timeoutMs: 40_000 })).toMatchObject({
+      _tag: "Converged",
+    });
   const exposure = async (): Promise<number> => {
     const told = await machine.run(["systemd-analyze", "security", "--no-pager", UNIT]);
     return Number(/Overall exposure level for \S+: ([\d.]+)/.exec(told)?.[1]);
   };
   const configure = async (more: Readonly<Record<string, unknown>>): Promise<void> => {
-    const url = `tls://198.51.100.1:${new URL(server).port}`;
+    const url = `tls://198.51.100.1:${new URL(at.server).port}`;
     const trust = ["author=/etc/harmony-edge/author.pub"];
     const creds = "/etc/harmony-edge/agent.creds";
     await machine.writeFile(CONFIG, JSON.stringify({ server: url, creds, trust, ...more }));
@@ -102,7 +77,7 @@ onMachines("the agent's package", () => {
   };
 
   beforeAll(async () => {
-    const ends: (() => Promise<unknown>)[] = [];
+    const ends: (() => Promise<void>)[] = [];
     cwd = await mkdtemp(join(tmpdir(), "harmony-test-package-"));
     ends.push(() => rm(cwd, { recursive: true, force: true }));
     // The next version is the same but for its name: what it says of itself tells which one runs.
@@ -112,35 +87,9 @@ onMachines("the agent's package", () => {
     await writeFile(join(cwd, "next.cjs"), text.replaceAll('"0.1.0"', `"${NEXT}"`));
     debs.next = await buildPackage({ outdir: cwd, version: NEXT, bundle: join(cwd, "next.cjs") });
 
-    const port = await freePort();
-    const hosts = ["--host", "127.0.0.1", "--host", "198.51.100.1"];
-    const init = ["fleet", "init", ...hosts, "--listen", "127.0.0.1", "--port", port, "--json"];
-    server = z.object({ server: z.string() }).parse(JSON.parse(await ended(harmony(init, { cwd })))).server;
-    const interrupt = new AbortController();
-    let said = "";
-    const serving = harmony(["fleet", "serve"], {
-      cwd,
-      signal: interrupt.signal,
-      onOutput: (words) => void (said += words),
-    });
-    ends.push(async () => {
-      interrupt.abort();
-      await serving;
-    });
-    await vi.waitFor(() => {
-      if (!said.includes("serves the fleet")) throw new Error(said);
-    }, patience);
-    const credsFile = await readFile(join(cwd, "fleet/keys/author.creds"), "utf8");
-    const connected = await connectStore({ servers: server, credsFile });
-    if (connected._tag === "Unreachable") throw new Error(connected.message);
-    ({ store } = connected);
-    ends.push(() => store.close());
-    const privateKey = createPrivateKey(await readFile(join(cwd, "fleet/keys/author.pem")));
-    signers.push({ key: "author", privateKey });
-    fleet = createFleet({ store, clock: systemClock });
-
+    at = await servedFleet({ cwd, hosts: ["198.51.100.1"], cleanup: (end) => void ends.push(end) });
     machine = await boot({ name: ID });
-    await machine.natsUrl({ url: server });
+    await machine.natsUrl({ url: at.server });
     await machine.writeFile("/root/now.deb", await readFile(debs.now));
     await machine.writeFile("/root/next.deb", await readFile(debs.next));
     await machine.writeFile("/root/ca.pem", await readFile(join(cwd, "fleet/device/ca.pem")));
@@ -185,7 +134,7 @@ onMachines("the agent's package", () => {
       await configure({ capability: ["FileSystemHost", "SystemdHost"], path: ["/srv"] });
       const enroll = ["harmony", "agent", "enroll", "--config", CONFIG, "--ca", "/root/ca.pem"];
       const code = (await machine.run(enroll)).trim();
-      await ended(harmony(["fleet", "accept", code], { cwd }));
+      await at.harmony("fleet", "accept", code);
       await machine.run(["systemctl", "start", UNIT]);
       await vi.waitFor(async () => {
         const { absent, capabilities } = await known();
@@ -200,7 +149,7 @@ onMachines("the agent's package", () => {
   );
 
   const known = async () => {
-    const found = await store.get("capabilities", ID);
+    const found = await at.store.get("capabilities", ID);
     if (found._tag !== "Value") throw new Error(`the capabilities are ${found._tag}`);
     return z
       .object({ capabilities: z.record(z.string(), z.unknown()), absent: z.record(z.string(), z.string()) })
@@ -212,7 +161,7 @@ onMachines("the agent's package", () => {
     // @ts-expect-error "FirewallPortsScore requires PacketFilter, which Kiosk lacks"
     const refused = manifest(Kiosk, { wall });
     // What got around it is not shipped either.
-    expect(await fleet.apply(refused, ID, { signers })).toMatchObject({ _tag: "Lacking" });
+    expect(await at.fleet.apply(refused, ID, { signers: at.signers })).toMatchObject({ _tag: "Lacking" });
   });
 
   test("and by the decoder on the device, where it was shipped all the same", { tags }, async () => {
@@ -222,10 +171,10 @@ onMachines("the agent's package", () => {
       agentId: ID,
       generation: generation + 1,
       issuedAt: new Date(),
-      signers,
+      signers: at.signers,
     });
     if (forced._tag !== "Encoded") throw new Error(forced._tag);
-    expect(await store.put("desired-state", ID, inlineEnvelope(forced.payload, forced.signatures))).toMatchObject({
+    expect(await at.store.put("desired-state", ID, inlineEnvelope(forced.payload, forced.signatures))).toMatchObject({
       _tag: "Written",
     });
     await vi.waitFor(

@@ -58,6 +58,8 @@ export const unitText = (command: string, caged: Caged): string => `[Unit]
 Description=Harmony Edge agent
 Wants=network-online.target
 After=network-online.target
+# However often it fails, it is started again: nobody is there to do so.
+StartLimitIntervalSec=0
 ${condition(caged)}
 [Service]
 Type=notify

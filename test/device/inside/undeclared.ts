@@ -18,7 +18,7 @@ async function program(...argv: [string, ...string[]]): Promise<void> {
 }
 
 const port = { protocol: "tcp", ports: [{ first: 8081, last: 8081 }], from: null } as const;
-const attempts: Readonly<Record<string, () => Promise<unknown> | unknown>> = {
+const attempts: Readonly<Record<string, () => unknown>> = {
   "a port": () => filter.replace("undeclared", { interfaces: null, openings: [port], drops: false }, signal),
   "an address": () => program("ip", "address", "add", "203.0.113.77/32", "dev", "eth1"),
   "a file in /etc": () => files.writeFile("/etc/undeclared", Buffer.from("x"), {}),
