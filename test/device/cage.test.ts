@@ -121,7 +121,8 @@ onMachines("the unit that is made of what is enabled", () => {
       const seed = new ShellJobScore({
         name: "seed",
         check: ["/usr/bin/test", "-e", "/srv/seeded"],
-        run: ["/usr/bin/touch", "/srv/seeded"],
+        // What leaves it behind is ended too, by somebody who is not its user.
+        run: ["/bin/sh", "-c", "setsid sleep 4321 & touch /srv/seeded"],
         undo: ["/usr/bin/rm", "/srv/seeded"],
         runAs: "nobody",
         approver: "Ada",
@@ -130,6 +131,7 @@ onMachines("the unit that is made of what is enabled", () => {
       await at.machine.run(["chmod", "1777", "/srv"]);
       const wanted = manifest(PiWithAuditedShellTopology, { seed });
       expect(await madeAndRemoved(wanted)).toEqual(bothWays(wanted));
+      expect((await at.machine.exec(["pgrep", "-f", "sleep 4321"])).code).toBe(1);
     },
   );
 
