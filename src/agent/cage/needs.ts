@@ -78,7 +78,7 @@ export const NEEDS: Readonly<Record<CapabilityName, Need>> = {
   },
   AuditedShell: {
     why: "Commands run as any user and are ended wherever they went; all else here holds for them too.",
-    rights: ["CAP_KILL", "CAP_SETGID", "CAP_SETUID", "CAP_SYS_PTRACE"],
+    rights: ["CAP_DAC_READ_SEARCH", "CAP_KILL", "CAP_SETGID", "CAP_SETUID", "CAP_SYS_PTRACE"],
     writes: "scores",
     calls: ["@setuid"],
     seesAll: true,
