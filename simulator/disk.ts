@@ -118,7 +118,7 @@ export class ProcessDisk implements Disk {
           this.#files.set(name, after(this.#actor.alive || part === 0 ? 1 : part));
           this.#world.post(this.#actor, "work", `knows ${name} to be on disk`, resolve);
         },
-        true,
+        "at once",
       );
     });
   }

@@ -134,7 +134,7 @@ export const PLANTED: readonly Planted[] = [
   {
     name: "two passes at the same time",
     file: "agent/reconciler.ts",
-    snippet: "if (this.#working !== null || this.#paused) return;",
+    snippet: "if (this.#isBeginning || this.#working !== null || this.#paused) return;",
     instead: "if (this.#paused) return;",
   },
   {

@@ -19,7 +19,7 @@ interface Look {
   readonly exists: boolean;
   readonly isOwned: boolean;
   readonly isMaking: boolean;
-  /** It is known to have been as declared. */
+  /** It is known to have been as declared, with the content of now. */
   readonly isReached: boolean;
 }
 
@@ -49,11 +49,13 @@ export class PolicyGuard {
   looks(identity: string): void {
     const held = this.#inForce.ledger?.owned.get(identity);
     const exists = this.#device.exists(identity);
+    const now = this.#inForce.at(identity);
     this.#looks.set(identity, {
       exists,
       isOwned: held !== undefined,
       isMaking: held?.making === true,
-      isReached: held?.reached !== undefined,
+      // What was only found to be as declared is not known after it is gone. What the work itself wrote is not yet.
+      isReached: held?.reached !== undefined && now !== undefined && wasThere(now, this.#device),
     });
   }
 
@@ -102,9 +104,7 @@ export class PolicyGuard {
     if (ownership === "createOnly" && look?.exists === true && !look.isMaking) {
       this.#break("what is made once is not changed", what);
     }
-    // What was only found to be as declared is not known after it is gone.
-    const isKnown = look?.isReached === true && wasThere(wanted, this.#device);
-    const isDrift = (state === "Ready" || state === "Drifted") && isKnown;
+    const isDrift = (state === "Ready" || state === "Drifted") && look?.isReached === true;
     if (drift !== "repair" && isDrift && !isNotified) {
       this.#break("drift that is to be told is not repaired", what);
     }

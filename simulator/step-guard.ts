@@ -1,3 +1,4 @@
+import type { Owned } from "../src/agent/ledger.ts";
 import type { Device } from "./device.ts";
 import type { InForce } from "./in-force.ts";
 import { PolicyGuard, type Step } from "./policy-guard.ts";
@@ -90,6 +91,15 @@ export class StepGuard {
     return [...this.#calls].some((call) => call.step?.target === target && now - call.beganAt < call.deadlineMs / 2);
   }
 
+  /** Whether a step that removes a part of it is under way. */
+  #isGoing({ identity, claims }: Owned): boolean {
+    const now = this.#now();
+    return [...this.#calls].some(({ step, beganAt, deadlineMs: deadline }) => {
+      if (step === null || !REMOVALS.has(step.method) || now - beganAt >= deadline / 2) return false;
+      return step.identity === identity || claims.includes(step.target);
+    });
+  }
+
   #judges(step: Step): void {
     const { method, target } = step;
     const what = `${method} ${target}`;
@@ -146,6 +156,9 @@ export class StepGuard {
         !wantedNow.has(later.identity) &&
         wish.scores.get(later.id)?.sort !== "unknown";
       const isBlind = later.wire.requires.some((name) => this.#inForce.lacked.has(name));
+      if (isDropped && this.#isGoing(later)) {
+        this.#break("what was made last is removed first", `${what}, while ${later.identity} is being removed`);
+      }
       if (!isDropped || isBlind || this.#looked.has(later.identity)) continue;
       this.#break("what was made last is removed first", `${what}, and ${later.identity} was made later`);
     }

@@ -15,8 +15,11 @@ export interface Item {
   readonly run: () => void;
   /** `work`: it belongs to the reconciler, which is not idle while one is under way. */
   readonly sort: "work" | "message" | "timer";
-  /** It has left the process, and may come about although that has died: a job of the supervisor, a message on its way. */
-  readonly outlives: boolean;
+  /**
+   * It has left the process, and may come about although that has died: a job of the supervisor, a message on its way.
+   * `at once`: with its death or not at all, as a write that the kernel has begun ends before the process does.
+   */
+  readonly outlives: boolean | "at once";
   cancelled: boolean;
 }
 
@@ -70,8 +73,8 @@ export class World {
     this.note("BROKEN", `${invariant}: ${what}`);
   }
 
-  post(actor: Actor, sort: Item["sort"], what: string, run: () => void, outlives = false): Item {
-    const item = { actor, what, run, sort, outlives, cancelled: !actor.alive && !outlives };
+  post(actor: Actor, sort: Item["sort"], what: string, run: () => void, outlives: Item["outlives"] = false): Item {
+    const item = { actor, what, run, sort, outlives, cancelled: !actor.alive && outlives === false };
     if (!item.cancelled) this.#pending.push(item);
     return item;
   }
@@ -84,7 +87,12 @@ export class World {
   /** Of what a process has under way the seed decides what has left it already. */
   died(actor: Actor): void {
     for (const item of this.#pending) {
-      if (item.actor === actor && !(item.outlives && this.random.chance(0.5))) item.cancelled = true;
+      if (item.actor !== actor || item.cancelled) continue;
+      const comesAbout = item.outlives !== false && this.random.chance(0.5);
+      item.cancelled = !comesAbout || item.outlives === "at once";
+      if (!comesAbout || item.outlives !== "at once") continue;
+      this.note(actor.name, item.what);
+      item.run();
     }
   }
 

@@ -45,6 +45,7 @@ export class Reconciler {
   #generation = 0;
   #observedGeneration = 0;
   #working: Promise<void> | null = null;
+  #isBeginning = false;
   #paused = false;
   #changes = 0;
   /** When the loop last came round, by the clock that never jumps. */
@@ -217,9 +218,13 @@ export class Reconciler {
 
   #kick(): void {
     this.#workers.poke();
-    if (this.#working !== null || this.#paused) return;
+    if (this.#isBeginning || this.#working !== null || this.#paused) return;
     this.#turnedAt = this.#parts.clock.monotonicMs();
-    this.#working = this.#work()
+    // Work begins before there is a promise of it, and what it writes may be hinted at in the same moment.
+    this.#isBeginning = true;
+    const working = this.#work();
+    this.#isBeginning = false;
+    this.#working = working
       .catch(async (bug: unknown) => {
         this.#parts.log("a bug of the reconciler", { bug: String(bug) });
         await new Promise<void>((resume) => void this.#parts.clock.after(AFTER_BUG_MS, resume));

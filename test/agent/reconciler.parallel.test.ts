@@ -139,3 +139,26 @@ describe("side by side", () => {
     expect([bugs, [...notices]]).toEqual([1, []]);
   });
 });
+
+test("what becomes due in the moment in which a pass begins starts no second one: of two that are dropped the later goes first", async () => {
+  let rig = await ReconcilerRig.open();
+  const kept = (text: string) => ({ f: file("/f", text), g: file("/g"), web: free("web") });
+  const dropped = { a: probe("a"), b: probe("b") };
+  const how = { after: { web: ["g"] }, restartOn: { web: ["f"] } };
+  await rig.accept({ generation: 1, scores: { ...dropped, ...kept("1") }, ...how });
+  // A restart is owed, and held up: the look at what it is owed for makes it due, and nothing of that needs waiting.
+  rig.probe.fails("web");
+  await rig.accept({ generation: 2, scores: { ...dropped, ...kept("2") }, ...how });
+  expect(rig.states).toMatchObject({ f: "Ready", web: "Failed" });
+  rig.files.put("/g", { type: "link", target: "/elsewhere" });
+  await rig.ledger.flush();
+  rig = await rig.crash();
+  const before = rig.probe.did.length;
+  const finish = rig.probe.hangs("b/0");
+  await rig.accept({ generation: 3, scores: kept("2"), ...how }, "corrective");
+  const removed = () => rig.probe.did.slice(before).filter((did) => did.startsWith("remove"));
+  expect(removed()).toEqual(["remove b/0"]);
+  finish();
+  await settle();
+  expect(removed()).toEqual(["remove b/0", "remove a/0"]);
+});
