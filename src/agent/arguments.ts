@@ -1,19 +1,25 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
-import { parseArgs } from "node:util";
+import { parseArgs, type ParseArgsConfig } from "node:util";
 import { AgentId } from "../wire/keys.ts";
 import { isServer, serverList } from "../wire/nats/server-list.ts";
+import { PiTopology } from "../topology/pi.ts";
 import type { TrustedKeys } from "../wire/signature.ts";
 import { DRIFT_PASS_MS } from "./agent.ts";
+import type { CapabilityName } from "./cage/needs.ts";
+import { type Caged, CONFIGURATION, DROP_IN } from "./cage/unit.ts";
 
 export const USAGE = `Usage: harmony agent run --id ID [options]
        harmony agent enroll --id ID [options]   (makes this device's key; see harmony agent enroll --help)
        harmony agent doctor [options]
+       harmony agent unit [options]
 
 Runs the agent of one device in the foreground: it follows desired-state.ID, makes the device so, repairs drift, and
 reports to actual-state.ID. SIGTERM or Ctrl-C lets the step under way end and stops it.
 
 doctor looks at this device, with or without a running agent, and says what is missing and what to do. It changes
 nothing. Give it the options that the agent is given; without --id the clock is not compared with the server's.
+
+unit prints a systemd unit that gives the agent what the enabled capabilities need of the system, and no more.
 
 Options:
   --id ID                the agent's id: a-z, 0-9 and "-", at most 63
@@ -26,7 +32,13 @@ Options:
   --failover PAIR        be one of the two members of this pair: its manifest, in desired-state.PAIR, is in force on the one
                          that holds its lease, and on that one alone
   --allow-audited-shell  let Scores run commands here (ShellJob), each of them on record in the state directory
+  --capability NAME      offer this one, and no other that is not named too (default: all); may be repeated
+  --path DIR             where Scores may write: the unit keeps all else from the agent (default: /); may be repeated
+  --config FILE          a JSON object of these options, without their dashes; what stands here goes before it, and without
+                         an id in either, the host name is it
   --json                 doctor alone: write its findings as JSON
+  --drop-in              unit alone: print what is to be added to the package's unit
+  --write                unit alone: write that to ${DROP_IN}
   -h, --help             this text
 
 Exit codes: 0 stopped as asked, or nothing fails; 1 cannot start on this device, or something fails; 2 wrong usage.
@@ -41,6 +53,8 @@ export interface AgentArguments {
   readonly trust: readonly { readonly name: string; readonly file: string }[];
   readonly driftPassMs: number;
   readonly allowAuditedShell: boolean;
+  /** What it offers at most, where the device has it. */
+  readonly capabilities: readonly CapabilityName[];
   /** The pair that this agent is a member of; null: none. */
   readonly pair: AgentId | null;
 }
@@ -48,16 +62,29 @@ export interface AgentArguments {
 export type DoctorArguments = Omit<AgentArguments, "agentId" | "driftPassMs"> & {
   /** Null: not given. */
   readonly agentId: AgentId | null;
+  /** What the unit has to be made of by the configuration file that was named; null: none was. */
+  readonly caged: Caged | null;
   readonly json: boolean;
 };
+
+/** How the unit is to be told: whole, as a drop-in of the package's, or as one that is put in place. */
+export interface UnitArguments extends Caged {
+  readonly how: "whole" | "drop-in" | "write";
+  /** What the whole unit starts. */
+  readonly command: string;
+}
 
 export type Parsed =
   | { readonly _tag: "Run"; readonly given: AgentArguments }
   | { readonly _tag: "Doctor"; readonly given: DoctorArguments }
+  | { readonly _tag: "Unit"; readonly given: UnitArguments }
   | { readonly _tag: "Help" }
   | { readonly _tag: "Wrong"; readonly message: string };
 
-/** Reads the words behind `harmony agent`. */
+/** All but the one that has a flag of its own, since a device has to be asked for it. */
+const ORDINARY = PiTopology.offers.map(({ name }) => name);
+
+/** Reads the words behind `harmony agent`; those of a configuration file come before those that were typed. */
 export function parseArguments(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): Parsed {
   const wrong = (message: string): Parsed => ({ _tag: "Wrong", message });
   const read = readWords(argv);
@@ -65,8 +92,26 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
   const { values, positionals } = read;
   if (values.help === true) return { _tag: "Help" };
   const [asked] = positionals;
-  if (positionals.length !== 1 || (asked !== "run" && asked !== "doctor")) {
-    return wrong('the things to ask for are "harmony agent run", "harmony agent doctor" and "harmony agent enroll"');
+  if (positionals.length !== 1 || (asked !== "run" && asked !== "doctor" && asked !== "unit")) {
+    return wrong(
+      'the things to ask for are "harmony agent run", "harmony agent doctor", "harmony agent unit" and "harmony agent enroll"',
+    );
+  }
+  if (asked !== "unit" && (values.write === true || values["drop-in"] === true)) {
+    return wrong("--write and --drop-in are for unit alone");
+  }
+  const enabled = capabilitiesIn(values.capability);
+  if ("message" in enabled) return wrong(enabled.message);
+  const allowAuditedShell = values["allow-audited-shell"] ?? false;
+  const capabilities = [...enabled.names, ...(allowAuditedShell ? (["AuditedShell"] as const) : [])];
+  const paths = values.path ?? null;
+  const odd = (paths ?? []).find((path) => !/^\/[^\p{Cc}]*$/u.test(path) || path.split("/").includes(".."));
+  if (odd !== undefined) return wrong(`--path is an absolute path without "..", and not ${JSON.stringify(odd)}`);
+  const caged: Caged = { capabilities, paths, stateDir: values["state-dir"] ?? null, creds: values.creds ?? null };
+  if (asked === "unit") {
+    const how = values.write === true ? "write" : values["drop-in"] === true ? "drop-in" : "whole";
+    const command = `/usr/bin/harmony agent run --config ${values.config ?? `${CONFIGURATION}/agent.json`}`;
+    return { _tag: "Unit", given: { ...caged, how, command } };
   }
   if (asked === "run" && values.json === true) return wrong("--json is for doctor alone");
   const id = AgentId.safeParse(values.id);
@@ -101,35 +146,62 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
     server,
     credsFile: values.creds ?? set(env["HARMONY_CREDS"]) ?? null,
     trust,
-    allowAuditedShell: values["allow-audited-shell"] ?? false,
+    allowAuditedShell,
+    capabilities,
     pair: pair?.data ?? null,
   };
   return asked === "run" && id.success
     ? { _tag: "Run", given: { ...given, agentId: id.data, driftPassMs } }
-    : { _tag: "Doctor", given: { ...given, agentId: id.data ?? null, json: values.json ?? false } };
+    : {
+        _tag: "Doctor",
+        given: {
+          ...given,
+          agentId: id.data ?? null,
+          caged: values.config === undefined ? null : caged,
+          json: values.json ?? false,
+        },
+      };
+}
+
+/** Those that are named, each once and in their own order; all where none is. */
+function capabilitiesIn(
+  named: readonly string[] = ORDINARY,
+): { readonly names: readonly CapabilityName[] } | { readonly message: string } {
+  const unknown = named.find((name) => !ORDINARY.some((each) => each === name));
+  if (unknown === undefined) return { names: ORDINARY.filter((each) => named.includes(each)) };
+  const how = unknown === "AuditedShell" ? ": AuditedShell is let in by --allow-audited-shell alone" : "";
+  return { message: `--capability is one of ${ORDINARY.join(", ")}, and not ${JSON.stringify(unknown)}${how}` };
 }
 
 /** A variable that is there and empty is not set. */
 const set = (variable: string | undefined): string | undefined => (variable === "" ? undefined : variable);
+
+/** As `parseArgs` takes them. */
+export const OPTIONS = {
+  id: { type: "string" },
+  root: { type: "string" },
+  "state-dir": { type: "string" },
+  server: { type: "string" },
+  creds: { type: "string" },
+  trust: { type: "string", multiple: true },
+  "drift-interval": { type: "string" },
+  "allow-audited-shell": { type: "boolean" },
+  capability: { type: "string", multiple: true },
+  path: { type: "string", multiple: true },
+  config: { type: "string" },
+  json: { type: "boolean" },
+  write: { type: "boolean" },
+  "drop-in": { type: "boolean" },
+  failover: { type: "string" },
+  help: { type: "boolean", short: "h" },
+} as const satisfies ParseArgsConfig["options"];
 
 function readWords(argv: readonly string[]) {
   try {
     return parseArgs({
       args: [...argv],
       allowPositionals: true,
-      options: {
-        id: { type: "string" },
-        root: { type: "string" },
-        "state-dir": { type: "string" },
-        server: { type: "string" },
-        creds: { type: "string" },
-        trust: { type: "string", multiple: true },
-        "drift-interval": { type: "string" },
-        "allow-audited-shell": { type: "boolean" },
-        json: { type: "boolean" },
-        failover: { type: "string" },
-        help: { type: "boolean", short: "h" },
-      },
+      options: OPTIONS,
     });
   } catch (error) {
     return { message: error instanceof Error ? error.message : String(error) };

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import type { Condition } from "../wire/status.ts";
 import type { Unreachable } from "../wire/store.ts";
+import { DROP_IN } from "./cage/unit.ts";
 import { floorOf } from "./free-space.ts";
 import type { Space } from "./disk.ts";
 import { SelfReport } from "./self-report.ts";
@@ -37,6 +38,8 @@ export interface Examined {
   readonly state: StateExamined;
   /** Null: none was given. Else what is wrong with the file; `""` where nothing is. */
   readonly files: readonly { readonly flag: "--trust" | "--creds"; readonly file: string; readonly problem: string }[];
+  /** Whether what opens the unit's cage is what the configuration asks for; null where there is no such file, or no configuration was named. */
+  readonly isCaged: boolean | null;
   /** The controllers of the kernel's control groups; null where they cannot be read. */
   readonly controllers: readonly string[] | null;
   readonly offered: readonly string[];
@@ -91,6 +94,7 @@ export function judge(examined: Examined): readonly Finding[] {
     user(examined),
     ...state(examined.state),
     ...files(examined),
+    ...cage(examined),
     memory(examined),
     ...examined.offered.map((name) => ok(`capability ${name}`, "offered")),
     ...Object.entries(examined.absent).map(([name, reason]) => lacking(name, reason)),
@@ -171,6 +175,14 @@ const files = ({ files: given }: Examined): readonly Finding[] =>
         ),
   );
 
+function cage({ isCaged }: Examined): readonly Finding[] {
+  if (isCaged === null) return [];
+  const next = "Make it anew (harmony agent unit --write, with the same --config), reload systemd, restart the agent.";
+  return isCaged
+    ? [ok("unit", "allows what the configuration enables")]
+    : [bad("warn", "unit", `${DROP_IN} was made of another configuration`, next)];
+}
+
 const memory = ({ controllers }: Examined): Finding =>
   controllers?.includes("memory") === true
     ? ok("memory limits", "the kernel keeps them")
@@ -192,7 +204,8 @@ const REMEDIES: Readonly<Record<string, string>> = {
 
 const lacking = (name: string, reason: string): Finding => {
   // What has to be allowed is no lack where nobody has.
-  if (name === "AuditedShell") return ok(`capability ${name}`, reason);
+  const isLeftOut = name === "AuditedShell" || reason.startsWith("not enabled on this device");
+  if (isLeftOut) return ok(`capability ${name}`, reason);
   const next = REMEDIES[name] ?? "See what the reason names.";
   return bad("warn", `capability ${name}`, reason, `${next} Scores that need it are refused until then.`);
 };

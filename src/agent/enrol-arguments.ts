@@ -1,7 +1,8 @@
 import { parseArgs } from "node:util";
 import { AgentId } from "../wire/keys.ts";
+import { CONFIGURATION } from "./cage/unit.ts";
 
-const CREDS = "/etc/harmony-edge/agent.creds";
+const CREDS = `${CONFIGURATION}/agent.creds`;
 
 export const ENROLL_USAGE = `Usage: harmony agent enroll --id ID [options]
 
@@ -11,12 +12,14 @@ kept, lets the device in. The private half stays in the file; it never leaves th
 Options:
   --id ID       the agent's id: a-z, 0-9 and "-", at most 63
   --creds FILE  where the key goes; it must not be there yet (env HARMONY_CREDS, default ${CREDS})
+  --config FILE take the id, and where the key goes, from the agent's configuration; without an id in it the host name is it
   --ca FILE     the fleet's authority (device/ca.pem), which alone may vouch for the server (default: the system's)
   --json        print a document in place of the code
   -h, --help    this text
 
 Examples:
   harmony agent enroll --id pi-7 --ca ca.pem
+  harmony agent enroll --config ${CONFIGURATION}/agent.json --ca ca.pem
   harmony agent run --id pi-7 --server tls://nats.example.org:4222 --creds ${CREDS}
 
 Exit codes: 0 done, 1 the file is there already or cannot be written, 2 wrong usage.
@@ -34,9 +37,13 @@ export type ParsedEnroll =
   | { readonly _tag: "Help" }
   | { readonly _tag: "Wrong"; readonly message: string };
 
-/** Reads the words behind `harmony agent enroll`. */
-export function parseEnroll(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): ParsedEnroll {
-  const read = readWords(argv);
+/** Reads the words behind `harmony agent enroll`. Of those that a configuration file holds two are for it. */
+export function parseEnroll(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  configured: readonly string[] = [],
+): ParsedEnroll {
+  const read = readWords([...configured.filter((word) => /^--(id|creds)=/.test(word)), ...argv]);
   if ("message" in read) return { _tag: "Wrong", message: read.message };
   const { values } = read;
   if (values.help === true) return { _tag: "Help" };
@@ -65,6 +72,7 @@ function readWords(argv: readonly string[]) {
         id: { type: "string" },
         creds: { type: "string" },
         ca: { type: "string" },
+        config: { type: "string" },
         json: { type: "boolean" },
         help: { type: "boolean", short: "h" },
       },

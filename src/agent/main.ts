@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { hostname } from "node:os";
 import { join, resolve } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import type { Log } from "../scores/context.ts";
@@ -13,7 +14,9 @@ import { lockState } from "./adapters/state-lock.ts";
 import { enroll } from "./adapters/enrolling.ts";
 import { systemClock } from "./adapters/system-clock.ts";
 import { systemdNotify } from "./adapters/systemd-notify.ts";
+import { tellUnit } from "./adapters/unit-file.ts";
 import { type AgentArguments, type DoctorArguments, parseArguments, trustedKeys, USAGE } from "./arguments.ts";
+import { configurationFile, readConfiguration, type ReadConfiguration } from "./configuration.ts";
 import { doctorText } from "./doctor.ts";
 import { lookAtDevice } from "./adapters/device-look.ts";
 import { Ledger } from "./ledger.ts";
@@ -29,8 +32,14 @@ const STOP_MS = 10_000;
 
 /** `harmony agent ...`; `argv` is what comes after `agent`. Resolves to the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
-  if (argv[0] === "enroll") return enroll(argv.slice(1), process.env, process);
-  const parsed = parseArguments(argv, process.env);
+  const configured = await configuration(argv);
+  if (configured._tag === "Wrong") {
+    process.stderr.write(`harmony agent: ${configured.message}\nSee: harmony agent --help\n`);
+    return 2;
+  }
+  const { words } = configured;
+  if (argv[0] === "enroll") return enroll(argv.slice(1), process.env, process, words);
+  const parsed = parseArguments([...words, ...argv], process.env);
   switch (parsed._tag) {
     case "Help":
       process.stdout.write(USAGE);
@@ -40,8 +49,22 @@ export async function main(argv: readonly string[]): Promise<number> {
       return 2;
     case "Run":
       return orSay(run(parsed.given));
+    case "Unit":
+      return tellUnit(parsed.given, process);
     case "Doctor":
       return orSay(examine(parsed.given));
+  }
+}
+
+/** What the file that `--config` names says, the host's name first: whatever else names an id stands behind it. */
+async function configuration(argv: readonly string[]): Promise<ReadConfiguration> {
+  const file = configurationFile(argv);
+  if (file === null) return { _tag: "Words", words: [] };
+  try {
+    const read = readConfiguration(file, await readFile(file, "utf8"));
+    return read._tag === "Wrong" ? read : { _tag: "Words", words: [`--id=${hostname()}`, ...read.words] };
+  } catch (error) {
+    return { _tag: "Wrong", message: error instanceof Error ? error.message : String(error) };
   }
 }
 
@@ -93,7 +116,7 @@ async function run(given: AgentArguments): Promise<number> {
     servers: serverList(given.server),
     statePath: state.path,
     driftPassMs: given.driftPassMs,
-    allowAuditedShell: given.allowAuditedShell,
+    capabilities: given.capabilities,
     trustedKeys: trusted,
     store,
     ledger,

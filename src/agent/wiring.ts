@@ -13,12 +13,13 @@ import { LocalShell } from "./adapters/local-shell.ts";
 import { HostNetwork } from "./adapters/host-network.ts";
 import { natsAnswers } from "./adapters/nats-answers.ts";
 import { NodeFileSystem } from "./adapters/node-file-system.ts";
-import { fileSystemOffering, inDirectory, type Offering } from "./adapters/offering.ts";
+import { fileSystemOffering, inDirectory, notEnabled, type Offering } from "./adapters/offering.ts";
 import { PodmanOffering } from "./adapters/podman-offering.ts";
 import { breathe, sleeplessClock, systemClock } from "./adapters/system-clock.ts";
 import { SystemdOffering } from "./adapters/systemd-offering.ts";
 import type { AgentParts } from "./agent-parts.ts";
 import { Agent } from "./agent.ts";
+import type { CapabilityName } from "./cage/needs.ts";
 import { Parts, token } from "./container.ts";
 import type { Disk } from "./disk.ts";
 import { Failover } from "./failover.ts";
@@ -32,8 +33,8 @@ export interface HostSettings {
   readonly servers: readonly string[];
   /** Where the ledger is. */
   readonly statePath: string;
-  /** Whether Scores may run commands here; nothing but the command line can say so. */
-  readonly allowAuditedShell: boolean;
+  /** What this device's own configuration lets it offer; nothing else can let in more. */
+  readonly capabilities: readonly CapabilityName[];
   readonly log: Log;
 }
 
@@ -102,29 +103,40 @@ type HostTopology = Topology<string, (typeof PiWithAuditedShellTopology)["offers
 
 /** A Pi that does not run commands is an ordinary one, which says how that could be changed. */
 const kindOfHost = (from: Parts): HostTopology =>
-  from.get(OfHost).allowAuditedShell
+  from.get(OfHost).capabilities.includes("AuditedShell")
     ? PiWithAuditedShellTopology
     : topology(PiTopology.name, PiWithAuditedShellTopology.offers);
 
 /** One line for each capability of {@link PiWithAuditedShellTopology}. */
 function offerings(from: Parts): Offerings<HostTopology> {
-  const { root, servers, statePath, allowAuditedShell, log } = from.get(OfHost);
+  const { root, servers, statePath, capabilities, log } = from.get(OfHost);
   const files = from.get(FileSystem);
   const ofMachine = <Port>(offering: Offering<Port>): Offering<Port> =>
     root === "/" ? offering : inDirectory(offering);
+  const enabled = <Port>(name: CapabilityName, offering: Offering<Port>): Offering<Port> =>
+    capabilities.includes(name) ? offering : notEnabled(name, offering);
   const clock = from.get(Time);
   const systemd = new SystemdOffering({ files, clock });
   return {
-    FileSystemHost: fileSystemOffering(files, root),
-    SystemdHost: ofMachine(systemd),
-    ContainerRuntime: ofMachine(new PodmanOffering({ files, supervisor: systemd.port, clock })),
-    NetworkConfigurator: ofMachine(
-      new HostNetwork({ files, reachable: natsAnswers(() => servers), notesPath: `${statePath}/network` }),
+    FileSystemHost: enabled("FileSystemHost", fileSystemOffering(files, root)),
+    SystemdHost: enabled("SystemdHost", ofMachine(systemd)),
+    ContainerRuntime: enabled(
+      "ContainerRuntime",
+      ofMachine(new PodmanOffering({ files, supervisor: systemd.port, clock })),
     ),
-    PacketFilter: ofMachine(new NftPacketFilter()),
-    PackageManager: ofMachine(new AptPackageManager()),
+    NetworkConfigurator: enabled(
+      "NetworkConfigurator",
+      ofMachine(new HostNetwork({ files, reachable: natsAnswers(() => servers), notesPath: `${statePath}/network` })),
+    ),
+    PacketFilter: enabled("PacketFilter", ofMachine(new NftPacketFilter())),
+    PackageManager: enabled("PackageManager", ofMachine(new AptPackageManager())),
+    // It says itself by which flag it is enabled, and runs nothing before.
     AuditedShell: ofMachine(
-      new LocalShell({ isEnabled: allowAuditedShell && root === "/", directory: statePath, log }),
+      new LocalShell({
+        isEnabled: capabilities.includes("AuditedShell") && root === "/",
+        directory: statePath,
+        log,
+      }),
     ),
   };
 }

@@ -20,6 +20,14 @@ describe("the agent's arguments", () => {
       trust: [],
       driftPassMs: 300_000,
       allowAuditedShell: false,
+      capabilities: [
+        "FileSystemHost",
+        "SystemdHost",
+        "ContainerRuntime",
+        "NetworkConfigurator",
+        "PacketFilter",
+        "PackageManager",
+      ],
       pair: null,
     });
   });

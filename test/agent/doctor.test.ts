@@ -34,6 +34,7 @@ const well: Examined = {
   uid: 0,
   state: there,
   files: [{ flag: "--creds", file: "/etc/creds", problem: "" }],
+  isCaged: true,
   controllers: ["cpu", "memory"],
   offered: ["FileSystemHost", "SystemdHost"],
   absent: { AuditedShell: "not enabled" },
@@ -56,6 +57,11 @@ test("a device on which all is well has findings, and none with anything to do",
 
 test.each<[string, Partial<Examined>, RegExp]>([
   ["an old Node", { nodeVersion: "v20.18.3" }, /^fail node: v20.18.3 is too old -> Install Node 20.19/],
+  [
+    "a unit of another configuration",
+    { isCaged: false },
+    /^warn unit: \S+20-cage.conf was made of another .* -> Make it anew/,
+  ],
   ["another user", { uid: 1000 }, /^warn user: user 1000/],
   [
     "no state directory",

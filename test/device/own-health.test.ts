@@ -1,11 +1,12 @@
-import { readFileSync } from "node:fs";
 import { beforeAll, expect, test, vi } from "vitest";
+import { unitText } from "../../src/agent/cage/unit.ts";
 import { DoctorReport } from "../../src/agent/doctor.ts";
 import { FileScore, manifest, PiTopology } from "../../src/index.ts";
 import { onMachines, suiteMachines } from "./machine/for-tests.ts";
 import { managed, type Managed } from "./machine/managed.ts";
 
 const patience = { timeout: 40_000, interval: 200 };
+const ALL = PiTopology.offers.map(({ name }) => name);
 const page = (content: string) => manifest(PiTopology, { page: new FileScore({ path: "/srv/page", content }) });
 
 /** A disk that never answers, and with it a deadline that never rings: only then nothing in the agent ends the wait. */
@@ -25,18 +26,12 @@ onMachines("the agent under systemd", () => {
   const show = async (property: string): Promise<string> =>
     (await at.machine.run(["systemctl", "show", "--value", "--property", property, "harmony-agent.service"])).trim();
 
-  /** The documented unit with other lines in its service. */
+  /** The unit as `harmony agent unit` prints it, with other lines in its service. */
   const startWith = async (lines: string, watchdog = "3min"): Promise<void> => {
-    const [, unit = ""] =
-      /```ini\n(# \/etc\/systemd\/system\/harmony-agent\.service[^`]*)```/.exec(
-        readFileSync("docs/operating.md", "utf8"),
-      ) ?? [];
     const server = await at.machine.natsUrl(at);
-    const own = unit
-      .replace(
-        /^ExecStart=.*$/m,
-        `${lines}\nExecStart=/usr/local/bin/harmony-agent run --id ${at.agentId} --server ${server}`,
-      )
+    const command = `/usr/local/bin/harmony-agent run --id ${at.agentId} --server ${server}`;
+    const own = unitText(command, { capabilities: ALL, paths: ["/etc", "/srv", "/opt"], creds: null, stateDir: null })
+      .replace(/^ExecStart=/m, `${lines}\nExecStart=`)
       .replace(/^WatchdogSec=.*$/m, `WatchdogSec=${watchdog}`);
     expect(own).toContain(`WatchdogSec=${watchdog}`);
     await at.machine.writeFile("/etc/systemd/system/harmony-agent.service", own);

@@ -15,9 +15,9 @@ const Kept = z.object({
 });
 export type Kept = z.infer<typeof Kept>;
 
-/** Bundles a program of `inside/`, which runs the contract next to the real thing, and tells what came of each promise. */
-export async function promisesOn(machine: Machine, program: string, argument: string): Promise<readonly Kept[]> {
-  const bundled = await build({
+/** A program of `inside/` in one file, for the machine's own Node. */
+export async function bundled(program: string): Promise<string> {
+  const { outputFiles } = await build({
     entryPoints: [fileURLToPath(new URL(`inside/${program}`, import.meta.url))],
     bundle: true,
     write: false,
@@ -27,8 +27,13 @@ export async function promisesOn(machine: Machine, program: string, argument: st
     banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
     logLevel: "silent",
   });
+  return outputFiles[0]?.text ?? "";
+}
+
+/** Runs a program of `inside/`, which puts the contract to the real thing, and tells what came of each promise. */
+export async function promisesOn(machine: Machine, program: string, argument: string): Promise<readonly Kept[]> {
   const file = `/root/${program.replace(/\.ts$/, ".mjs")}`;
-  await machine.writeFile(file, bundled.outputFiles[0]?.text ?? "");
+  await machine.writeFile(file, await bundled(program));
   const { code, out, err } = await machine.exec(["node", file, argument], { timeoutMs: 280_000 });
   if (code !== 0) throw new Error(`the contract did not run: ${err}`);
   return out

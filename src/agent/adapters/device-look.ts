@@ -6,6 +6,7 @@ import { serverList } from "../../wire/nats/server-list.ts";
 import { Heartbeat, readDocument } from "../../wire/status.ts";
 import { VERSION } from "../../wire/version.ts";
 import { type DoctorArguments, trustedKeys } from "../arguments.ts";
+import { DROP_IN, dropInText } from "../cage/unit.ts";
 import { type DoctorReport, type Examined, judge, type ServerExamined } from "../doctor.ts";
 import { assembleHost } from "../wiring.ts";
 import { SelfReportFile } from "./self-report-file.ts";
@@ -24,13 +25,14 @@ export async function lookAtDevice(asked: Asked, log: Log): Promise<DoctorReport
     root: asked.root,
     servers: serverList(asked.server),
     statePath: path,
-    allowAuditedShell: asked.allowAuditedShell,
+    capabilities: asked.capabilities,
     log: quiet,
   });
-  const [state, server, files, controllers] = await Promise.all([
+  const [state, server, files, isCaged, controllers] = await Promise.all([
     lookAtState(path),
     lookAtServer(asked),
     lookAtFiles(asked),
+    lookAtCage(asked),
     readFile("/sys/fs/cgroup/cgroup.controllers", "utf8").then(
       (text) => text.trim().split(" "),
       () => null,
@@ -48,6 +50,7 @@ export async function lookAtDevice(asked: Asked, log: Log): Promise<DoctorReport
     uid: process.geteuid?.() ?? -1,
     state,
     files,
+    isCaged,
     controllers,
     offered: offers.map(({ name }) => name),
     absent,
@@ -75,6 +78,11 @@ async function lookAtServer({ server, credsFile, agentId }: Asked): Promise<Serv
   const aheadMs =
     beat?._tag === "Read" && told.value !== null ? Date.parse(beat.document.at) - told.value.storedAt.getTime() : null;
   return { name, unreachable: null, aheadMs };
+}
+
+async function lookAtCage({ caged }: Asked): Promise<boolean | null> {
+  const there = await readFile(DROP_IN, "utf8").catch(() => null);
+  return there === null || caged === null ? null : there === dropInText(caged);
 }
 
 async function lookAtFiles({ trust, credsFile }: Asked): Promise<Examined["files"]> {

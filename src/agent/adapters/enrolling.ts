@@ -16,8 +16,9 @@ export async function enroll(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
   { stdout, stderr }: Outputs,
+  configured: readonly string[] = [],
 ): Promise<number> {
-  const parsed = parseEnroll(argv, env);
+  const parsed = parseEnroll(argv, env, configured);
   if (parsed._tag === "Help") {
     stdout.write(ENROLL_USAGE);
     return 0;

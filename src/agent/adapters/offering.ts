@@ -44,3 +44,14 @@ export const inDirectory = <Port>(offering: Offering<Port>): Offering<Port> => (
   }),
   close: () => offering.close(),
 });
+
+/** Whoever owns the device has left it out of what the agent is started with: it is not even looked for. */
+export const notEnabled = <Port>(name: string, offering: Offering<Port>): Offering<Port> => ({
+  port: offering.port,
+  detect: async () => ({
+    _tag: "Absent",
+    reason: `not enabled on this device (harmony agent run --capability ${name})`,
+    isFinal: true,
+  }),
+  close: () => offering.close(),
+});

@@ -1,6 +1,5 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { endsSoon, makeServerCertificate } from "../../../src/cli/fleet-setup/certificates.ts";
@@ -9,6 +8,7 @@ import { credentialsFile } from "../../../src/wire/nats/credentials.ts";
 import { makeUserKey } from "../../../src/wire/nats/nkey.ts";
 import { AgentProcess, install, temporaryFolder } from "../../agent/support/agent-process.ts";
 import { eventually } from "../../agent/support/eventually.ts";
+import { freePort } from "../../support/free-port.ts";
 import { folder, harmony, manifestOf, type Ran } from "../in-process.ts";
 
 // Real processes, on a machine that may do other things besides.
@@ -20,15 +20,6 @@ beforeAll(async () => {
   launcher = installed.harmony;
   return installed.remove;
 });
-
-async function freePort(): Promise<string> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return String(address.port);
-}
 
 /** Runs the server of the fleet in this folder, ready; gives what ends it, which the end of the test does too. */
 async function serve(cwd: string): Promise<() => Promise<Ran>> {
