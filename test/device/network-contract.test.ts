@@ -13,6 +13,7 @@ onMachines("NetworkInterface, on a real systemd-networkd", () => {
   beforeAll(async () => {
     const machine = await boot({ name: "links", network: "networkd" });
     kept = await promisesOn(machine, "network-promises.ts", String(RUNS));
+    console.log(kept.map(({ ms, name }) => `${ms} ${name.slice(0, 60)}`).join("\n"));
   }, 300_000);
 
   testsOfPromises(networkInterfaceWorld, "network", () => kept);

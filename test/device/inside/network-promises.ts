@@ -1,16 +1,24 @@
 import { networkInterfaceWorldAt } from "../../../src/testing/network-interface-world.ts";
 import { keep, often } from "./keep.ts";
-import { SITE } from "./networkd-site.ts";
-import { openRealInterfaces, switchUplinkOff } from "./real-interfaces.ts";
+import { SITE, TOLD } from "./networkd-site.ts";
+import { openRealInterfaces, prepare } from "./real-interfaces.ts";
 
 /** Puts NetworkInterface to its contract on the systemd-networkd of this machine, which is thrown away after it. */
 
-switchUplinkOff();
+prepare();
 const [, , runs = "1"] = process.argv;
 const world = networkInterfaceWorldAt(SITE, openRealInterfaces);
 await keep(
   {
     ...world,
+    left(spec: Parameters<typeof world.left>[0], now: Parameters<typeof world.left>[1], made: ReadonlySet<string>) {
+      const left = world.left(spec, now, made);
+      const name = `live:${spec.name}`;
+      const [before, after] = [now[name], left[name]];
+      if (typeof before !== "object" || typeof after !== "object" || !("dns" in before)) return left;
+      // Somebody told systemd-networkd itself of these, past all files: they are his, and of no profile.
+      return before.dns.includes(TOLD) ? { ...left, [name]: { ...after, dns: before.dns } } : left;
+    },
     // What the link is before Harmony's first profile is what the removal of it leads back to, disturbed or not.
     devices: (spec: Parameters<typeof world.devices>[0]) =>
       world

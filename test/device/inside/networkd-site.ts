@@ -12,6 +12,9 @@ const SECOND = { method: "static", addresses: ["198.18.1.2/24", "198.18.1.3/24"]
 const THEIRS = { method: "static", addresses: ["203.0.113.9/24"], gateway: "203.0.113.1" } as const;
 const AROUND = { method: "static", addresses: ["198.18.9.9/24"], gateway: null } as const;
 
+/** A name server that somebody sets on the link itself. */
+export const TOLD = "192.0.2.53";
+
 /**
  * No spec of it wants DHCP, because nobody on the machine gives addresses; and nobody adds an address of his own, which
  * systemd-networkd may keep when the link changes hands.
@@ -81,7 +84,7 @@ export const SITE: InterfaceSite = {
     { mtu: 1300 },
     { mac: "02:00:5e:00:53:ee" },
     { routes: [] },
-    { dns: ["192.0.2.53"] },
+    { dns: [TOLD] },
   ],
 };
 

@@ -116,8 +116,8 @@ function facts(): Record<string, FakeInterfaceFact> {
 async function settle(): Promise<Record<string, FakeInterfaceFact>> {
   const isBusy = (name: string): boolean => ["", "pending", "initialized"].includes(noted(name, "ADMIN_STATE"));
   let before = facts();
-  for (let tries = 0; tries < 50; tries += 1) {
-    await sleep(150);
+  for (let tries = 0; tries < 120; tries += 1) {
+    await sleep(70);
     const now = facts();
     if (same(before, now) && !NAMES.filter(isThere).some(isBusy)) return now;
     before = now;
@@ -181,12 +181,12 @@ async function clear(): Promise<void> {
   }
   rmSync(NOTES, { recursive: true, force: true });
   reload();
-  await settle();
 }
 
-/** The machine's own uplink has a route that two of the profiles want for theirs. */
-export function switchUplinkOff(): void {
+/** The machine's own uplink has a route that two of the profiles want for theirs; and no address is worth a wait. */
+export function prepare(): void {
   run("ip", "link", "set", "dev", "eth0", "down");
+  for (const of of ["all", "default"]) writeFileSync(`/proc/sys/net/ipv6/conf/${of}/accept_dad`, "0");
 }
 
 /** A place with these links. */
@@ -198,14 +198,15 @@ export async function openRealInterfaces(interfaces: Interfaces): Promise<Place<
     if (theirs !== null) writeFileSync(theirFile(name), theirText(name));
   }
   reload();
-  for (const [name, { own = null }] of Object.entries(interfaces)) {
+  for (const name of Object.keys(interfaces)) {
     const mac = name === "wlan0" ? "02:00:5e:00:53:aa" : SITE.bare.mac;
     run("ip", "link", "add", name, "address", mac, "type", "veth", "peer", "name", `${name}-far`);
     for (const end of [name, `${name}-far`]) run("ip", "link", "set", "dev", end, "up");
-    await settle();
+  }
+  await settle();
+  for (const { spec, profile } of SITE.written) {
     // Only what was made can have been edited.
-    const [first] = SITE.written.filter(({ spec }) => spec.name === name);
-    if (own === "edited" && first !== undefined) await store(network, name, first.profile);
+    if (interfaces[spec.name]?.own === "edited") await store(network, spec.name, profile);
   }
   for (const [name, each] of Object.entries(interfaces)) {
     await put(network, name, { ...each, own: each.own ?? undefined });
