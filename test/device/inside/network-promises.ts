@@ -1,3 +1,4 @@
+import * as z from "zod";
 import { networkInterfaceWorldAt } from "../../../src/testing/network-interface-world.ts";
 import { keep, often } from "./keep.ts";
 import { SITE, TOLD } from "./networkd-site.ts";
@@ -6,7 +7,8 @@ import { openRealInterfaces, prepare } from "./real-interfaces.ts";
 /** Puts NetworkInterface to its contract on the systemd-networkd of this machine, which is thrown away after it. */
 
 prepare();
-const [, , runs = "1"] = process.argv;
+const [, , how = "{}"] = process.argv;
+const { runs, ...part } = z.parse(z.object({ runs: z.number(), nth: z.number(), of: z.number() }), JSON.parse(how));
 const world = networkInterfaceWorldAt(SITE, openRealInterfaces);
 await keep(
   {
@@ -32,5 +34,5 @@ await keep(
           ),
         ),
   },
-  { runs: often(Number(runs)), faults: 1 },
+  { runs: often(runs), faults: 1, part },
 );
