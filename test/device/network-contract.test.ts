@@ -18,7 +18,6 @@ onMachines("NetworkInterface, on a real systemd-networkd", () => {
       return promisesOn(machine, "network-promises.ts", JSON.stringify({ runs: RUNS, nth, of: MACHINES }));
     });
     kept = (await Promise.all(parts)).flat();
-    for (const { name, ms, error } of kept) console.log(ms, name.slice(0, 40), error?.slice(-3000) ?? "");
   }, 300_000);
 
   testsOfPromises(networkInterfaceWorld, "network", () => kept);

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import type { FakeInterface } from "../../../src/testing/fake-network-configurator.ts";
 import { networkInterfaceWorldAt } from "../../../src/testing/network-interface-world.ts";
 import { keep, often } from "./keep.ts";
 import { SITE, TOLD } from "./networkd-site.ts";
@@ -10,6 +11,18 @@ prepare();
 const [, , how = "{}"] = process.argv;
 const { runs, ...part } = z.parse(z.object({ runs: z.number(), nth: z.number(), of: z.number() }), JSON.parse(how));
 const world = networkInterfaceWorldAt(SITE, openRealInterfaces);
+
+/**
+ * What the link is before Harmony's first profile is what the removal of it leads back to, disturbed or not.
+ *
+ * One without an address that a file marks as unmanaged is left out: systemd-networkd describes it exactly as one that no
+ * file names, so that the adapter does not refuse it. It tries its change, which is then taken back (`RolledBack`).
+ */
+function possible(each: FakeInterface): FakeInterface {
+  if (each.own !== undefined && each.own !== null) return each;
+  return { ...each, live: {}, managed: true };
+}
+
 await keep(
   {
     ...world,
@@ -21,18 +34,10 @@ await keep(
       // Somebody told systemd-networkd itself of these, past all files: they are his, and of no profile.
       return before.dns.includes(TOLD) ? { ...left, [name]: { ...after, dns: before.dns } } : left;
     },
-    // What the link is before Harmony's first profile is what the removal of it leads back to, disturbed or not.
     devices: (spec: Parameters<typeof world.devices>[0]) =>
       world
         .devices(spec)
-        .map((there) =>
-          Object.fromEntries(
-            Object.entries(there).map(([name, each]) => [
-              name,
-              each.own === undefined || each.own === null ? { ...each, live: {} } : each,
-            ]),
-          ),
-        ),
+        .map((there) => Object.fromEntries(Object.entries(there).map(([name, each]) => [name, possible(each)]))),
   },
   { runs: often(runs), faults: 1, part },
 );

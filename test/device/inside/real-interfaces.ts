@@ -130,11 +130,12 @@ function disturb(name: string, { addresses, up, mtu, mac, routes, dns }: Partial
   if (!isThere(name)) return;
   const set = (...how: string[]): string => run("ip", "link", "set", "dev", name, ...how);
   if (addresses !== undefined) run("ip", "address", "flush", "dev", name, "scope", "global");
-  if (routes !== undefined)
-    for (const family of ["-4", "-6"]) run("ip", family, "route", "flush", "dev", name, "proto", "static");
+  for (const family of routes === undefined ? [] : ["-4", "-6"]) {
+    run("ip", family, "route", "flush", "dev", name, "proto", "static");
+  }
   if (mtu !== undefined) set("mtu", String(mtu));
   if (mac !== undefined) set("address", mac);
-  // Nobody at the other end of a cable that is switched off at both is told of by nothing.
+  // A link that is off tells nothing of its cable, so that only one of both is out at a time.
   if (up === false && linkOf(`${name}-far`).flags.includes("UP")) set("down");
   if (dns === undefined || noted(name, "NETWORK_FILE") === "" || noted(name, "ADMIN_STATE") === "unmanaged") return;
   const servers = dns.flatMap((each) => ["2", "4", ...each.split(".")]);
