@@ -14,8 +14,8 @@ export default defineConfig({
   test: {
     environment: "node",
     include: ["test/**/*.test.ts"],
-    // These need root and a machine of their own; they have their own command.
-    exclude: ["test/compile-fail/**", "test/device/**"],
+    // These need root and a machine of their own, or several servers; they have their own commands.
+    exclude: ["test/compile-fail/**", "test/device/**", "test/permissions/**"],
     // The agent's tests change process-wide things (signals, umask), which threads would share.
     pool: "forks",
     testTimeout: 20_000,

@@ -6,6 +6,7 @@ import type { TrustedKeys } from "../wire/signature.ts";
 import { DRIFT_PASS_MS } from "./agent.ts";
 
 export const USAGE = `Usage: harmony agent run --id ID [options]
+       harmony agent enroll --id ID [options]   (makes this device's key; see harmony agent enroll --help)
        harmony agent doctor [options]
 
 Runs the agent of one device in the foreground: it follows desired-state.ID, makes the device so, repairs drift, and
@@ -65,7 +66,7 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
   if (values.help === true) return { _tag: "Help" };
   const [asked] = positionals;
   if (positionals.length !== 1 || (asked !== "run" && asked !== "doctor")) {
-    return wrong('the things to ask for are "harmony agent run" and "harmony agent doctor"');
+    return wrong('the things to ask for are "harmony agent run", "harmony agent doctor" and "harmony agent enroll"');
   }
   if (asked === "run" && values.json === true) return wrong("--json is for doctor alone");
   const id = AgentId.safeParse(values.id);

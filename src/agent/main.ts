@@ -10,6 +10,7 @@ import { VERSION } from "../wire/version.ts";
 import { StateDirectory } from "./adapters/state-directory.ts";
 import { SelfReportFile } from "./adapters/self-report-file.ts";
 import { lockState } from "./adapters/state-lock.ts";
+import { enroll } from "./adapters/enrolling.ts";
 import { systemClock } from "./adapters/system-clock.ts";
 import { systemdNotify } from "./adapters/systemd-notify.ts";
 import { type AgentArguments, type DoctorArguments, parseArguments, trustedKeys, USAGE } from "./arguments.ts";
@@ -28,6 +29,7 @@ const STOP_MS = 10_000;
 
 /** `harmony agent ...`; `argv` is what comes after `agent`. Resolves to the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
+  if (argv[0] === "enroll") return enroll(argv.slice(1), process.env, process);
   const parsed = parseArguments(argv, process.env);
   switch (parsed._tag) {
     case "Help":

@@ -42,6 +42,15 @@ export function duration(text: string): number {
   return ms;
 }
 
+/** A TCP port, at least `lowest`: 0 lets the system choose one. */
+export const port =
+  (lowest: 0 | 1) =>
+  (text: string): number => {
+    const number = Number(text);
+    if (/^\d{1,5}$/.test(text) && number >= lowest && number <= 65_535) return number;
+    throw new InvalidArgumentError(`A port is a number from ${lowest} to 65535.`);
+  };
+
 /** For an option that may be given several times. */
 export const several = (value: string, before: unknown): readonly unknown[] =>
   (Array.isArray(before) ? before : []).concat(value);

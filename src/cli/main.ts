@@ -6,6 +6,7 @@ import { addApply } from "./commands/apply.ts";
 import { addCheck } from "./commands/check.ts";
 import { addCompletion } from "./commands/completion.ts";
 import { addDev } from "./commands/dev.ts";
+import { addFleet } from "./commands/fleet.ts";
 import { addKinds } from "./commands/kinds.ts";
 import { addPlan } from "./commands/plan.ts";
 import { addRemove } from "./commands/remove.ts";
@@ -58,7 +59,18 @@ function programOf(io: Io, run: Run): Command {
       "after",
       "Exit codes: 0 done; 1 a finding, refusal or FAILURE; 2 wrong usage; 3 timed out waiting; 4 server or agent unreachable.",
     );
-  for (const add of [addDev, addCheck, addPlan, addApply, addRemove, addStatus, addKinds, addAgent, addCompletion]) {
+  for (const add of [
+    addDev,
+    addCheck,
+    addPlan,
+    addApply,
+    addRemove,
+    addStatus,
+    addKinds,
+    addAgent,
+    addFleet,
+    addCompletion,
+  ]) {
     add(program, run);
   }
   return program;

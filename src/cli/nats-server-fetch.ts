@@ -12,7 +12,7 @@ import {
 } from "./nats-server-find.ts";
 
 /** The Debian suite whose nats-server is taken: the newest release, which gets the security fixes. */
-const fetchedSuite = "forky";
+const newestSuite = "forky";
 
 const keyrings = ["/usr/share/keyrings/debian-archive-keyring.gpg", "/usr/share/keyrings/debian-archive-keyring.pgp"];
 
@@ -25,20 +25,22 @@ const commandDeadlineMs = 180_000;
  * the archive's signature. First Debian's newest suite is tried, then the suites that the machine itself uses.
  *
  * @param onProgress gets one short sentence before each step that may take over a second
+ * @param suite another suite of Debian's, and no other place; its server lies beside the usual one, for tests
  */
 export async function fetchNatsServer(
   onProgress: (sentence: string) => void,
   signal: AbortSignal,
   env: NodeJS.ProcessEnv = process.env,
+  suite?: string,
 ): Promise<FoundNatsServer | NatsServerProblem> {
-  const target = cachedNatsServerPath(env);
+  const target = cachedNatsServerPath(env, suite);
   const failures: string[] = [];
   let folder: string | undefined;
   try {
     await mkdir(dirname(target), { recursive: true });
     // Beside the target, so that the last rename stays on one file system.
     folder = await mkdtemp(join(dirname(target), "fetch-"));
-    for (const source of await sources()) {
+    for (const source of await sources(suite)) {
       signal.throwIfAborted();
       onProgress(`fetching nats-server with apt from ${source.name} (no change to the system)`);
       const unpacked = await download(source, await mkdtemp(join(folder, "apt-")), signal);
@@ -66,7 +68,7 @@ interface Source {
 }
 
 /** In the order in which they are tried. */
-async function sources(): Promise<Source[]> {
+async function sources(suite: string = newestSuite): Promise<Source[]> {
   const own: Source = { name: "this machine's own package sources", stanza: undefined };
   const codename = /^VERSION_CODENAME="?(\w+)/m.exec(await readOr("/etc/os-release", ""))?.[1] ?? "stable";
   const lists = (await readdir("/etc/apt/sources.list.d").catch(() => [])).map((name) => `sources.list.d/${name}`);
@@ -77,10 +79,10 @@ async function sources(): Promise<Source[]> {
     // Without Debian's own keyring (on Ubuntu) apt could not check the signature, and must not go without.
     const keyring = keyrings.find((path) => existsSync(path)) ?? signedBy;
     if (keyring === undefined) return [];
-    const stanza = `Types: deb\nURIs: ${uri}\nSuites: ${fetchedSuite}\nComponents: main\nSigned-By: ${keyring}\n`;
-    return [{ name: `Debian ${fetchedSuite}`, stanza }];
+    const stanza = `Types: deb\nURIs: ${uri}\nSuites: ${suite}\nComponents: main\nSigned-By: ${keyring}\n`;
+    return [{ name: `Debian ${suite}`, stanza }];
   });
-  return [...debian.slice(0, 3), own];
+  return suite === newestSuite ? [...debian.slice(0, 3), own] : debian.slice(0, 3);
 }
 
 /** Gives the path of the unpacked server. */

@@ -23,12 +23,15 @@ const daemonFolders = ["/usr/sbin", "/usr/local/sbin"];
 
 const versionDeadlineMs = 10_000;
 
-/** Where a server fetched for this user lies; other projects and the system are left alone. */
-export function cachedNatsServerPath(env: NodeJS.ProcessEnv = process.env): string {
+/**
+ * Where a server fetched for this user lies; other projects and the system are left alone. One of another suite has a
+ * folder of its own: the server names files after its executable.
+ */
+export function cachedNatsServerPath(env: NodeJS.ProcessEnv = process.env, suite = ""): string {
   const xdg = env["XDG_CACHE_HOME"];
   // The XDG specification says that a relative path is to be ignored.
   const cache = xdg !== undefined && isAbsolute(xdg) ? xdg : join(homeOf(env), ".cache");
-  return join(cache, "harmony-edge", "nats-server");
+  return join(cache, "harmony-edge", suite, "nats-server");
 }
 
 /** Absolute even where HOME is empty, as in some containers: what is fetched must not end up in the working directory. */

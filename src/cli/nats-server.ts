@@ -46,11 +46,32 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
   signal.throwIfAborted();
   const found = await findNatsServer();
   if ("problem" in found) throw new Error(found.problem);
-  const prefix = await dieWithParent();
   await clearPortsFiles(storeDir);
   const address = ["-a", "127.0.0.1", "-p", port === 0 ? "-1" : String(port), "--ports_file_dir", storeDir];
   const config = configFile === undefined ? [] : ["-c", configFile];
-  const [command = found.path, ...args] = [...prefix, found.path, ...address, "-js", "-sd", storeDir, ...config];
+  const { child, exited, stop } = await spawnServer(
+    found.path,
+    [...address, "-js", "-sd", storeDir, ...config],
+    signal,
+  );
+  try {
+    const url = await readyUrl(child, exited, storeDir);
+    signal.throwIfAborted();
+    return { url, pid: child.pid ?? 0, exited, stop };
+  } catch (error) {
+    await stop();
+    signal.throwIfAborted();
+    throw error;
+  }
+}
+
+export interface SpawnedServer extends Pick<NatsServer, "exited" | "stop"> {
+  readonly child: ChildProcess;
+}
+
+/** Starts a nats-server as a child that dies with this process and when `signal` fires. It may not be ready yet. */
+export async function spawnServer(path: string, words: readonly string[], signal: AbortSignal): Promise<SpawnedServer> {
+  const [command = path, ...args] = [...(await dieWithParent()), path, ...words];
   signal.throwIfAborted();
   const child = spawn(command, args, { stdio: ["ignore", "ignore", "pipe"] });
   const exited = exitOf(child);
@@ -63,15 +84,7 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
     signal.removeEventListener("abort", onAbort);
     process.removeListener("exit", onParentExit);
   });
-  try {
-    const url = await readyUrl(child, exited, storeDir);
-    signal.throwIfAborted();
-    return { url, pid: child.pid ?? 0, exited, stop };
-  } catch (error) {
-    await stop();
-    signal.throwIfAborted();
-    throw error;
-  }
+  return { child, exited, stop };
 }
 
 /** A server that was killed leaves its file behind, and process ids come again. Makes the folder where it is missing. */

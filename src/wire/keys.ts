@@ -7,5 +7,5 @@ export const AgentId = z
   .brand<"AgentId">();
 export type AgentId = z.infer<typeof AgentId>;
 
-/** Where an agent answers what it would do with a manifest. */
-export const planSubject = (id: AgentId): string => `fleet.plan.${id}`;
+/** Where an agent answers what it would do with a manifest; `*`: all agents. */
+export const planSubject = (id: AgentId | "*"): string => `fleet.plan.${id}`;

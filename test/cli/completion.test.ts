@@ -36,6 +36,9 @@ describe("completion for bash", () => {
     expect(await offered("check", "x.ts", "--format", "")).toEqual(["github", "json", "junit", "sarif", "text"]);
     expect(await offered("agent", "")).toEqual(["doctor", "run"]);
     expect(await offered("kinds", "Di")).toEqual(["Directory"]);
+    expect(await offered("fleet", "")).toEqual(["accept", "init", "revoke", "serve"]);
+    expect(await offered("fleet", "init", "--ho")).toEqual(["--host"]);
+    expect(await offered("fleet", "serve", "--dir", "")).toEqual(["dir"]);
     expect(await offered("completion", "")).toEqual(["bash", "fish", "zsh"]);
     expect(await offered("check", "")).toEqual(["dir", "kiosk one.ts", "other.ts"]);
     expect(await offered("dev", "--root", "")).toEqual(["dir"]);
@@ -53,7 +56,18 @@ test.each([
   async (shell, argv) => {
     const { code, out, err } = await harmony(["completion", shell]);
     expect({ code, err }).toEqual({ code: 0, err: "" });
-    for (const command of ["dev", "check", "plan", "apply", "remove", "status", "kinds", "agent", "completion"]) {
+    for (const command of [
+      "dev",
+      "check",
+      "plan",
+      "apply",
+      "remove",
+      "status",
+      "kinds",
+      "agent",
+      "fleet",
+      "completion",
+    ]) {
       expect(out).toContain(command);
     }
     expect(out).toMatch(/no-wait/);

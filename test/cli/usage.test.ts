@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { VERSION } from "../../src/wire/version.ts";
 import { folder, harmony, manifestOf } from "./in-process.ts";
 
-const COMMANDS = ["dev", "check", "plan", "apply", "remove", "status", "kinds", "agent", "completion"];
+const COMMANDS = ["dev", "check", "plan", "apply", "remove", "status", "kinds", "agent", "fleet", "completion"];
 
 describe("help", () => {
   test("names every command, the exit codes, and goes to standard output", async () => {
@@ -21,6 +21,18 @@ describe("help", () => {
       expect(out).toContain("Examples:");
       expect(out).toContain("--server <URL>");
       expect(out).toContain("HARMONY_CREDS");
+    },
+  );
+
+  test.each(["init", "serve", "accept", "revoke"])(
+    "of fleet %s has examples and the flags of all commands",
+    async (command) => {
+      const { code, out } = await harmony(["fleet", command, "--help"]);
+      expect(code).toBe(0);
+      expect(out).toContain(`Usage: harmony fleet ${command}`);
+      expect(out).toContain("Examples:");
+      expect(out).toContain("--dir <DIR>");
+      expect(out).toContain("--json");
     },
   );
 

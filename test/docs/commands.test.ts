@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { USAGE } from "../../src/agent/arguments.ts";
+import { ENROLL_USAGE } from "../../src/agent/enrol-arguments.ts";
 import { main } from "../../src/cli/main.ts";
 import { blocks, pageAt, pages, root } from "./pages.ts";
 
@@ -25,11 +26,12 @@ const calls: readonly Said[] = [
   return words === undefined ? [] : [{ place, words }];
 });
 
-/** The help of one command, or of the program; empty where there is no such command. */
-async function help(command: string | undefined): Promise<string> {
+/** The help of one command, or of the program; empty where there is no such command. `part`: of a command of commands. */
+async function help(command: string | undefined, part?: string): Promise<string> {
   // Asked for the help of a command that it does not know, the program tells its own.
   if (command !== undefined && !isIn(await help(undefined), command)) return "";
-  if (command === "agent") return USAGE;
+  if (command === "agent") return part === "enroll" ? ENROLL_USAGE : USAGE;
+  if (part !== undefined && !isIn(await help(command), part)) return "";
   let text = "";
   const write = (more: string): void => void (text += more);
   const io = {
@@ -42,7 +44,7 @@ async function help(command: string | undefined): Promise<string> {
     cwd: root,
     signal: new AbortController().signal,
   };
-  const code = await main([...(command === undefined ? [] : [command]), "--help"], io);
+  const code = await main([...[command, part].filter((word) => word !== undefined), "--help"], io);
   return code === 0 ? text : "";
 }
 
@@ -59,7 +61,8 @@ describe("every harmony command and flag that is shown exists", () => {
     async ({ words }) => {
       const [first = ""] = words;
       const command = first.startsWith("-") ? undefined : first;
-      const text = await help(command);
+      const hasParts = command === "fleet" || command === "agent";
+      const text = await help(command, hasParts ? words[1] : undefined);
       expect(text).not.toBe("");
       const flags = words.filter((word) => /^--?[a-z]/.test(word)).map((word) => word.replace(/=.*$/, ""));
       expect(flags.filter((flag) => !isIn(text, flag))).toEqual([]);
@@ -77,7 +80,7 @@ test("every npm script that is shown exists", () => {
 });
 
 test("every flag of the agent is told in the guide for operators", () => {
-  const flags = [...USAGE.matchAll(/^ {2}(?:-\w, )?(--[\w-]+)/gm)].map(([, flag = ""]) => flag);
+  const flags = [...`${USAGE}${ENROLL_USAGE}`.matchAll(/^ {2}(?:-\w, )?(--[\w-]+)/gm)].map(([, flag = ""]) => flag);
   expect(flags.length).toBeGreaterThan(5);
   const { text } = pageAt("docs/operating.md");
   expect(flags.filter((flag) => !text.includes(`| \`${flag}\` |`))).toEqual([]);

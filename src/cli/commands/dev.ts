@@ -1,8 +1,7 @@
-import { InvalidArgumentError } from "commander";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
 import { progressLine, type ProgressLine } from "../apply-progress.ts";
-import { type AddCommand, duration, examples } from "../command.ts";
+import { type AddCommand, duration, examples, port } from "../command.ts";
 import { DEV_AGENT, startMachine } from "../dev/machine.ts";
 import { applyAtEachSave, applyOnce, loadFitting, serveOnly } from "../dev/work.ts";
 import { EXIT, type ExitCode } from "../exit-code.ts";
@@ -29,7 +28,7 @@ export const addDev: AddCommand = (program, run) => {
     .argument("[FILE]", "TypeScript or JavaScript whose default export was made by manifest()")
     .option("--root <DIR>", "the directory that is / to every Score (default: a fresh temporary one)")
     .option("--once", "apply FILE, wait, show the status, stop everything")
-    .option("--port <N>", "the server's port on 127.0.0.1 (default: any free one)", port, 0)
+    .option("--port <N>", "the server's port on 127.0.0.1 (default: any free one)", port(0), 0)
     .option("--timeout <TIME>", "how long to wait for the agent: 500ms, 60s, 5m", duration, 60_000)
     .addHelpText(
       "after",
@@ -50,12 +49,6 @@ export const addDev: AddCommand = (program, run) => {
       }),
     );
 };
-
-function port(text: string): number {
-  const number = Number(text);
-  if (!/^\d{1,5}$/.test(text) || number > 65_535) throw new InvalidArgumentError("A port is a number from 0 to 65535.");
-  return number;
-}
 
 async function dev(session: Session, file: string | undefined, options: Options): Promise<ExitCode> {
   const { io, say, complain } = session;

@@ -31,20 +31,28 @@ export interface Tree extends Node {
 
 /** The commands and flags, as commander knows them. Every command also takes the program's flags. */
 export const treeOf = (program: Command): Tree => ({
-  ...nodeOf(program),
+  ...nodeOf(program, []),
   commands: program.commands.map((command) => {
     const own = nodeOf(command);
     return { ...own, flags: [...own.flags, ...program.options.filter(({ long }) => long !== "--version").map(flagOf)] };
   }),
 });
 
-const nodeOf = (command: Command): Node => {
+/** A command of commands is offered with their names as its words, and with the flags of all of them. */
+const nodeOf = (command: Command, parts: readonly Command[] = command.commands): Node => {
   const [first] = command.registeredArguments;
+  const flags = [command, ...parts].flatMap(({ options }) => options.map(flagOf));
+  const own = new Map(flags.map((flag) => [flag.names.join(), flag]));
   return {
     name: command.name(),
     about: command.summary(),
-    flags: [...command.options.map(flagOf), { names: ["--help"], about: "tells more", value: null }],
-    value: first === undefined ? null : valueOf(first.name(), first.argChoices),
+    flags: [...own.values(), { names: ["--help"], about: "tells more", value: null }],
+    value:
+      first !== undefined
+        ? valueOf(first.name(), first.argChoices)
+        : parts.length === 0
+          ? null
+          : { _tag: "Words", words: parts.map((each) => each.name()) },
   };
 };
 

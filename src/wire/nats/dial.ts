@@ -1,8 +1,9 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { Socket } from "node:net";
-import { connect, credsAuthenticator, type ConnectionOptions, type NatsConnection } from "nats";
+import { connect, type ConnectionOptions, type NatsConnection } from "nats";
 import type { Unreachable } from "../store.ts";
+import { readCredentials } from "./credentials.ts";
 import { orAborted } from "./or-aborted.ts";
 import { explain, unreachable } from "./unreachable.ts";
 
@@ -13,11 +14,17 @@ export interface DialOptions {
    * first that answers.
    */
   readonly servers: string | readonly string[];
-  /** The content of a `.creds` file: JWT and seed. */
+  /**
+   * The content of a `.creds` file: JWT and seed, or a seed alone. Certificates in it are the only authorities that may
+   * vouch for the server, and a server without TLS is refused then.
+   */
   readonly credsFile?: string | undefined;
   /** How the server lists this client. */
   readonly name?: string | undefined;
-  /** Replies come in on `<inboxPrefix>.*.*`; an agent's grant holds just its own. Default `_INBOX`. */
+  /**
+   * Replies come in on `<inboxPrefix>.*.*`; a grant holds just its own. Default: `_INBOX.<public key>` where the
+   * credentials are a seed alone, else `_INBOX`.
+   */
   readonly inboxPrefix?: string | undefined;
   /** Milliseconds between two pings; a connection with two of them unanswered is given up. Default 6000. */
   readonly pingIntervalMs?: number | undefined;
@@ -46,6 +53,9 @@ export function serverNames(options: DialOptions): string {
 function connectionOptions(options: DialOptions): ConnectionOptions {
   const urls = [options.servers].flat().map((server) => new URL(server.includes("://") ? server : `nats://${server}`));
   const login = urls.find((url) => url.username !== "");
+  const creds = options.credsFile === undefined ? undefined : readCredentials(options.credsFile);
+  const authorities = creds?.authorities ?? null;
+  const inboxPrefix = options.inboxPrefix ?? creds?.inbox ?? undefined;
   return {
     servers: urls.map((url) => url.host),
     timeout: DIAL_TIMEOUT_MS,
@@ -55,14 +65,14 @@ function connectionOptions(options: DialOptions): ConnectionOptions {
     // Each request would otherwise pay for a stack trace.
     noAsyncTraces: true,
     ...(options.name === undefined ? {} : { name: options.name }),
-    ...(options.inboxPrefix === undefined ? {} : { inboxPrefix: options.inboxPrefix }),
-    ...(urls.some((url) => url.protocol === "tls:") ? { tls: {} } : {}),
+    ...(inboxPrefix === undefined ? {} : { inboxPrefix }),
+    ...(authorities !== null || urls.some((url) => url.protocol === "tls:")
+      ? { tls: authorities === null ? {} : { ca: authorities } }
+      : {}),
     ...(login === undefined
       ? {}
       : { user: decodeURIComponent(login.username), pass: decodeURIComponent(login.password) }),
-    ...(options.credsFile === undefined
-      ? {}
-      : { authenticator: credsAuthenticator(new TextEncoder().encode(options.credsFile)) }),
+    ...(creds === undefined ? {} : { authenticator: creds.authenticator }),
   };
 }
 

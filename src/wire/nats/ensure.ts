@@ -2,9 +2,11 @@ import { isDeepStrictEqual } from "node:util";
 import type { JetStreamManager, StreamConfig } from "nats";
 import { BUCKETS, type Unreachable } from "../store.ts";
 import type { Call } from "./call.ts";
+import { guestInfo } from "./guest-info.ts";
 import { assetsLayout, bucketLayout, LAYOUT_KEY, LAYOUT_VERSION, type Layout } from "./layout.ts";
 import { libraryCall } from "./library-call.ts";
 import type { Link } from "./link.ts";
+import { ASSETS_STREAM, streamOf } from "./subjects.ts";
 import { serverCode, STREAM_NOT_FOUND } from "./unreachable.ts";
 
 /** The server's code: there is a stream of that name with another layout. */
@@ -15,6 +17,12 @@ const REPLICAS_ON_A_CLUSTER = 3;
 
 /** Makes what is missing and brings up to date what an older version made, all of it at once. */
 export async function ensureBuckets(link: Link, call: Call): Promise<{ readonly _tag: "Ready" } | Unreachable> {
+  const streams = [...BUCKETS.map(streamOf), ASSETS_STREAM];
+  const infos = await Promise.all(streams.map(async (stream) => guestInfo(link, call, stream)));
+  const refused = infos.find((info) => info._tag === "Unreachable");
+  if (refused !== undefined) return refused;
+  // In an account without streams there is nothing to make; whoever has them has made them, or they are missing.
+  if (infos.every((info) => info._tag === "Info")) return { _tag: "Ready" };
   return libraryCall(link, call, "make the buckets", async (connection, timeout) => {
     const manager = await connection.jetstreamManager({ checkAPI: false, timeout });
     const replicas = connection.info?.cluster === undefined ? 1 : REPLICAS_ON_A_CLUSTER;

@@ -2,12 +2,15 @@ import { headers } from "nats";
 import type { Bucket, Found, Unreachable, Written } from "../store.ts";
 import type { Call } from "./call.ts";
 import { lastMessage } from "./direct-get.ts";
+import { guestInfo } from "./guest-info.ts";
 import { libraryCall } from "./library-call.ts";
 import type { Link } from "./link.ts";
 import { expecting, publish, type Stored } from "./publish.ts";
 import { keySubject, streamOf } from "./subjects.ts";
 import { unreachable } from "./unreachable.ts";
 
+/** Keys that are looked at at once. */
+const READS_UNDER_WAY = 32;
 const NOTHING = new Uint8Array();
 const OPERATION = "KV-Operation";
 
@@ -52,6 +55,41 @@ export async function remove(link: Link, call: Call, bucket: Bucket, key: string
 }
 
 export async function keys(link: Link, call: Call, bucket: Bucket): Promise<readonly string[] | Unreachable> {
+  const info = await guestInfo(link, call, streamOf(bucket), keySubject(bucket, ">"));
+  if (info._tag === "Unreachable") return info;
+  if (info._tag === "NoGuest") return listed(link, call, bucket);
+  return alive(
+    link,
+    call,
+    bucket,
+    info.subjects.map((subject) => subject.slice(keySubject(bucket, "").length)),
+  );
+}
+
+/** Those of the keys that hold a value. */
+async function alive(
+  link: Link,
+  call: Call,
+  bucket: Bucket,
+  all: readonly string[],
+): Promise<readonly string[] | Unreachable> {
+  const found: string[] = [];
+  const left = all.values();
+  let failed: Unreachable | undefined;
+  const look = async (): Promise<void> => {
+    for (const key of left) {
+      if (failed !== undefined) return;
+      const held = await get(link, call, bucket, key);
+      if (held._tag === "Unreachable") failed = held;
+      if (held._tag === "Value") found.push(key);
+    }
+  };
+  await Promise.all(Array.from({ length: READS_UNDER_WAY }, look));
+  return failed ?? found;
+}
+
+/** By a consumer, as the owner of the streams may make one: it hears of the keys alone, not of the values. */
+async function listed(link: Link, call: Call, bucket: Bucket): Promise<readonly string[] | Unreachable> {
   return libraryCall(link, call, `list the keys of ${bucket}`, async (connection, timeout) => {
     const js = connection.jetstream({ checkAPI: false, timeout });
     const kv = await js.views.kv(bucket, { bindOnly: true, allow_direct: true });

@@ -11,7 +11,10 @@ export const metaSubject = (name: string): string => `$O.${ASSETS}.M.${base64Url
 export const chunkSubject = (nuid: string): string => `$O.${ASSETS}.C.${nuid}`;
 
 /** What the stream of a bucket sends, without the value, once it has stored a write. */
-export const hintSubject = (bucket: Bucket, key: string): string => `fleet.hint.${bucket}.${key}`;
+export const hintSubject = (bucket: Bucket | "*", key: string): string => `fleet.hint.${bucket}.${key}`;
+
+/** Where an account without streams of its own asks how one is set, and which keys it has. */
+export const infoSubject = (stream: string): string => `fleet.info.${stream}`;
 
 /** Padded, as the Object Store layout wants it. */
 export const base64Url = (bytes: Uint8Array): string =>

@@ -1,0 +1,90 @@
+import { type AgentId, planSubject } from "../keys.ts";
+import { BUCKETS, type Bucket } from "../store.ts";
+import { ASSETS, ASSETS_STREAM, hintSubject, infoSubject, keySubject, streamOf } from "./subjects.ts";
+
+/** All that one user of a server may do; what is not in it is denied. Subjects as NATS writes them. */
+export interface Grant {
+  readonly publish: readonly string[];
+  readonly subscribe: readonly string[];
+  /** Whether it answers requests, each of them once and within a minute. */
+  readonly responds: boolean;
+}
+
+/** Those who work from outside of the account of the streams, as agents do. */
+export const GUESTS = ["author", "viewer", "dashboard"] as const;
+/** `author` reads everything and ships, `viewer` reads everything, `dashboard` reads everything but the assets. */
+export type Guest = (typeof GUESTS)[number];
+
+/** What agents write, each under its own id. */
+const TOLD: readonly Bucket[] = ["actual-state", "heartbeat", "capabilities"];
+
+const reading = (bucket: Bucket, key: string): string =>
+  `$JS.API.DIRECT.GET.${streamOf(bucket)}.${keySubject(bucket, key)}`;
+
+/** Descriptions, then chunks. Which chunk is said in the request, so this reads every asset. */
+const READING_ASSETS = [`$JS.API.DIRECT.GET.${ASSETS_STREAM}.$O.${ASSETS}.M.*`, `$JS.API.DIRECT.GET.${ASSETS_STREAM}`];
+const WRITING_ASSETS = [`$O.${ASSETS}.C.*`, `$O.${ASSETS}.M.*`];
+
+/** Something that the account of the streams answers: what it is called there, and in the account of whoever asks. */
+export interface Service {
+  readonly there: string;
+  readonly here: string;
+}
+const direct = (subject: string): Service => ({ there: subject, here: subject });
+
+/**
+ * How a stream is set, and which keys it has. Under its own name the request would go to the JetStream of the asking
+ * account, which has none.
+ */
+const infoOf = (stream: string): Service => ({
+  there: `$JS.API.STREAM.INFO.${stream}`,
+  here: infoSubject(stream),
+});
+
+/** What an agent may ask of the account of the streams; `*`: what agents may. */
+export const agentServices = (id: AgentId | "*"): readonly string[] => [
+  ...BUCKETS.map((bucket) => reading(bucket, id)),
+  ...TOLD.map((bucket) => keySubject(bucket, id)),
+  ...READING_ASSETS,
+];
+
+/** The pokes of every key. */
+export const EVERY_HINT = hintSubject("*", "*");
+
+/** Under this the answers to an agent come in, and nobody else's. */
+export const agentInbox = (id: AgentId): string => `_INBOX.${id}`;
+
+/** `pair`: the pair that it is a member of, whose keys it also reads and writes; null: none. */
+export const agentGrant = (id: AgentId, pair: AgentId | null): Grant => ({
+  publish: [...new Set([id, ...(pair === null ? [] : [pair])].flatMap((each) => agentServices(each)))],
+  subscribe: [
+    `${agentInbox(id)}.>`,
+    hintSubject("desired-state", id),
+    planSubject(id),
+    ...(pair === null ? [] : [...PAIR_HINTS.map((bucket) => hintSubject(bucket, pair)), planSubject(pair)]),
+  ],
+  responds: true,
+});
+
+/** What a member of a pair hears of: its manifest, its lease, and what its members have in common. */
+const PAIR_HINTS: readonly Bucket[] = ["desired-state", "heartbeat", "capabilities"];
+
+const dashboardServices = [
+  ...BUCKETS.map((bucket) => direct(reading(bucket, "*"))),
+  ...[...BUCKETS.map(streamOf), ASSETS_STREAM].map(infoOf),
+];
+const viewerServices = [...dashboardServices, ...READING_ASSETS.map(direct)];
+
+/** What each of them may ask of the account of the streams. */
+export const guestServices: Readonly<Record<Guest, readonly Service[]>> = {
+  author: [...viewerServices, ...[keySubject("desired-state", "*"), ...WRITING_ASSETS].map(direct)],
+  viewer: viewerServices,
+  dashboard: dashboardServices,
+};
+
+/** `inbox`: under this the answers to this one user come in. */
+export const guestGrant = (guest: Guest, inbox: string): Grant => ({
+  publish: [...guestServices[guest].map(({ here }) => here), ...(guest === "author" ? [planSubject("*")] : [])],
+  subscribe: [`${inbox}.>`, EVERY_HINT],
+  responds: false,
+});

@@ -1,0 +1,139 @@
+import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { X509Certificate } from "node:crypto";
+import { join } from "node:path";
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { endsSoon } from "../../../src/cli/fleet-setup/certificates.ts";
+import { enrolmentCode, readEnrolmentCode } from "../../../src/wire/enrolment.ts";
+import { AgentId } from "../../../src/wire/keys.ts";
+import { makeUserKey, publicKeyOf } from "../../../src/wire/nats/nkey.ts";
+import { folder, harmony } from "../in-process.ts";
+
+const codeOf = (id: string): string => enrolmentCode({ id: AgentId.parse(id), key: makeUserKey().publicKey });
+const fleetIn = async (): Promise<string> => {
+  const cwd = folder();
+  const made = await harmony(["fleet", "init", "--host", "nats.example.org"], { cwd });
+  expect([made.code, made.err]).toEqual([0, expect.anything()]);
+  return cwd;
+};
+
+describe("harmony fleet init", () => {
+  test("makes keys that only their owner can read, a certificate for the host, and says what to keep safe", async () => {
+    const cwd = folder();
+    const { code, out, err } = await harmony(["fleet", "init", "--host", "nats.example.org", "--json"], { cwd });
+    expect([code, err]).toEqual([0, expect.stringContaining("Keep safe")]);
+    const document: { keys: Record<string, string> } = JSON.parse(out);
+    expect(document).toMatchObject({ server: "tls://nats.example.org:4222" });
+    for (const [name, key] of Object.entries(document.keys)) {
+      const file = join(cwd, "fleet/keys", `${name}.creds`);
+      expect(statSync(file).mode & 0o777).toBe(0o600);
+      const [, seed = ""] = /\n(SU\w+)\n/.exec(readFileSync(file, "utf8")) ?? [];
+      expect(publicKeyOf(seed)).toBe(key);
+    }
+    expect(statSync(join(cwd, "fleet")).mode & 0o777).toBe(0o700);
+    const pem = readFileSync(join(cwd, "fleet/tls/server.pem"), "utf8");
+    const certificate = new X509Certificate(pem);
+    const authority = new X509Certificate(readFileSync(join(cwd, "fleet/device/ca.pem")));
+    expect(certificate.checkHost("nats.example.org")).toBe("nats.example.org");
+    expect(certificate.checkIP("127.0.0.1")).toBe("127.0.0.1");
+    expect([certificate.verify(authority.publicKey), certificate.ca, authority.ca]).toEqual([true, false, true]);
+    expect(endsSoon(pem, new Date())).toBe(false);
+    expect(endsSoon(pem, new Date(Date.parse(certificate.validTo) - 1000))).toBe(true);
+  });
+
+  test("overwrites nothing", async () => {
+    const cwd = await fleetIn();
+    const before = readFileSync(join(cwd, "fleet/fleet.json"), "utf8");
+    const again = await harmony(["fleet", "init"], { cwd });
+    expect([again.code, again.err]).toEqual([1, expect.stringContaining("nothing is overwritten")]);
+    expect(readFileSync(join(cwd, "fleet/fleet.json"), "utf8")).toBe(before);
+  });
+
+  test("refuses a host or a port that is none", async () => {
+    for (const wrong of [
+      ["--host", "two words"],
+      ["--host", "a:4222"],
+      ["--port", "0"],
+      ["--listen", '"'],
+    ]) {
+      expect((await harmony(["fleet", "init", ...wrong], { cwd: folder() })).code).toBe(2);
+    }
+  });
+});
+
+describe("harmony fleet accept and revoke", () => {
+  test("change who is in the server's configuration, and say that no server knows yet", async () => {
+    const cwd = await fleetIn();
+    const config = (): string => readFileSync(join(cwd, "fleet/nats-server.conf"), "utf8");
+    const code = codeOf("pi-7");
+    const accepted = await harmony(["fleet", "accept", code, "--json"], { cwd });
+    const key = readEnrolmentCode(code)?.key ?? "";
+    expect([accepted.code, JSON.parse(accepted.out)]).toEqual([0, { agentId: "pi-7", key, server: "NotRunning" }]);
+    expect(config()).toContain(key);
+    expect((await harmony(["fleet", "accept", code], { cwd })).code).toBe(0);
+    expect((await harmony(["fleet", "revoke", "pi-7"], { cwd })).code).toBe(0);
+    expect(config()).not.toContain(key);
+    const again = await harmony(["fleet", "revoke", "pi-7"], { cwd });
+    expect([again.code, again.err]).toEqual([1, expect.stringContaining("no device of the fleet is pi-7")]);
+  });
+
+  test("refuse a second device of one id, one key under two ids, a code that is none, and a directory that is none", async () => {
+    const cwd = await fleetIn();
+    const code = codeOf("pi-7");
+    await harmony(["fleet", "accept", code], { cwd });
+    expect((await harmony(["fleet", "accept", codeOf("pi-7")], { cwd })).err).toContain("--replace");
+    const key = readEnrolmentCode(code)?.key ?? makeUserKey().publicKey;
+    const same = await harmony(["fleet", "accept", enrolmentCode({ id: AgentId.parse("pi-8"), key })], { cwd });
+    expect([same.code, same.err]).toEqual([1, expect.stringContaining("this key is that of pi-7")]);
+    expect((await harmony(["fleet", "accept", code.slice(0, -1)], { cwd })).code).toBe(2);
+    expect((await harmony(["fleet", "accept", code, "--dir", "none"], { cwd })).err).toContain("harmony fleet init");
+  });
+
+  test("let a member of a pair work with the keys of the pair, which has an id of its own", async () => {
+    const cwd = await fleetIn();
+    const code = codeOf("pi-7");
+    expect((await harmony(["fleet", "accept", code, "--pair", "pi-7"], { cwd })).code).toBe(1);
+    expect((await harmony(["fleet", "accept", code, "--pair", "gate"], { cwd })).code).toBe(0);
+    const config = readFileSync(join(cwd, "fleet/nats-server.conf"), "utf8");
+    expect(config).toContain('"$KV.heartbeat.gate"');
+    const taken = await harmony(["fleet", "accept", codeOf("gate")], { cwd });
+    expect([taken.code, taken.err]).toEqual([1, expect.stringContaining("gate is the id of a pair")]);
+    const other = await harmony(["fleet", "accept", codeOf("pi-8"), "--pair", "pi-7"], { cwd });
+    expect([other.code, other.err]).toEqual([1, expect.stringContaining("pi-7 is the id of an agent")]);
+  });
+
+  test("wait for nobody: while another command changes the fleet, they say so", async () => {
+    const cwd = await fleetIn();
+    writeFileSync(join(cwd, "fleet/fleet.lock"), "");
+    const { code, err } = await harmony(["fleet", "accept", codeOf("pi-7")], { cwd });
+    expect([code, err]).toEqual([1, expect.stringContaining("fleet.lock")]);
+  });
+
+  test("do not take a fleet.json that somebody has spoilt", async () => {
+    const cwd = await fleetIn();
+    writeFileSync(join(cwd, "fleet/fleet.json"), '{"version":1}');
+    expect((await harmony(["fleet", "accept", codeOf("pi-7")], { cwd })).err).toContain("not as harmony writes it");
+  });
+});
+
+test("harmony fleet serve --print shows what a server of one's own needs, without secrets", async () => {
+  const cwd = await fleetIn();
+  const { code, out } = await harmony(["fleet", "serve", "--print"], { cwd });
+  expect(code).toBe(0);
+  expect(out).toMatch(/^system_account: SYS\naccounts \{/);
+  expect(out).not.toMatch(/\bSU[A-Z2-7]{50}|PRIVATE/);
+});
+
+test("a code comes back as it was, and no part of it can be changed unnoticed", () => {
+  const id = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?$/).map((each) => AgentId.parse(each));
+  fc.assert(
+    fc.property(id, fc.nat(), fc.stringMatching(/^[a-z0-9A-Z.-]$/), (each, place, letter) => {
+      const enrolment = { id: each, key: makeUserKey().publicKey };
+      const code = enrolmentCode(enrolment);
+      expect(readEnrolmentCode(` ${code}\n`)).toEqual(enrolment);
+      const at = place % code.length;
+      const spoilt = code.slice(0, at) + letter + code.slice(at + 1);
+      if (spoilt !== code) expect(readEnrolmentCode(spoilt)).toBeNull();
+    }),
+  );
+});

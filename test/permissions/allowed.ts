@@ -1,0 +1,167 @@
+import { AGENT } from "../agent/support/manifests.ts";
+import { eventually } from "../agent/support/eventually.ts";
+import { BUCKETS } from "../../src/wire/store.ts";
+import { bytes, OTHER, PAIR, type Scene, type User } from "./scene.ts";
+
+/** Something that a user has to be able to do. `isSo` gives true, or what came instead. */
+export interface Allowed {
+  readonly by: User;
+  readonly what: string;
+  readonly isSo: (scene: Scene) => Promise<unknown>;
+}
+
+const TOLD = ["actual-state", "heartbeat", "capabilities"] as const;
+
+const reads = (by: User, id: typeof AGENT): readonly Allowed[] =>
+  BUCKETS.map((bucket) => ({
+    by,
+    what: `reads ${bucket} of ${id}`,
+    isSo: async (scene) => {
+      const found = await (await scene.store(by)).get(bucket, id);
+      return found._tag === "Value" || found;
+    },
+  }));
+
+const lists = (by: User): readonly Allowed[] =>
+  BUCKETS.map((bucket) => ({
+    by,
+    what: `lists the keys of ${bucket}`,
+    isSo: async (scene) => {
+      const keys = await (await scene.store(by)).keys(bucket);
+      return ("length" in keys && [AGENT, OTHER].every((id) => keys.includes(id))) || keys;
+    },
+  }));
+
+const readsAnAsset = (by: User): Allowed => ({
+  by,
+  what: "reads an asset",
+  isSo: async (scene) => {
+    const found = await (await scene.store(by)).getAsset(scene.asset, { limit: 1000 });
+    return found._tag === "Value" || found;
+  },
+});
+
+const findsTheBuckets = (by: User): Allowed => ({
+  by,
+  what: "finds the buckets ready",
+  isSo: async (scene) => {
+    const ready = await (await scene.store(by)).ensureBuckets();
+    return ready._tag === "Ready" || ready;
+  },
+});
+
+/** `says` writes to the key of which `by` hears. */
+const isPoked = (by: User, key: "desired-state" | "heartbeat of any agent", says: User): Allowed => ({
+  by,
+  what: `hears of a write to ${key}`,
+  isSo: async (scene) => {
+    const [bucket, id] = key === "desired-state" ? (["desired-state", AGENT] as const) : (["heartbeat", "*"] as const);
+    const heard: string[] = [];
+    const stop = (await scene.store(by)).onChange(bucket, id, (poke) => heard.push(poke));
+    // Until the server knows of the subscription.
+    await (await scene.store(by)).get("heartbeat", AGENT);
+    const before = heard.length;
+    await (await scene.store(says)).put(bucket, AGENT, bytes("new"));
+    await eventually("the poke", () => heard.length > before);
+    stop();
+    return true;
+  },
+});
+
+const writes = (by: User, buckets: readonly (typeof BUCKETS)[number][]): readonly Allowed[] =>
+  buckets.flatMap((bucket) => [
+    {
+      by,
+      what: `writes ${bucket} by compare-and-set`,
+      isSo: async (scene: Scene) => {
+        const store = await scene.store(by);
+        const found = await store.get(bucket, AGENT);
+        const expect = "revision" in found ? found.revision : 0;
+        const written = await store.put(bucket, AGENT, bytes("new"), { expect });
+        return written._tag === "Written" || written;
+      },
+    },
+    {
+      by,
+      what: `is told that another write of ${bucket} came first`,
+      isSo: async (scene: Scene) => {
+        const written = await (await scene.store(by)).put(bucket, AGENT, bytes("late"), { expect: 1_000_000 });
+        return written._tag === "Conflict" || written;
+      },
+    },
+  ]);
+
+const asksForAPlan = (by: User): Allowed => ({
+  by,
+  what: "gets an agent's answer to a plan",
+  isSo: async (scene) => {
+    const stop = (await scene.store("agent")).serve(`fleet.plan.${AGENT}`, (asked) => Promise.resolve(asked));
+    await (await scene.store("agent")).get("heartbeat", AGENT);
+    const reply = await (await scene.store(by)).request(`fleet.plan.${AGENT}`, bytes("?"));
+    stop();
+    return reply._tag === "Reply" || reply;
+  },
+});
+
+const storesAnAsset = (by: User): Allowed => ({
+  by,
+  what: "stores an asset",
+  isSo: async (scene) => {
+    const store = await scene.store(by);
+    const stored = await store.putAsset(new Uint8Array(600_000).fill(by.length));
+    if (stored._tag !== "Stored") return stored;
+    const found = await store.getAsset(stored.sha256, { limit: 1_000_000 });
+    return found._tag === "Value" || found;
+  },
+});
+
+/** What a member needs of its pair's keys besides reading them. */
+const holdsAPair = (bucket: (typeof TOLD)[number]): Allowed => ({
+  by: "member",
+  what: `writes ${bucket} of its pair, and hears of it where it follows`,
+  isSo: async (scene) => {
+    const store = await scene.store("member");
+    const heard: string[] = [];
+    const stop = bucket === "actual-state" ? () => {} : store.onChange(bucket, PAIR, (poke) => heard.push(poke));
+    const found = await store.get(bucket, PAIR);
+    const before = heard.length;
+    const written = await store.put(bucket, PAIR, bytes("new"), { expect: "revision" in found ? found.revision : 0 });
+    if (bucket !== "actual-state") await eventually("the poke", () => heard.length > before);
+    stop();
+    return written._tag === "Written" || written;
+  },
+});
+
+/** Everything that has to work on each server. */
+export const ALLOWED: readonly Allowed[] = [
+  ...reads("agent", AGENT),
+  ...writes("agent", TOLD),
+  readsAnAsset("agent"),
+  ...reads("member", PAIR),
+  ...TOLD.map(holdsAPair),
+  isPoked("agent", "desired-state", "author"),
+  ...(["operator", "author", "viewer", "dashboard"] as const).flatMap((by) => [
+    ...reads(by, OTHER),
+    ...lists(by),
+    findsTheBuckets(by),
+    isPoked(by, "heartbeat of any agent", "agent"),
+  ]),
+  ...(["operator", "author"] as const).flatMap((by) => [
+    readsAnAsset(by),
+    ...writes(by, ["desired-state"]),
+    asksForAPlan(by),
+    storesAnAsset(by),
+  ]),
+  readsAnAsset("viewer"),
+  {
+    by: "viewer",
+    what: "does not list a key that was deleted",
+    isSo: async (scene) => {
+      const operator = await scene.store("operator");
+      await operator.put("heartbeat", "gone", bytes("x"));
+      await operator.delete("heartbeat", "gone");
+      const keys = await (await scene.store("viewer")).keys("heartbeat");
+      return ("length" in keys && !keys.includes("gone")) || keys;
+    },
+  },
+];
