@@ -117,6 +117,11 @@ describe.each(["NetworkManager", "networkd"] as const)("NetworkInterface with %s
       network === "NetworkManager"
         ? "/etc/NetworkManager/system-connections/harmony-eth1.nmconnection"
         : "/etc/systemd/network/05-harmony-eth1.network";
+    const setNameServer =
+      network === "NetworkManager"
+        ? "nmcli device modify eth1 ipv4.dns 192.0.2.53"
+        : "busctl call org.freedesktop.network1 /org/freedesktop/network1 org.freedesktop.network1.Manager " +
+          "SetLinkDNS 'ia(iay)' $(cat /sys/class/net/eth1/ifindex) 1 2 4 192 0 2 53";
     const reload = network === "NetworkManager" ? ["nmcli", "connection", "reload"] : ["networkctl", "reload"];
     test.each<readonly [string, readonly (readonly string[])[]]>([
       ["addresses are flushed", [["ip", "address", "flush", "dev", "eth1"]]],
@@ -126,6 +131,7 @@ describe.each(["NetworkManager", "networkd"] as const)("NetworkInterface with %s
       ["route is deleted", [["ip", "route", "delete", "192.0.2.0/24"]]],
       ["profile is edited", [["sh", "-c", `printf '\n# mine\n' >>${ownProfile}`], reload]],
       ["profile is deleted", [["rm", ownProfile], reload]],
+      ["name servers are changed", [["sh", "-c", setNameServer]]],
     ])("repairs it when its %s", tags, async (_, tampering) => {
       await serve();
       await interpret(SPARE);

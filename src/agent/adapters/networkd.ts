@@ -127,6 +127,14 @@ export class Networkd implements BackEnd {
   async repair(name: string, signal: AbortSignal): Promise<void> {
     const described = await this.#bus.ask("GetLinkByName", "s", [name], `Asking systemd-networkd for ${name}`, signal);
     const [index] = z.parse(z.tuple([z.number()], z.unknown()), described);
+    // Those that somebody set past all files would stay for as long as the link is there.
+    await this.#bus.ask(
+      "RevertLinkDNS",
+      "i",
+      [index],
+      `Having systemd-networkd forget name servers of ${name}`,
+      signal,
+    );
     await this.#bus.ask("ReconfigureLink", "i", [index], `Having systemd-networkd configure ${name}`, signal);
   }
 

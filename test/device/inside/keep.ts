@@ -7,7 +7,6 @@ export interface Keeping {
   readonly runs: (name: string) => number;
   /** At how many moments of a case something goes wrong. */
   readonly faults: number;
-  /** Parts of the names of promises that cannot be tried on this machine: why not. */
   /** Of so many equal parts of the promises, this one alone: machines of their own try the others. Default: all. */
   readonly part?: { readonly nth: number; readonly of: number };
 }
