@@ -13,8 +13,8 @@ export default defineConfig({
     globalSetup: ["test/device/global-setup.ts"],
     // A test says by tag what it needs the machine for.
     tags: realThings.map((name) => ({ name })),
-    // A machine is a computer of its own: more of them at once only wait for each other.
-    maxWorkers: 2,
+    // Most tests wait for what a machine does in its own time: for one more there is work left.
+    maxWorkers: 3,
     testTimeout: 120_000,
     hookTimeout: 300_000,
     reporters: ["default", new RealThings(), new PlainSummary()],
