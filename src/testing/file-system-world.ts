@@ -21,8 +21,8 @@ export interface PathSpec {
 }
 
 /** The accounts of every generated device. `4242` in a spec stands for a number without a name. */
-const USERS: Readonly<Record<string, number>> = { root: 0, alice: 1001 };
-const GROUPS: Readonly<Record<string, number>> = { root: 0, staff: 50 };
+export const USERS: Readonly<Record<string, number>> = { root: 0, alice: 1001 };
+export const GROUPS: Readonly<Record<string, number>> = { root: 0, staff: 50 };
 
 export const modes = fc.constantFrom("0644", "0755", "0600", "4755", "0000");
 const owners = fc.constantFrom("root", "alice", "0", "1001", "4242");

@@ -1,7 +1,7 @@
 import type { Reporter, TestModule } from "vitest/node";
 
 /** What a fake stands for in the other tests; the tags of these tests. */
-export const realThings = ["systemd", "podman", "network", "packet-filter", "packages", "shell"] as const;
+export const realThings = ["systemd", "podman", "network", "packet-filter", "packages", "files", "shell"] as const;
 
 /** Ends a run with one line: how many tests ran on each of the real things. */
 export class RealThings implements Reporter {
