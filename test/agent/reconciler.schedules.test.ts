@@ -140,8 +140,9 @@ test("whatever comes when: one worker a Score, `after` kept, gathered in waves, 
           await settle();
         }
         for (const [name, count] of probed.underWay) {
-          const isSame = first[name]?.kind === second[name]?.kind && first[name]?.value === second[name]?.value;
-          if (count > 0 && isSame) goingOn.add(name);
+          const [before, then] = [first[name], second[name]];
+          if (count === 0 || before === undefined || then === undefined) continue;
+          if (before.kind === then.kind && valueOf(before) === valueOf(then)) goingOn.add(name);
         }
         [now, generation] = [second, 2];
         await rig.accept(wantedOf(2, second));
