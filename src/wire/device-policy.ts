@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { measure } from "./scan.ts";
+import { measure, scan } from "./scan.ts";
 
 /** `/etc//app/` is `/etc/app`; null for what is not absolute, or goes upwards, since links make of that what they will. */
 export function plainPath(path: string): string | null {
@@ -91,6 +91,8 @@ export function readPolicy(bytes: Uint8Array): ReadPolicy {
   } catch (error) {
     return no(`not JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
+  const wrong = scan(value);
+  if (wrong !== null) return no(wrong);
   const read = DevicePolicy.safeParse(value);
   return read.success ? { _tag: "Policy", rules: read.data } : no(z.prettifyError(read.error));
 }

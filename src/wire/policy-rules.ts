@@ -56,7 +56,7 @@ export const denialsOf = (asked: Asked, { reserved, policies }: DevicePolicies):
   ]),
 ];
 
-const NOT_TOLD: Reach = { _tag: "program", what: "a kind that does not tell what it touches", unit: null };
+const NOT_TOLD: Reach = { _tag: "program", what: "its kind does not tell what it touches", unit: null };
 
 /** All that the policies of a device have against a manifest as a whole. Pure. */
 export const ceilingsOver = (size: Size, { policies }: DevicePolicies): readonly Denial[] =>
@@ -157,7 +157,7 @@ function unbounded(
     policy: name,
     scoreId: asked.id,
     kind: asked.kind,
-    sentence: `${about(asked)} is ${what}, which can reach anything, and ${ruleOf(rule, name)} allows ${listed(rules[rule] ?? [])} alone: leave the Score out, or ask the owner of the device to name ${asked.kind} under "unbounded"`,
+    sentence: `${about(asked)} can reach anything on the device (${what}), and ${ruleOf(rule, name)} allows ${listed(rules[rule] ?? [])} alone: leave the Score out, or ask the owner of the device to name ${asked.kind} under "unbounded"`,
   }));
 }
 
