@@ -25,7 +25,7 @@ export async function agentPolicy({ root, state, log, ...given }: Given): Promis
   const files = [policyFile, configFile, credsFile, ...trust.map(({ file }) => file)].flatMap((file) => file ?? []);
   // Where the agent is the machine's own, what starts it is its own too.
   const ofMachine = root === "/" ? [CONFIGURATION, ...unitFiles()] : [];
-  const reserved = [...new Set([state.path, ...files.flatMap(bothPaths), ...ofMachine])];
+  const reserved = [...new Set([...[state.path, ...files].flatMap(bothPaths), ...ofMachine])];
   const own = {
     paths: [...withinRoot(reserved, root)],
     units: root === "/" ? [UNIT] : [],
