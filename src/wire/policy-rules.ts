@@ -157,7 +157,7 @@ function unbounded(
     policy: name,
     scoreId: asked.id,
     kind: asked.kind,
-    sentence: `${about(asked)} can reach anything on the device (${what}), and ${ruleOf(rule, name)} allows ${listed(rules[rule] ?? [])} alone: leave the Score out, or ask the owner of the device to name ${asked.kind} under "unbounded"`,
+    sentence: `${about(asked)} can reach anything on the device (${what}), and ${ruleOf(rule, name)} allows ${listed(rules[rule] ?? [])}: leave the Score out, or ask the owner of the device to name ${asked.kind} under "unbounded"`,
   }));
 }
 
@@ -166,7 +166,7 @@ const denial = (asked: Asked, rule: ListRule, policy: string, does: string, allo
   policy,
   scoreId: asked.id,
   kind: asked.kind,
-  sentence: `${about(asked)} ${does}, and ${ruleOf(rule, policy)} allows ${listed(allowed)} alone: change the Score, or ask the owner of the device to change the policy`,
+  sentence: `${about(asked)} ${does}, and ${ruleOf(rule, policy)} allows ${listed(allowed)}: change the Score, or ask the owner of the device to change the policy`,
 });
 
 const about = ({ id, kind }: Asked): string => `"${id}" (${kind})`;
@@ -174,7 +174,7 @@ const ruleOf = (rule: Rule, policy: string): string => `the rule "${rule}" of th
 const listed = (allowed: readonly string[]): string =>
   allowed.length === 0
     ? "nothing"
-    : `${allowed.slice(0, 8).join(", ")}${allowed.length > 8 ? ` and ${allowed.length - 8} more` : ""}`;
+    : `${allowed.slice(0, 8).join(", ")}${allowed.length > 8 ? ` and ${allowed.length - 8} more` : ""} alone`;
 
 /** At a boundary between two names alone: `/etc/harmony-x` is not within `/etc/harmony`. */
 export const isWithin = (path: string, prefix: string): boolean =>
