@@ -14,5 +14,14 @@ export function capabilitiesOf({
   const kinds: Record<string, number[]> = {};
   for (const { kind, version } of known) (kinds[kind] ??= []).push(version);
   const capabilities = CapabilitiesDocument.shape.capabilities.parse(host.facts);
-  return { agentId, topology: name, capabilities, absent, ...(device && { device }), kinds, agentVersion: VERSION, ...(policy && { policy: policy() }) };
+  return {
+    agentId,
+    topology: name,
+    capabilities,
+    absent,
+    ...(device && { device }),
+    kinds,
+    agentVersion: VERSION,
+    ...(policy && { policy: policy() }),
+  };
 }

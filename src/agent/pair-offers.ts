@@ -116,7 +116,14 @@ export class PairOffers {
     const known: Record<string, number[]> = {};
     for (const { kind, version } of kinds) (known[kind] ??= []).push(version);
     const capabilities = CapabilitiesDocument.shape.capabilities.parse(host.facts);
-    return { topology: name, capabilities, absent, kinds: known, agentVersion: VERSION, ...(policy && { policy: policy() }) };
+    return {
+      topology: name,
+      capabilities,
+      absent,
+      kinds: known,
+      agentVersion: VERSION,
+      ...(policy && { policy: policy() }),
+    };
   }
 }
 

@@ -173,7 +173,9 @@ function allowedBy(policy: Gate["policy"], id: string, decoded: DecodedScore): D
   const { kind, version } = decoded.score;
   const denials = denialsOfScore(id, decoded.score, policy);
   const message = clip(sentencesOf(denials));
-  return denials.length === 0 ? decoded : { _tag: "Refused", kind, version, refusal: { reason: "PolicyDenied", message } };
+  return denials.length === 0
+    ? decoded
+    : { _tag: "Refused", kind, version, refusal: { reason: "PolicyDenied", message } };
 }
 
 const asBefore = (value: unknown, known: DecodedScore | undefined, { topology }: Gate): DecodedScore | undefined =>

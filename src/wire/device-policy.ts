@@ -65,7 +65,10 @@ export const DevicePolicies = z.object({
   reserved: z.object({ paths: z.array(z.string()), units: z.array(z.string()) }),
   /** Each with its name, which is the path of its file. A newer agent may have rules that are not known here. */
   policies: z.array(
-    z.object({ name: z.string(), rules: z.object({ ...DevicePolicy.shape, limits: z.object(Limits.shape).exactOptional() }) }),
+    z.object({
+      name: z.string(),
+      rules: z.object({ ...DevicePolicy.shape, limits: z.object(Limits.shape).exactOptional() }),
+    }),
   ),
   /** Why a policy cannot be read; nothing new is taken then. Null where all can be. */
   unreadable: z.string().nullable(),

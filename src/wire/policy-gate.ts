@@ -44,7 +44,7 @@ export const denialsOfScore = (id: string, score: AnyScore, device: DevicePolici
 /** As they hold for what was taken before: it is not refused as a whole any more, and its Scores are. */
 export const forTaken = (device: DevicePolicies): DevicePolicies => ({
   ...device,
-  policies: device.policies.map(({ name, rules: { limits: _, ...rules } }) => ({ name, rules })),
+  policies: device.policies.map(({ name, rules }) => ({ name, rules: { ...rules, limits: {} } })),
   unreadable: null,
 });
 

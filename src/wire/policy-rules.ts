@@ -125,7 +125,9 @@ function beyond(asked: Asked, reach: Reach, { name, rules }: Named): readonly De
     .returnType<readonly Denial[]>()
     .with({ _tag: "path" }, ({ path }) => [
       ...(isAllowedPath(path, rules.paths) ? [] : no("paths", path)),
-      ...(rules.units !== undefined && isPlaceOfUnits(path) ? no("units", `${path}, where units are made of files`) : []),
+      ...(rules.units !== undefined && isPlaceOfUnits(path)
+        ? no("units", `${path}, where units are made of files`)
+        : []),
     ])
     .with({ _tag: "unit" }, ({ unit }) =>
       rules.units === undefined || rules.units.some((pattern) => isUnit(unit, pattern)) ? [] : no("units", unit),

@@ -26,7 +26,9 @@ const LOOK_MS = 10_000;
 const errorsOf = async (rig: AgentRig): Promise<Readonly<Record<string, string>>> => {
   const { scores } = await rig.status();
   return Object.fromEntries(
-    Object.entries(scores).flatMap(([id, { error }]) => (error === null ? [] : [[id, `${error.reason}: ${error.message}`]])),
+    Object.entries(scores).flatMap(([id, { error }]) =>
+      error === null ? [] : [[id, `${error.reason}: ${error.message}`]],
+    ),
   );
 };
 const accepted = async (rig: AgentRig): Promise<string | undefined> =>

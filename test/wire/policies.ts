@@ -22,24 +22,21 @@ export const rules: fc.Arbitrary<DevicePolicy> = fc.record(
     units: some("web.service", "web*", "*.timer", "db.service"),
     registries: some("ghcr.io", "ghcr.io/acme", "docker.io"),
     unbounded: some("SystemdService", "ShellJob", "Strange"),
-    limits: fc.record(
-      { manifestBytes: fc.nat(1500), scores: fc.nat(4), diskBytes: fc.nat(60) },
-      { requiredKeys: [] },
-    ),
+    limits: fc.record({ manifestBytes: fc.nat(1500), scores: fc.nat(4), diskBytes: fc.nat(60) }, { requiredKeys: [] }),
   },
   { requiredKeys: [] },
 );
 
 const reach: fc.Arbitrary<Reach> = fc.oneof(
-  fc.constantFrom("/srv", "/srv/app/x", "/srv/app-x/y", "/etc/x", "/etc/systemd/system/a.service", "/srv/../etc").map(
-    (path): Reach => ({ _tag: "path", path }),
-  ),
-  fc.constantFrom("web.service", "web-2.service", "a.timer", "ssh.service").map(
-    (unit): Reach => ({ _tag: "unit", unit }),
-  ),
-  fc.constantFrom("ghcr.io/acme/web:1", "ghcr.io/other/web:1", "nginx").map(
-    (image): Reach => ({ _tag: "image", image }),
-  ),
+  fc
+    .constantFrom("/srv", "/srv/app/x", "/srv/app-x/y", "/etc/x", "/etc/systemd/system/a.service", "/srv/../etc")
+    .map((path): Reach => ({ _tag: "path", path })),
+  fc
+    .constantFrom("web.service", "web-2.service", "a.timer", "ssh.service")
+    .map((unit): Reach => ({ _tag: "unit", unit })),
+  fc
+    .constantFrom("ghcr.io/acme/web:1", "ghcr.io/other/web:1", "nginx")
+    .map((image): Reach => ({ _tag: "image", image })),
   fc.constantFrom(null, "web.service").map((unit): Reach => ({ _tag: "program", what: "a program", unit })),
 );
 

@@ -54,9 +54,7 @@ function decoded(wanted: ReturnType<typeof manifest>, policy: DevicePolicies): r
 
 /** The checker's sentences, put together as an agent does. */
 function checked(wanted: ReturnType<typeof manifest>, policy: DevicePolicies): readonly string[] {
-  const found = objections(wanted, [
-    { _tag: "Agent", document: capabilities({ ...offers, kinds, policy }) },
-  ]);
+  const found = objections(wanted, [{ _tag: "Agent", document: capabilities({ ...offers, kinds, policy }) }]);
   expect(found.filter(({ rule }) => rule !== "PolicyDenied")).toEqual([]);
   const of = (id: string | null): readonly string[] => {
     const all = found.filter(({ scoreId }) => scoreId === id).map(({ sentence }) => sentence);
@@ -117,7 +115,10 @@ test("the bytes of a manifest are those of its Scores, whoever ships it under wh
 });
 
 test("the bytes of contents are those of Files alone, as they will lie on the disk", () => {
-  const scores = { a: new FileScore({ path: "/a", content: "ä" }), b: new FileScore({ path: "/b", content: { base64: "AAAA" } }) };
+  const scores = {
+    a: new FileScore({ path: "/a", content: "ä" }),
+    b: new FileScore({ path: "/b", content: { base64: "AAAA" } }),
+  };
   const says = (diskBytes: number) => decoded(manifest(Everything, scores), policyOf({ limits: { diskBytes } }));
   expect(says(5)).toEqual([]);
   expect(says(4)).toEqual([expect.stringContaining('5 bytes of contents of Files, and the rule "limits.diskBytes"')]);

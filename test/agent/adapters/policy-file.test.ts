@@ -30,7 +30,11 @@ describe("the file of a policy", () => {
   test("is read at the start, and again when it has changed, and is the same object until then", async () => {
     await says({ kinds: ["File"] });
     const file = await open();
-    expect(file.current()).toEqual({ reserved, policies: [{ name: path, rules: { kinds: ["File"] } }], unreadable: null });
+    expect(file.current()).toEqual({
+      reserved,
+      policies: [{ name: path, rules: { kinds: ["File"] } }],
+      unreadable: null,
+    });
     expect(file.current()).toBe(file.current());
     await says({ kinds: ["Directory"] });
     expect(file.current().policies[0]?.rules).toEqual({ kinds: ["Directory"] });
@@ -54,7 +58,10 @@ describe("the file of a policy", () => {
     const file = await open();
     await copied('{"kinds":["File"]}');
     await harm();
-    const before = { policies: [{ name: path, rules: { kinds: ["File"] } }], unreadable: expect.stringContaining(path) };
+    const before = {
+      policies: [{ name: path, rules: { kinds: ["File"] } }],
+      unreadable: expect.stringContaining(path),
+    };
     expect(file.current()).toMatchObject(before);
     expect((await open()).current()).toMatchObject(before);
   });

@@ -43,9 +43,18 @@ test("a message changes neither the policy nor what it protects, and is refused 
     link: file("/srv/out/motd", "x"),
   };
   await operator.send({ generation: 2, scores: bad });
-  const told = await operator.told("all is decided", (status) => reasonOf(status, "Ready") === "ScoresFailed", () => agent.tail);
+  const told = await operator.told(
+    "all is decided",
+    (status) => reasonOf(status, "Ready") === "ScoresFailed",
+    () => agent.tail,
+  );
   const said = Object.entries(told.scores).map(([id, { state, error }]) => [id, state, error?.reason, error?.message]);
-  const denied = (id: string, words: string) => [id, "Refused", "PolicyDenied", expect.stringContaining(words)];
+  const denied = (id: string, words: string): readonly unknown[] => [
+    id,
+    "Refused",
+    "PolicyDenied",
+    expect.stringContaining(words),
+  ];
   expect(said).toEqual(
     expect.arrayContaining([
       ["good", "Ready", undefined, undefined],
@@ -61,7 +70,11 @@ test("a message changes neither the policy nor what it protects, and is refused 
 
   const many = Object.fromEntries(Array.from({ length: 7 }, (_, at) => [`s${at}`, file(`/srv/${at}`, "x")]));
   await operator.send({ generation: 3, scores: many });
-  await operator.told("it is too much", (status) => reasonOf(status, "Accepted") === "PolicyDenied", () => agent.tail);
+  await operator.told(
+    "it is too much",
+    (status) => reasonOf(status, "Accepted") === "PolicyDenied",
+    () => agent.tail,
+  );
   expect([await on("srv/good"), await on("srv/0")]).toEqual(["2", "(none)"]);
 
   // Nobody can say what a broken policy allows, also not after a kill.
@@ -79,5 +92,9 @@ test("a message changes neither the policy nor what it protects, and is refused 
   expect(unread.scores["policy"]).toMatchObject({ state: "Refused" });
 
   await writeFile(policy, '{"paths":["/srv"]}');
-  await eventually("what came meanwhile is taken", async () => (await on("srv/good")) === "4", () => again.tail);
+  await eventually(
+    "what came meanwhile is taken",
+    async () => (await on("srv/good")) === "4",
+    () => again.tail,
+  );
 });
