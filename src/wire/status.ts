@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { DevicePolicies } from "./device-policy.ts";
 import { AgentId } from "./keys.ts";
 import { MANIFEST_REFUSALS, SCORE_REFUSALS } from "./refusal.ts";
 import { measure } from "./scan.ts";
@@ -212,6 +213,8 @@ export const MemberOffer = z.object({
   absent: z.record(z.string(), z.string()),
   kinds: z.record(z.string(), z.array(z.int())),
   agentVersion: z.string(),
+  /** What its device's owner allows; missing where an older agent says nothing of it. */
+  policy: DevicePolicies.exactOptional(),
 });
 export type MemberOffer = z.infer<typeof MemberOffer>;
 
@@ -242,6 +245,8 @@ export const CapabilitiesDocument = z.object({
   /** The kinds the agent knows, with their versions. */
   kinds: z.record(z.string(), z.array(z.int())),
   agentVersion: z.string(),
+  /** What the device's owner allows; missing where an older agent says nothing of it. */
+  policy: DevicePolicies.exactOptional(),
   /** Only where the id is a pair's: what each of its members offers. All that they have in common is what the pair offers. */
   members: z.record(z.string(), MemberOffer).exactOptional(),
 });
