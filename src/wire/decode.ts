@@ -146,6 +146,8 @@ export function decodePayload(
   if (ids.length > SCORES_LIMIT) return refuse("TooLarge", `${ids.length} Scores, at most ${SCORES_LIMIT}`, generation);
   const bad = ids.find((id) => !SCORE_ID.test(id));
   if (bad !== undefined) return refuse("Malformed", `"${bad.slice(0, 64)}" is no Score id`, generation);
+  // The file behind it may change at any time: all of a manifest is judged by one.
+  const { policy } = gate;
   // Before anything of it is decoded; the contents of its Files are known after.
   const tooMuch = beyondPolicy([]);
   if (tooMuch !== null) return tooMuch;
@@ -158,12 +160,12 @@ export function decodePayload(
     [...decoded.values()].flatMap((each) => (each._tag === "Score" ? [each.score] : [])),
   );
   if (tooMuchContent !== null) return tooMuchContent;
-  const allowed = new Map([...decoded].map(([id, each]) => [id, allowedBy(gate.policy, id, each)] as const));
+  const allowed = new Map([...decoded].map(([id, each]) => [id, allowedBy(policy, id, each)] as const));
   const whole = { rollbackOnFailure, retryFailed };
   return { _tag: "Decoded", manifest: { generation, issuedAt, scores: refuseContradictions(allowed), ...whole } };
 
   function beyondPolicy(given: readonly AnyScore[]): Refused | null {
-    const denials = gate.policy === undefined ? [] : denialsOfWhole(scores, given, gate.policy);
+    const denials = policy === undefined ? [] : denialsOfWhole(scores, given, policy);
     return denials.length === 0 ? null : refuse("PolicyDenied", sentencesOf(denials), generation);
   }
 }
