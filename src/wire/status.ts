@@ -163,7 +163,10 @@ export const AgentStatus = z.object({
   agentId: AgentId,
   /** Of the newest manifest that was accepted; 0 before the first. It is in force, but where `rolledBack` says that another is. */
   generation: z.int(),
-  /** The newest generation that the agent has carried through: each of its Scores is Ready, Failed, Blocked or Refused. */
+  /**
+   * The newest generation that the agent has carried through: each of its Scores was Ready, Failed, Blocked or Refused once. One
+   * of them may be Reconciling again meanwhile, for drift or another try, which takes nothing back here.
+   */
   observedGeneration: z.int(),
   /** The revision of the desired-state key that `Accepted` speaks of; 0 before the first. */
   observedRevision: z.int(),
