@@ -29,8 +29,28 @@ type Offered =
 /** Each look at the job leaves a line here, by which passes are counted without the agent's word. */
 export const LOOKS = "/run/bench-looks";
 
+const REGISTRY_PORT = 5000;
+
 /** What a device has that does a bit of everything: every kind that the machine offers. */
-export function everyKind(image: string): Manifest {
+export const everyKind = (image: string): Manifest => manifest(PiWithAuditedShellTopology, scoresFor(image));
+
+/**
+ * The same, and six services that are asked how they are, each every ten seconds as is the default: two by HTTP, two by
+ * TCP and two by a command, once as readiness and once as liveness. What answers is the registry of the machine.
+ */
+export function withProbes(image: string): Manifest {
+  const http = { type: "http" as const, port: REGISTRY_PORT, path: "/v2/" };
+  const tcp = { type: "tcp" as const, port: REGISTRY_PORT };
+  const command = { type: "command" as const, command: ["/usr/bin/true"] };
+  const asked = [http, tcp, command].flatMap((probe) => [{ readiness: probe }, { liveness: probe }]);
+  const services = asked.map((probes, nth) => {
+    const name = `probed-${nth}`;
+    return [name, new SystemdServiceScore({ name, exec: ["/usr/bin/sleep", "infinity"], ...probes })] as const;
+  });
+  return manifest(PiWithAuditedShellTopology, { ...scoresFor(image), ...Object.fromEntries(services) });
+}
+
+function scoresFor(image: string): Record<string, Offered> {
   const wanted: Record<string, Offered> = {
     folder: new DirectoryScore({ path: "/srv/disk/folder" }),
     other: new DirectoryScore({ path: "/srv/disk/other", mode: "0750" }),
@@ -69,5 +89,5 @@ export function everyKind(image: string): Manifest {
       unit: "bench-0.service",
     });
   }
-  return manifest(PiWithAuditedShellTopology, wanted);
+  return wanted;
 }

@@ -3,16 +3,20 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AgentId } from "../src/wire/keys.ts";
 import { createFleet, systemClock } from "../src/index.ts";
+import type { Manifest } from "../src/topology/manifest.ts";
 import { startAgent } from "../test/device/machine/agent.ts";
 import { canBoot } from "../test/device/machine/can-boot.ts";
 import { bootMachine, type Machine } from "../test/device/machine/machine.ts";
 import { agentOn } from "../test/device/endurance/observed.ts";
 import { type Control, controlOf } from "./control.ts";
 import { atMost, type Benchmark, type Figure, figure, type Place } from "./figure.ts";
-import { everyKind, LOOKS } from "./idle-scores.ts";
+import { everyKind, LOOKS, withProbes } from "./idle-scores.ts";
+import { type Live, liveMemory, makeTell } from "./live-memory.ts";
 import { memoryOf } from "./proc.ts";
 
 const MINUTES = 10;
+/** Processor time, messages and writes show within three. */
+const PROBED_MINUTES = 3;
 const SAMPLE_MS = 30_000;
 /** What the start left behind is cleaned up, and what came last is looked at once more. */
 const SETTLE_MS = 45_000;
@@ -33,11 +37,18 @@ export const idle: Benchmark = {
     place.progress("a machine boots, and all is put in place");
     const control = await controlOf(place);
     const machine = await prepared(place);
+    await makeTell(machine, place.leakBytes);
     await startAgent(machine, { id: ID, server: await machine.natsUrl(control), flags: ["--allow-audited-shell"] });
-    const scores = await converged(control);
-    await sleep(SETTLE_MS);
-    place.progress(`${scores} Scores are as declared; ${minutes} minutes of nothing`);
-    return measured(machine, control, minutes * 60_000, scores);
+    const watched = async (wanted: Manifest, forMinutes: number, what: string): Promise<readonly Figure[]> => {
+      await converged(control, wanted);
+      await sleep(SETTLE_MS);
+      const scores = Object.keys(wanted.scores).length;
+      place.progress(`${scores} Scores ${what}are as declared; ${forMinutes} minutes of nothing`);
+      return measured(machine, control, { forMs: forMinutes * 60_000, scores, what });
+    };
+    const plain = await watched(everyKind(IMAGE), minutes, "");
+    const probed = await watched(withProbes(IMAGE), Math.min(minutes, PROBED_MINUTES), "with probes ");
+    return [...plain, ...probed];
   },
 };
 
@@ -58,10 +69,8 @@ async function prepared(place: Place): Promise<Machine> {
   return machine;
 }
 
-/** Gives the number of the Scores. */
-async function converged({ store }: Control): Promise<number> {
+async function converged({ store }: Control, wanted: Manifest): Promise<void> {
   const fleet = createFleet({ store, clock: systemClock });
-  const wanted = everyKind(IMAGE);
   const agentId = AgentId.parse(ID);
   // Refused until the agent has told what the machine offers.
   for (let tries = 0; (await store.get("capabilities", agentId))._tag !== "Value" && tries < 100; tries += 1) {
@@ -69,10 +78,20 @@ async function converged({ store }: Control): Promise<number> {
   }
   const result = await fleet.apply(wanted, agentId, { timeoutMs: 120_000 });
   if (result._tag !== "Converged") throw new Error(`it did not converge: ${JSON.stringify(result)}`);
-  return Object.keys(wanted.scores).length;
 }
 
-async function measured(machine: Machine, control: Control, forMs: number, scores: number): Promise<readonly Figure[]> {
+interface Watch {
+  readonly forMs: number;
+  readonly scores: number;
+  /** What is peculiar to these Scores, to go into the figures' names. */
+  readonly what: string;
+}
+
+async function measured(
+  machine: Machine,
+  control: Control,
+  { forMs, scores, what }: Watch,
+): Promise<readonly Figure[]> {
   const pid = agentOn(machine);
   if (pid === null) throw new Error("no agent runs on the machine");
   const messages = new Map<string, number>();
@@ -83,6 +102,7 @@ async function measured(machine: Machine, control: Control, forMs: number, score
     },
   });
   await control.connection.flush();
+  const liveBefore = await liveMemory(machine, pid);
   const before = await taken(machine, pid);
   const began = performance.now();
   const memory: { readonly atMinutes: number; readonly mib: number }[] = [];
@@ -94,17 +114,16 @@ async function measured(machine: Machine, control: Control, forMs: number, score
   const tookMs = performance.now() - began;
   const changed = await machine.run(["sh", "-c", changedSince(before.at)]);
   subscription.unsubscribe();
+  const liveAfter = await liveMemory(machine, pid);
   if (agentOn(machine) !== pid) throw new Error("the agent did not run all the time");
   const written = after.written - before.written;
   const files = changed.split("\n").filter(Boolean);
   const statuses = messages.get(`$KV.actual-state.${ID}`) ?? 0;
   const ownCpu = ((after.cpuMs - before.cpuMs) / tookMs) * 100;
   const allCpu = ((after.groupMs - before.groupMs) / tookMs) * 100;
-  const rss = memory.map(({ mib }) => mib);
-  const slope = slopeOf(memory);
   const one = (name: string, unit: Figure["unit"], value: number, target?: readonly [string, number]): Figure =>
     figure({
-      name,
+      name: `${what}${name}`,
       unit,
       ours: [value],
       ...(target && { target: () => atMost(target[0], value, target[1]) }),
@@ -125,8 +144,46 @@ async function measured(machine: Machine, control: Control, forMs: number, score
       .map(([subject, count]) => one(`messages on ${subject}`, "count", count)),
     one("processor, the agent", "%", ownCpu, ["at most 0.5 % of a core", 0.5]),
     one("processor, with all that it starts", "%", allCpu, ["at most 0.5 % of a core", 0.5]),
-    figure({ name: "resident", unit: "MiB", ours: rss }),
-    one("resident, slope", "KiB/min", slope * 1024, ["flat: at most 64 KiB a minute", 64]),
+    ...memoryFigures({ what, memory, minutes: tookMs / 60_000, liveBefore, liveAfter }),
+  ];
+}
+
+interface Memory {
+  readonly what: string;
+  readonly memory: readonly { readonly atMinutes: number; readonly mib: number }[];
+  readonly minutes: number;
+  readonly liveBefore: Live;
+  readonly liveAfter: Live;
+}
+
+/**
+ * Resident memory rises from a collection to the next one, which in an agent at rest is an hour away, so its slope over
+ * some minutes tells nothing of a leak. What is left after a collection does, and the rest has to stay within a bound.
+ */
+function memoryFigures({ what, memory, minutes, liveBefore, liveAfter }: Memory): readonly Figure[] {
+  const growth = (of: keyof Live): number => (liveAfter[of] - liveBefore[of]) / minutes;
+  const slope = (name: string, value: number, limit: number): Figure =>
+    figure({
+      name: `${what}${name}`,
+      unit: "KiB/min",
+      ours: [value],
+      target: () => atMost(`flat: at most ${limit} KiB a minute`, value, limit),
+    });
+  const rss = memory.map(({ mib }) => mib);
+  const garbage = Math.max(...rss) - liveAfter.residentKib / 1024;
+  return [
+    figure({ name: `${what}resident`, unit: "MiB", ours: rss }),
+    figure({ name: `${what}resident, slope`, unit: "KiB/min", ours: [slopeOf(memory) * 1024] }),
+    figure({ name: `${what}in use after a collection`, unit: "MiB", ours: [liveAfter.heapKib / 1024] }),
+    slope("in use after a collection, growth", growth("heapKib"), 16),
+    figure({ name: `${what}resident after a collection`, unit: "MiB", ours: [liveAfter.residentKib / 1024] }),
+    slope("resident after a collection, growth", growth("residentKib"), 64),
+    figure({
+      name: `${what}resident at most, above that`,
+      unit: "MiB",
+      ours: [garbage],
+      target: () => atMost("at most 16 MiB of garbage", garbage, 16),
+    }),
   ];
 }
 

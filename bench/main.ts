@@ -7,7 +7,7 @@ import { parseArgs } from "node:util";
 import { apply } from "./apply.ts";
 import { codec } from "./codec.ts";
 import { drift } from "./drift.ts";
-import type { Benchmark, Figure, Spread, Unit } from "./figure.ts";
+import type { Benchmark, Figure, Place, Spread, Unit } from "./figure.ts";
 import { footprint } from "./footprint.ts";
 import { idle } from "./idle.ts";
 import { pass } from "./pass.ts";
@@ -15,9 +15,10 @@ import { units } from "./units.ts";
 
 const ALL: readonly Benchmark[] = [pass, codec, drift, apply, footprint, units, idle];
 
-const USAGE = `Usage: npm run bench -- [--only NAME]... [--minutes N] [--json]
+const USAGE = `Usage: npm run bench -- [--only NAME]... [--minutes N] [--leak BYTES] [--json]
 
-  --minutes N  how long "idle" watches; default 10
+  --minutes N   how long "idle" watches; default 10
+  --leak BYTES  have the agent of "idle" keep so many with each heartbeat: the run has to miss its target then
 
 Benchmarks: ${ALL.map(({ name }) => name).join(", ")}
 `;
@@ -35,7 +36,7 @@ async function main(argv: readonly string[]): Promise<number> {
     return 2;
   }
   const done: Done[] = [];
-  for (const benchmark of chosen.benchmarks) done.push(await run(benchmark, chosen.minutes));
+  for (const benchmark of chosen.benchmarks) done.push(await run(benchmark, chosen));
   const at = new Date().toISOString();
   const machine = {
     cores: cpus().length,
@@ -52,15 +53,19 @@ async function main(argv: readonly string[]): Promise<number> {
   return 0;
 }
 
-function choose(
-  argv: readonly string[],
-): { readonly benchmarks: readonly Benchmark[]; readonly minutes: number | null; readonly json: boolean } | string {
+interface Chosen extends Pick<Place, "minutes" | "leakBytes"> {
+  readonly benchmarks: readonly Benchmark[];
+  readonly json: boolean;
+}
+
+function choose(argv: readonly string[]): Chosen | string {
   try {
     const { values } = parseArgs({
       args: [...argv],
       options: {
         only: { type: "string", multiple: true },
         minutes: { type: "string" },
+        leak: { type: "string" },
         json: { type: "boolean" },
         help: { type: "boolean" },
       },
@@ -71,14 +76,16 @@ function choose(
     }
     const minutes = values.minutes === undefined ? null : Number(values.minutes);
     if (minutes !== null && !(minutes > 0)) return "--minutes is a number above 0";
+    const leakBytes = Number(values.leak ?? 0);
+    if (!Number.isSafeInteger(leakBytes / 8) || leakBytes < 0) return "--leak is a number of bytes, by eights";
     const benchmarks = ALL.filter(({ name }) => values.only?.includes(name) ?? true);
-    return { benchmarks, minutes, json: values.json ?? false };
+    return { benchmarks, minutes, leakBytes, json: values.json ?? false };
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
 }
 
-async function run(benchmark: Benchmark, minutes: number | null): Promise<Done> {
+async function run(benchmark: Benchmark, { minutes, leakBytes }: Chosen): Promise<Done> {
   const { name, title } = benchmark;
   const directory = mkdtempSync(join(tmpdir(), `harmony-bench-${name}-`));
   const ends: (() => Promise<void> | void)[] = [];
@@ -87,7 +94,7 @@ async function run(benchmark: Benchmark, minutes: number | null): Promise<Done> 
     return {
       name,
       title,
-      figures: await benchmark.run({ directory, minutes, progress, atEnd: (end) => void ends.push(end) }),
+      figures: await benchmark.run({ directory, minutes, leakBytes, progress, atEnd: (end) => void ends.push(end) }),
     };
   } finally {
     for (const end of ends.toReversed()) await end();
