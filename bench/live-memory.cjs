@@ -22,5 +22,5 @@ process.on("SIGUSR2", () => {
 const leak = Number(process.env["BENCH_LEAK"] ?? 0);
 const kept = [];
 if (leak > 0) {
-  setInterval(() => kept.push(new Array(leak / POINTER_BYTES).fill(kept.length)), HEARTBEAT_MS).unref();
+  setInterval(() => kept.push(Array.from({ length: leak / POINTER_BYTES }, () => kept.length)), HEARTBEAT_MS).unref();
 }
