@@ -9,7 +9,11 @@ import { RestartableServer } from "../../wire/nats/restartable-server.ts";
 /** What the server itself tells of its clients. */
 const Connections = z.object({
   connections: z.array(
-    z.object({ name: z.string().default(""), subscriptions: z.int(), subscriptions_list: z.array(z.string()).default([]) }),
+    z.object({
+      name: z.string().default(""),
+      subscriptions: z.int(),
+      subscriptions_list: z.array(z.string()).default([]),
+    }),
   ),
 });
 const JetStream = z.object({ consumers: z.int() });
@@ -41,16 +45,22 @@ export class FaultyServer {
   /** `settings`: more of its configuration. It ends with the test. */
   static async start(settings = ""): Promise<FaultyServer> {
     const folder = await mkdtemp(join(tmpdir(), "harmony-faults-"));
-    const port = await freePort();
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
     const configFile = join(folder, "nats-server.conf");
-    await writeFile(configFile, `http: "127.0.0.1:${port}"\n${settings}\n`);
-    const server = await RestartableServer.start(configFile);
-    onTestFinished(async () => {
-      server.thaw();
+    for (;;) {
+      const port = await freePort();
+      await writeFile(configFile, `http: "127.0.0.1:${port}"\n${settings}\n`);
+      const server = await RestartableServer.start(configFile);
+      onTestFinished(async () => {
+        server.thaw();
+        await server.stop();
+      });
+      const made = new FaultyServer(server, `http://127.0.0.1:${port}`);
+      // Somebody else may have been faster to take a port that was free, and then answers in its place.
+      const answers = await made.told("varz", z.object({ port: z.int() })).catch(() => null);
+      if (answers?.port === Number(new URL(server.url).port)) return made;
       await server.stop();
-      await rm(folder, { recursive: true, force: true });
-    });
-    return new FaultyServer(server, `http://127.0.0.1:${port}`);
+    }
   }
 
   get url(): string {
