@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, onTestFinished, vi } from "vitest";
+import { onTestFinished, vi } from "vitest";
 import { StateDirectory } from "../../../src/agent/adapters/state-directory.ts";
 import type { Agent } from "../../../src/agent/agent.ts";
 import { Ledger } from "../../../src/agent/ledger.ts";
@@ -111,7 +111,10 @@ export class ControlPlane {
   }
 
   async makeBuckets(): Promise<void> {
-    await vi.waitFor(async () => expect(await this.store.ensureBuckets()).toEqual({ _tag: "Ready" }), patience);
+    await vi.waitFor(async () => {
+      const made = await this.store.ensureBuckets();
+      if (made._tag !== "Ready") throw new Error(made.message);
+    }, patience);
   }
 
   /** Until the key has it, and no longer: gives the generation. What could not be reached is tried again, as a user would. */
@@ -133,14 +136,19 @@ export class ControlPlane {
   async converged(of: FaultAgent, text: string, generation: number): Promise<AgentStatus> {
     return vi.waitFor(async () => {
       const status = await this.status(of.id);
-      if (status === null) throw new Error(`${of.id} has told nothing\n${of.log.slice(-8).join("\n")}`);
-      expect(status, of.log.slice(-8).join("\n")).toMatchObject({
-        generation,
-        observedGeneration: generation,
-        scores: { changing: { state: "Ready", generation }, same: { state: "Ready", generation } },
-      });
-      expect(status.conditions).toContainEqual(expect.objectContaining({ type: "Ready", reason: "Converged" }));
-      expect(await of.content()).toBe(text);
+      const isTold =
+        status?.generation === generation &&
+        status.observedGeneration === generation &&
+        ["changing", "same"].every((score) => {
+          const { [score]: told } = status.scores;
+          return told?.state === "Ready" && told.generation === generation;
+        }) &&
+        status.conditions.some(({ type, reason }) => type === "Ready" && reason === "Converged");
+      const content = await of.content();
+      if (!isTold || content !== text) {
+        const seen = `${JSON.stringify(status)}, and on the disk "${content}"`;
+        throw new Error(`${of.id} is not at ${generation}, "${text}": ${seen}\n${of.log.slice(-8).join("\n")}`);
+      }
       return status;
     }, patience);
   }
