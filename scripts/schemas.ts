@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import * as z from "zod";
 import { KINDS } from "../src/scores/index.ts";
 import { SCORE_ID } from "../src/topology/parts.ts";
+import * as devicePolicy from "../src/wire/device-policy.ts";
 import * as envelope from "../src/wire/envelope.ts";
 import * as keys from "../src/wire/keys.ts";
 import * as status from "../src/wire/status.ts";
@@ -63,6 +64,12 @@ const DOCUMENTS: readonly Document[] = [
     // An agent reads them one by one, so that a bad one does not take the others with it.
     schema: envelope.Payload.extend({ scores: z.record(z.string().regex(SCORE_ID), envelope.WireScore) }),
   },
+  {
+    file: "device-policy.schema.json",
+    title: "DevicePolicy",
+    description: "What the owner of a device lets others ask of it: the file of `harmony agent run --policy FILE`.",
+    schema: devicePolicy.DevicePolicy,
+  },
 ];
 
 /** The comments of all schemas, by the schema. */
@@ -73,6 +80,7 @@ for (const [file, module] of [
   ["keys", keys],
   ["status", status],
   ["envelope", envelope],
+  ["device-policy", devicePolicy],
 ] as const) {
   const comments = schemaDocs(join(root, `src/wire/${file}.ts`));
   for (const [name, value] of Object.entries(module)) {

@@ -133,9 +133,9 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: "two passes at the same time",
-    file: "agent/reconciler.ts",
-    snippet: "if (this.#isBeginning || this.#working !== null || this.#paused) return;",
-    instead: "if (this.#paused) return;",
+    file: "agent/reconcile-loop.ts",
+    snippet: "if (this.#isBeginning || this.#working !== null || this.#isPaused) return;",
+    instead: "if (this.#isPaused) return;",
   },
   {
     name: "a generation counts as observed when it is accepted",

@@ -1,4 +1,4 @@
-import type { Owned } from "../src/agent/ledger.ts";
+import type { Owned } from "../src/agent/journal.ts";
 import type { Device } from "./device.ts";
 import type { InForce } from "./in-force.ts";
 import { PolicyGuard, type Step } from "./policy-guard.ts";

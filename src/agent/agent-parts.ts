@@ -1,5 +1,6 @@
 import type { Clock, Log } from "../scores/context.ts";
 import type { Gate } from "../wire/decode.ts";
+import type { DevicePolicies } from "../wire/device-policy.ts";
 import type { AgentId } from "../wire/keys.ts";
 import type { CapabilitiesDocument } from "../wire/status.ts";
 import type { Store } from "../wire/store.ts";
@@ -13,6 +14,8 @@ export interface AgentParts {
   readonly agentId: AgentId;
   readonly kinds: Gate["kinds"];
   readonly trustedKeys: Gate["trustedKeys"];
+  /** What the device's owner allows; asked each time, since it may change. Default: everything. */
+  readonly policy?: (() => DevicePolicies) | undefined;
   /** Has been looked at once. */
   readonly host: AgentHost;
   readonly device: CapabilitiesDocument["device"];

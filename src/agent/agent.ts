@@ -1,6 +1,7 @@
 import { type DecodedManifest, decodePayload, type Gate, type InForce } from "../wire/decode.ts";
 import type { AgentStatus, Condition } from "../wire/status.ts";
 import type { ToldStatus } from "../wire/told-status.ts";
+import { forTaken } from "../wire/policy-gate.ts";
 import { VERSION } from "../wire/version.ts";
 import type { AgentParts } from "./agent-parts.ts";
 import { capabilitiesOf } from "./capabilities-of.ts";
@@ -8,6 +9,7 @@ import { DesiredState } from "./desired-state.ts";
 import { FreeSpace } from "./free-space.ts";
 import type { Accepted } from "./saved-manifest.ts";
 import { servePlans } from "./planner.ts";
+import { watchPolicy } from "./policy-watch.ts";
 import { type AgentPresence, Presence, type PresenceParts } from "./presence.ts";
 import type { Passes, Progress } from "./progress.ts";
 import { Reconciler } from "./reconciler.ts";
@@ -57,13 +59,16 @@ export class Agent {
 
   constructor(parts: AgentParts) {
     this.#parts = parts;
-    const { agentId, kinds, trustedKeys, host, store, clock, log, random, bootId } = parts;
+    const { agentId, kinds, trustedKeys, host, store, clock, log, random, bootId, policy } = parts;
     const gate: Gate = {
       agentId,
       kinds,
       trustedKeys,
       get topology() {
         return host.topology;
+      },
+      get policy() {
+        return policy?.();
       },
     };
     this.#gate = gate;
@@ -143,9 +148,10 @@ export class Agent {
   }
 
   start(): void {
-    const { store, log, host } = this.#parts;
+    const { store, log, host, policy, clock } = this.#parts;
     if (this.#parts.pair === undefined) this.#resume();
     host.onChange(() => this.#hostChanged());
+    if (policy !== undefined) this.#endings.push(watchPolicy(policy, clock, () => this.#policyChanged()));
     this.#scheduleDriftPass();
     this.#parts.ledger.onTrouble = () => this.#report(true);
     void this.#space.look();
@@ -229,14 +235,15 @@ export class Agent {
 
   /** What was accepted before. Its signature was checked then, and the ledger is the agent's own. */
   #decodeAgain(payload: string): DecodedManifest | null {
-    const decoded = decodePayload(payload, [], { ...this.#gate, trustedKeys: new Map() }, null);
+    const policy = this.#gate.policy && forTaken(this.#gate.policy);
+    const decoded = decodePayload(payload, [], { ...this.#gate, trustedKeys: new Map(), policy }, null);
     if (decoded._tag === "Decoded") return decoded.manifest;
     const { reason, message } = decoded.refusal;
     this.#parts.log("the manifest in the ledger cannot be decoded any more", { reason, message });
     return null;
   }
 
-  /** The host offers more than before, or less: what is in force is held against the gate again. */
+  /** The host offers more than before or less, or its owner allows so: what is in force is held against the gate again. */
   #hostChanged(): void {
     if (this.#stop.signal.aborted) return;
     this.#presence.capabilitiesChanged();
@@ -244,6 +251,12 @@ export class Agent {
     if (accepted === null || accepted.generation !== this.#generation) return;
     const manifest = this.#inForceOf(this.#trial.inForceInstead(), accepted);
     if (manifest !== null) this.#reconciler.accept(manifest, "corrective");
+  }
+
+  /** What was refused may be allowed now, and what is in force may not be any more. */
+  #policyChanged(): void {
+    this.#hostChanged();
+    this.#desired.readAnew();
   }
 
   /** Until it has an epoch, the agent interprets what the ledger holds and says nothing. */

@@ -8,10 +8,20 @@ export function capabilitiesOf({
   host,
   device,
   kinds: known,
-}: Pick<AgentParts, "agentId" | "host" | "device" | "kinds">): CapabilitiesDocument {
+  policy,
+}: Pick<AgentParts, "agentId" | "host" | "device" | "kinds" | "policy">): CapabilitiesDocument {
   const { name, absent } = host.topology;
   const kinds: Record<string, number[]> = {};
   for (const { kind, version } of known) (kinds[kind] ??= []).push(version);
   const capabilities = CapabilitiesDocument.shape.capabilities.parse(host.facts);
-  return { agentId, topology: name, capabilities, absent, ...(device && { device }), kinds, agentVersion: VERSION };
+  return {
+    agentId,
+    topology: name,
+    capabilities,
+    absent,
+    ...(device && { device }),
+    kinds,
+    agentVersion: VERSION,
+    ...(policy && { policy: policy() }),
+  };
 }

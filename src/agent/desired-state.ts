@@ -70,6 +70,7 @@ export class DesiredState {
   /** Of the last manifest that was decoded. */
   #scores: DecodedManifest["scores"] = new Map();
   #reading = false;
+  #isAnew = false;
   #again = false;
   #failures = 0;
   #lags = 0;
@@ -120,6 +121,12 @@ export class DesiredState {
       });
   }
 
+  /** Reads it as if it had never been read: what it is held against has changed. */
+  readAnew(): void {
+    this.#isAnew = true;
+    if (this.#unsubscribe !== null) this.read();
+  }
+
   /** Milliseconds until the key is read again. */
   async #read(): Promise<number> {
     const { store, gate, onReading } = this.#parts;
@@ -136,7 +143,9 @@ export class DesiredState {
     }
     this.#lags = 0;
     const digest = found._tag === "Value" ? createHash("sha256").update(found.value).digest("base64") : "";
-    if (found.revision === this.#revision && digest === this.#digest) return this.#done(found.revision, digest);
+    const isSame = found.revision === this.#revision && digest === this.#digest && !this.#isAnew;
+    this.#isAnew = false;
+    if (isSame) return this.#done(found.revision, digest);
     if (found._tag === "Deleted") {
       onReading({ _tag: "Deleted" }, found.revision);
       return this.#done(found.revision, digest);

@@ -37,7 +37,11 @@ export interface Examined {
   readonly uid: number;
   readonly state: StateExamined;
   /** Null: none was given. Else what is wrong with the file; `""` where nothing is. */
-  readonly files: readonly { readonly flag: "--trust" | "--creds"; readonly file: string; readonly problem: string }[];
+  readonly files: readonly {
+    readonly flag: "--trust" | "--policy" | "--creds";
+    readonly file: string;
+    readonly problem: string;
+  }[];
   /** Whether what opens the unit's cage is what the configuration asks for; null where there is no such file, or no configuration was named. */
   readonly isCaged: boolean | null;
   /** The controllers of the kernel's control groups; null where they cannot be read. */

@@ -8,6 +8,7 @@ import type { AgentId } from "../wire/keys.ts";
 import { connectStore } from "../wire/nats/connect.ts";
 import { serverList } from "../wire/nats/server-list.ts";
 import { VERSION } from "../wire/version.ts";
+import { agentPolicy } from "./adapters/agent-policy.ts";
 import { StateDirectory } from "./adapters/state-directory.ts";
 import { SelfReportFile } from "./adapters/self-report-file.ts";
 import { lockState } from "./adapters/state-lock.ts";
@@ -109,6 +110,7 @@ async function run(given: AgentArguments): Promise<number> {
   if (connected._tag === "Unreachable") throw new Error(connected.message);
   const { store } = connected;
   const bootId = randomUUID();
+  const policy = await agentPolicy({ ...given, root, state, log });
   const { agent, host, failover } = assemble({
     agentId: given.agentId,
     bootId,
@@ -118,6 +120,8 @@ async function run(given: AgentArguments): Promise<number> {
     driftPassMs: given.driftPassMs,
     capabilities: given.capabilities,
     trustedKeys: trusted,
+    reserved: policy.reserved,
+    policy: policy.current,
     store,
     ledger,
     log,

@@ -1,6 +1,7 @@
 import type { Log } from "../scores/context.ts";
 import type { DecodedManifest } from "../wire/decode.ts";
-import type { Ledger, Notice } from "./ledger.ts";
+import type { Notice } from "./journal.ts";
+import type { Ledger } from "./ledger.ts";
 import type { Change } from "./resource.ts";
 
 /**

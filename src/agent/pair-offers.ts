@@ -2,6 +2,7 @@ import type { Clock, Log } from "../scores/context.ts";
 import { failoverName, whoLacks } from "../topology/failover.ts";
 import type { Topology } from "../topology/topology.ts";
 import type { AgentId } from "../wire/keys.ts";
+import type { DevicePolicies } from "../wire/device-policy.ts";
 import { CapabilitiesDocument, type MemberOffer, readDocument, writeDocument } from "../wire/status.ts";
 import type { Store } from "../wire/store.ts";
 import { VERSION } from "../wire/version.ts";
@@ -18,6 +19,7 @@ export interface PairOffersParts {
   readonly member: AgentId;
   readonly host: AgentHost;
   readonly kinds: readonly { readonly kind: string; readonly version: number }[];
+  readonly policy?: (() => DevicePolicies) | undefined;
   readonly clock: Clock;
   readonly log: Log;
   /** What the pair offers has changed. */
@@ -109,12 +111,19 @@ export class PairOffers {
   }
 
   #own(): MemberOffer {
-    const { host, kinds } = this.#parts;
+    const { host, kinds, policy } = this.#parts;
     const { name, absent } = host.topology;
     const known: Record<string, number[]> = {};
     for (const { kind, version } of kinds) (known[kind] ??= []).push(version);
     const capabilities = CapabilitiesDocument.shape.capabilities.parse(host.facts);
-    return { topology: name, capabilities, absent, kinds: known, agentVersion: VERSION };
+    return {
+      topology: name,
+      capabilities,
+      absent,
+      kinds: known,
+      agentVersion: VERSION,
+      ...(policy && { policy: policy() }),
+    };
   }
 }
 
@@ -167,6 +176,26 @@ function documentOf(pair: AgentId, members: Members): CapabilitiesDocument {
     kinds: Object.fromEntries(kinds),
     // Of several the one that knows least, for whoever asks what can be sent.
     agentVersion: all.map(({ agentVersion }) => agentVersion).toSorted()[0] ?? VERSION,
+    ...policyOf(all),
     members,
+  };
+}
+
+/** What every member's owner allows. */
+function policyOf(members: readonly MemberOffer[]): Pick<CapabilitiesDocument, "policy"> {
+  const all = members.flatMap(({ policy }) => policy ?? []);
+  if (all.length === 0) return {};
+  const paths = [...new Set(all.flatMap(({ reserved }) => reserved.paths))];
+  const units = [...new Set(all.flatMap(({ reserved }) => reserved.units))];
+  // Most pairs have the same file twice.
+  const policies = [
+    ...new Map(all.flatMap((each) => each.policies).map((each) => [JSON.stringify(each), each])).values(),
+  ];
+  return {
+    policy: {
+      reserved: { paths, units },
+      policies,
+      unreadable: all.find(({ unreadable }) => unreadable !== null)?.unreadable ?? null,
+    },
   };
 }

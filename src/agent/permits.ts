@@ -1,7 +1,7 @@
 import type { Found, Permission } from "../scores/interpret.ts";
 import type { Obstruction } from "../scores/outcome.ts";
 import type { Policies } from "../topology/policies.ts";
-import type { Owned } from "./ledger.ts";
+import type { Owned } from "./journal.ts";
 
 /** What is known of a Score before it is looked at. */
 export interface Standing {

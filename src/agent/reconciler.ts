@@ -6,6 +6,7 @@ import type { ScoreStatus } from "../wire/status.ts";
 import { Interpreting } from "./interpreting.ts";
 import { Notices } from "./notices.ts";
 import type { Progress } from "./progress.ts";
+import { ReconcileLoop } from "./reconcile-loop.ts";
 import type { ReconcilerParts } from "./reconciler-parts.ts";
 import {
   type Accepted,
@@ -23,11 +24,6 @@ import { begin, blocked, isUp, passedOver } from "./score-status.ts";
 import { Turns } from "./turns.ts";
 import { Workers } from "./workers.ts";
 
-/** How long a pass may hold the event loop before it lets heartbeats and messages through. */
-const SLICE_MS = 5;
-/** How long everything rests after a bug of the agent's own, so that it cannot run hot. */
-const AFTER_BUG_MS = 1000;
-
 /**
  * Makes the device what the manifest in force says, in order, for ever; what need not wait goes on side by side. Level-based:
  * what is queued is a Score's id and never an event, and each turn looks at the device anew.
@@ -40,16 +36,12 @@ export class Reconciler {
   readonly #notices: Notices;
   readonly #interpreting: Interpreting;
   readonly #retirements: Retirements;
+  readonly #loop: ReconcileLoop;
   /** How many of those at work remove something. */
   #removing = 0;
   #generation = 0;
   #observedGeneration = 0;
-  #working: Promise<void> | null = null;
-  #isBeginning = false;
-  #paused = false;
   #changes = 0;
-  /** When the loop last came round, by the clock that never jumps. */
-  #turnedAt = 0;
 
   constructor(parts: ReconcilerParts) {
     this.#parts = parts;
@@ -73,6 +65,12 @@ export class Reconciler {
       onDue: () => this.#kick(),
       onGone: (identity) => this.#wake(({ decoded }) => decoded._tag === "Score" && decoded.identity === identity),
     });
+    this.#loop = new ReconcileLoop(parts, {
+      turn: () => this.#turn(),
+      finish: () => this.#finish(),
+      onCarriedThrough: () => this.#carriedThrough(),
+      isLeft: () => this.#workers.size > 0 || this.#isAnyNext,
+    });
   }
 
   get generation(): number {
@@ -86,7 +84,7 @@ export class Reconciler {
     return this.#changes;
   }
   get isWorking(): boolean {
-    return this.#working !== null;
+    return this.#loop.isWorking;
   }
 
   /** What its loop does, for whoever has to find out whether it still turns. */
@@ -95,8 +93,8 @@ export class Reconciler {
       this.#retirements.next() !== undefined || [...this.#resources.values()].some(({ due }) => due !== null);
     return {
       isWorking: this.isWorking,
-      isLeft: isAnyDue && !this.isWorking && !this.#paused && !this.#parts.stop.aborted,
-      turnedMs: this.#parts.clock.monotonicMs() - this.#turnedAt,
+      isLeft: isAnyDue && !this.isWorking && !this.#loop.isPaused && !this.#parts.stop.aborted,
+      turnedMs: this.#loop.turnedMs,
       running: this.#workers.running,
     };
   }
@@ -205,75 +203,63 @@ export class Reconciler {
 
   /** Stops for good: another agent has this one's id. */
   pause(): void {
-    this.#paused = true;
+    this.#loop.pause();
     for (const resource of this.#resources.values()) this.#drop(resource);
     this.#retirements.cancel();
     this.#workers.releaseStale();
   }
 
   /** Resolves when nothing is under way. */
-  async idle(): Promise<void> {
-    while (this.#working !== null) await this.#working;
+  idle(): Promise<void> {
+    return this.#loop.idle();
   }
 
   #kick(): void {
     this.#workers.poke();
-    if (this.#isBeginning || this.#working !== null || this.#paused) return;
-    this.#turnedAt = this.#parts.clock.monotonicMs();
-    // Work goes on up to its first wait before there is a promise of it, and may make another Score due by then.
-    this.#isBeginning = true;
-    const working = this.#work();
-    this.#isBeginning = false;
-    this.#working = working
-      .catch(async (bug: unknown) => {
-        this.#parts.log("a bug of the reconciler", { bug: String(bug) });
-        await new Promise<void>((resume) => void this.#parts.clock.after(AFTER_BUG_MS, resume));
-      })
-      .finally(() => {
-        this.#working = null;
-        // Something may have become due between the last look and now.
-        const more =
-          this.#workers.size > 0 || this.#turns.next() !== undefined || this.#retirements.next() !== undefined;
-        if (more && !this.#parts.stop.aborted) this.#kick();
-        else this.#parts.onChange("settled");
-      });
+    this.#loop.kick();
   }
 
-  async #work(): Promise<void> {
-    const { clock, breathe, stop, onChange } = this.#parts;
-    let sliceBegan = clock.monotonicMs();
-    while (!stop.aborted && !this.#paused) {
-      this.#workers.rethrow();
-      const resource = this.#turns.next();
-      if (resource !== undefined) {
-        const looking = this.#reconcile(resource);
-        if (looking instanceof Promise) await this.#turns.begun(resource, looking, this.#removalMs(resource));
-      } else if (this.#workers.size === this.#removing && this.#retirements.next() !== undefined) {
-        await this.#remove();
-      } else if (this.#workers.size > 0) {
-        if (!this.#turns.isHeldUp) this.#workers.releaseGathered();
-        await this.#workers.next();
-        onChange("working");
-      } else break;
-      // Only here: a turn that ends in a bug is none.
-      this.#turnedAt = clock.monotonicMs();
-      if (this.#turnedAt - sliceBegan >= SLICE_MS) {
-        onChange("working");
-        await breathe();
-        sliceBegan = clock.monotonicMs();
-      }
-    }
+  get #isAnyNext(): boolean {
+    return this.#turns.next() !== undefined || this.#retirements.next() !== undefined;
+  }
+
+  #turn(): MaybePromise<boolean> {
+    this.#workers.rethrow();
+    const resource = this.#turns.next();
+    if (resource !== undefined) return this.#begin(resource);
+    if (this.#workers.size === this.#removing && this.#retirements.next() !== undefined) return this.#remove();
+    return this.#workers.size > 0 && this.#wait();
+  }
+
+  #begin(resource: Resource): MaybePromise<boolean> {
+    const looking = this.#reconcile(resource);
+    if (!(looking instanceof Promise)) return true;
+    return this.#turns.begun(resource, looking, this.#removalMs(resource))?.then(() => true) ?? true;
+  }
+
+  /** For one of those at work. */
+  async #wait(): Promise<true> {
+    if (!this.#turns.isHeldUp) this.#workers.releaseGathered();
+    await this.#workers.next();
+    this.#parts.onChange("working");
+    return true;
+  }
+
+  async #finish(): Promise<void> {
     while (this.#workers.size > 0) await this.#workers.next();
-    if (stop.aborted || this.#paused || this.#observedGeneration === this.#generation) return;
+  }
+
+  #carriedThrough(): void {
+    if (this.#observedGeneration === this.#generation) return;
     this.#observedGeneration = this.#generation;
     // Also where no Score had anything to do: whoever shipped it waits for this.
     this.#changes += 1;
   }
 
   /** One after the other, but what waits to be gathered does not hold up the next. */
-  #remove(): Promise<void> | undefined {
+  async #remove(): Promise<true> {
     const retirement = this.#retirements.next();
-    if (retirement === undefined) return undefined;
+    if (retirement === undefined) return true;
     const { identity } = retirement.owned;
     this.#removing += 1;
     const gone = this.#retirements
@@ -283,7 +269,8 @@ export class Reconciler {
     const isStale = (): boolean => this.#retirements.of(identity) !== retirement;
     const bound = retirement.score?.bind();
     const [mayGather, deadlineMs] = [bound?.everPauses === true, bound?.deadlineMs ?? 0];
-    return this.#workers.begin({ keys: [identity], lane: null, mayGather, isStale, deadlineMs }, gone);
+    await this.#workers.begin({ keys: [identity], lane: null, mayGather, isStale, deadlineMs }, gone);
+    return true;
   }
 
   /** Gives a promise only where something has to be waited for. */

@@ -5,7 +5,7 @@ import { policiesOf } from "../topology/policies.ts";
 import { type DecodedManifest, decodeScore } from "../wire/decode.ts";
 import { errorOfRefusal } from "../wire/score-error.ts";
 import type { ScoreStatus } from "../wire/status.ts";
-import type { Owned } from "./ledger.ts";
+import type { Owned } from "./journal.ts";
 import type { ReconcilerParts } from "./reconciler-parts.ts";
 import { isLeft } from "./permits.ts";
 import { begin, retiring, retryDelayMs, settled } from "./score-status.ts";

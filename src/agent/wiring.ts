@@ -3,9 +3,11 @@ import type { Clock, Log } from "../scores/context.ts";
 import { PiTopology } from "../topology/pi.ts";
 import { PiWithAuditedShellTopology } from "../topology/pi-with-audited-shell.ts";
 import { type Topology, topology } from "../topology/topology.ts";
+import type { DevicePolicies } from "../wire/device-policy.ts";
 import type { AgentId } from "../wire/keys.ts";
 import type { TrustedKeys } from "../wire/signature.ts";
 import type { Store } from "../wire/store.ts";
+import { withinRoot } from "./adapters/agent-policy.ts";
 import { AptPackageManager } from "./adapters/apt-package-manager.ts";
 import { deviceFacts } from "./adapters/device-facts.ts";
 import { NftPacketFilter } from "./adapters/nft-packet-filter.ts";
@@ -35,6 +37,8 @@ export interface HostSettings {
   readonly statePath: string;
   /** What this device's own configuration lets it offer; nothing else can let in more. */
   readonly capabilities: readonly CapabilityName[];
+  /** Absolute paths that decide what this agent does, and that no Score may write. */
+  readonly reserved?: readonly string[];
   readonly log: Log;
 }
 
@@ -44,6 +48,7 @@ export interface AgentSettings extends HostSettings {
   readonly bootId: string;
   readonly driftPassMs: number;
   readonly trustedKeys: TrustedKeys;
+  readonly policy: () => DevicePolicies;
   readonly store: Store;
   readonly ledger: Ledger;
   /** The pair that the agent is a member of, and where that is remembered; null: none. */
@@ -85,12 +90,11 @@ const hostParts = (settings: HostSettings): Parts =>
     .provide(OfHost, () => settings)
     .provide(Time, () => systemClock)
     .provide(FileSystem, (from) => {
-      const { root, statePath, log } = from.get(OfHost);
-      const within = root === "/" ? statePath : statePath.slice(root.length);
+      const { root, statePath, reserved = [], log } = from.get(OfHost);
       return new NodeFileSystem({
         root,
-        // No Score may write the agent's own memory. Outside the root none can reach it.
-        reserved: statePath.startsWith(root) ? [within] : [],
+        // No Score may write the agent's own memory, nor what says what it may do.
+        reserved: withinRoot([statePath, ...reserved], root),
         onWatchProblem: (problem) => log("drift of some files will be found by the periodic pass alone", { problem }),
       });
     })
@@ -163,11 +167,12 @@ function failover(from: Parts): Failover | null {
 }
 
 function agentParts(from: Parts): AgentParts {
-  const { agentId, bootId, trustedKeys, store, ledger, driftPassMs } = from.get(Settings);
+  const { agentId, bootId, trustedKeys, policy, store, ledger, driftPassMs } = from.get(Settings);
   return {
     agentId,
     kinds: KINDS,
     trustedKeys,
+    policy,
     host: from.get(HostToken),
     device: deviceFacts(),
     store,

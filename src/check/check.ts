@@ -3,6 +3,9 @@ import { lacks, lackSentence } from "../topology/lacks.ts";
 import type { Manifest } from "../topology/manifest.ts";
 import type { Topology } from "../topology/topology.ts";
 import type { CapabilitiesDocument } from "../wire/status.ts";
+import { encodeScores } from "../wire/encode.ts";
+import { denialsOfScore, denialsOfWhole } from "../wire/policy-gate.ts";
+import type { Denial } from "../wire/policy-rules.ts";
 import type { Finding, Objection } from "./finding.ts";
 
 /** What a manifest is held against: a topology by its declaration, or one agent by what it says of itself. */
@@ -15,9 +18,10 @@ export const targetName = (target: Target): string =>
 
 /** All that speaks against running this manifest on each of the targets; nothing when it can run there. Pure. */
 export const objections = (manifest: Manifest, targets: readonly Target[]): readonly Objection[] =>
-  targets.flatMap((target) =>
-    Object.entries(manifest.scores).flatMap(([id, score]) => objectionsTo(id, score, target)),
-  );
+  targets.flatMap((target) => [
+    ...Object.entries(manifest.scores).flatMap(([id, score]) => objectionsTo(id, score, target)),
+    ...denials(manifest, target),
+  ]);
 
 /** The same, about a file. */
 export const check = (file: string, manifest: Manifest, targets: readonly Target[]): readonly Finding[] =>
@@ -43,6 +47,19 @@ function objectionsTo(scoreId: string, score: AnyScore, target: Target): readonl
   const known = listed(versions.map((each) => `${kind}@${each}`));
   const sentence = `agent ${agentId} does not know ${kind}@${version}; it knows ${known}`;
   return [...lacking, { ...about, rule: "UnsupportedVersion", capability: null, sentence }];
+}
+
+/** What the owner of the device does not allow, in the agent's own sentences. */
+function denials(manifest: Manifest, target: Target): readonly Objection[] {
+  const policy = target._tag === "Agent" ? target.document.policy : undefined;
+  if (policy === undefined) return [];
+  const scores = Object.entries(manifest.scores);
+  const all: readonly Denial[] = [
+    ...denialsOfWhole(encodeScores(manifest), Object.values(manifest.scores), policy),
+    ...scores.flatMap(([id, score]) => denialsOfScore(id, score, policy)),
+  ];
+  const about = { rule: "PolicyDenied", severity: "error", capability: null, target: targetName(target) } as const;
+  return all.map(({ scoreId, kind, sentence }) => ({ ...about, scoreId, kind, sentence }));
 }
 
 const placeOf = (target: Target): Parameters<typeof lacks>[1] =>

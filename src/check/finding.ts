@@ -3,6 +3,7 @@ export const RULES = {
   MissingCapability: "A Score requires a capability that its target does not offer.",
   UnknownKind: "A Score is of a kind that its target does not know.",
   UnsupportedVersion: "A Score is of a version of its kind that its target does not know.",
+  PolicyDenied: "A policy of the target device does not allow the manifest or one of its Scores.",
   TypeError: "The manifest's file does not pass the TypeScript compiler.",
   NotTypeChecked: "The manifest's file could not be type-checked, as no TypeScript compiler was found.",
   CannotLoad: "The manifest's file cannot be loaded.",

@@ -35,6 +35,12 @@ export class ContainerScore extends Score(
   {
     deadlineMs: DEADLINE_MS,
     identity: ({ name }) => `container:${name}`,
+    reach: ({ name, image, volumes }) => [
+      { _tag: "unit", unit: `${name}.service` },
+      { _tag: "image", image },
+      // A volume with a name is the runtime's own.
+      ...volumes.flatMap(({ from }) => (from.startsWith("/") ? [{ _tag: "path" as const, path: from }] : [])),
+    ],
     observe: (wanted, { ContainerRuntime: host }, { signal }) => observe(wanted, host, signal),
     plan: planContainer,
     restart: restartContainer,

@@ -49,6 +49,7 @@ export class DirectoryScore extends Score(
   { version: 1, requires: [FileSystemHost], spec, observed, step },
   {
     identity: ({ path }) => `path:${path}`,
+    reach: ({ path }) => [{ _tag: "path", path }],
 
     observe({ path }, { FileSystemHost: fs }) {
       const entry = fs.inspect(path, { hashUpTo: 0 });

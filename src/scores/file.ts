@@ -75,6 +75,10 @@ export class FileScore extends Score(
     // The disk takes many at once for little more than one.
     turns: "together",
     identity: ({ path }) => `path:${path}`,
+    reach: (wanted) => [
+      { _tag: "path", path: wanted.path },
+      { _tag: "content", bytes: digestOf(wanted).size },
+    ],
 
     observe(wanted, { FileSystemHost: fs }) {
       const { path } = wanted;

@@ -71,6 +71,8 @@ export class FirewallPortsScore extends Score(
   { version: 1, requires: [PacketFilter], spec, observed, step },
   {
     identity: ({ name }) => `firewall:${name}`,
+    // Rules of the kernel's, under a name of Harmony's own.
+    reach: () => [],
     observe: async (wanted, { PacketFilter: filter }, { signal }) => ({
       state: await filter.inspect(wanted.name, rulesOf(wanted), signal),
     }),

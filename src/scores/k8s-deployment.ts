@@ -39,6 +39,7 @@ export class K8sDeploymentScore extends Score(
   { version: 1, requires: [K8sClient], spec, observed, step },
   {
     identity: ({ namespace, name }) => `deployment:${namespace}/${name}`,
+    reach: ({ image }) => [{ _tag: "image", image }],
 
     async observe({ namespace, name }, { K8sClient: cluster }, { signal }) {
       const deployment = await cluster.readDeployment(namespace, name, signal);

@@ -63,6 +63,8 @@ export class NetworkInterfaceScore extends Score(
   { version: 1, requires: [NetworkConfigurator], spec: InterfaceSpec, observed, step },
   {
     identity: ({ name }) => `interface:${name}`,
+    // A profile at a place that the network's own configuration has for it.
+    reach: () => [],
     observe: ({ name }, { NetworkConfigurator: network }, { signal }) => network.interface(name, signal),
     plan: (wanted, seen) => planFor(wanted, seen),
 

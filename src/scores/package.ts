@@ -73,6 +73,7 @@ export class PackageScore extends Score(
     // A slow line, a slow card, and what the package does when it is set up.
     deadlineMs: 900_000,
     identity: ({ name }) => `package:${name}`,
+    reach: () => [{ _tag: "program", what: "what its package brings and runs", unit: null }],
     // Configuration files that a removed package left are no package.
     exists: (_, { status }) => status === "installed" || status === "broken",
     observe: ({ name }, { PackageManager: packages }) => ({ ...packages.inspect(name) }),

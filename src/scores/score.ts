@@ -3,6 +3,7 @@ import type { AnyCapability, PortOf, ReadPortOf } from "../capabilities/capabili
 import type { Context, MaybePromise } from "./context.ts";
 import { SPEC_LIMIT_BYTES, type Carried, type Frozen, forbiddenKey, freeze, specBytes } from "./spec.ts";
 import type { Plan } from "./outcome.ts";
+import type { Reach } from "./reach.ts";
 
 type Needs = readonly AnyCapability[];
 
@@ -94,6 +95,11 @@ export interface Interpretation<N extends Needs, Spec, Seen, Step> {
    * seen says `state: "absent"`.
    */
   exists?(spec: Spec, observed: Seen): boolean;
+  /**
+   * Pure. All that a Score touches of the sorts that a device's policy can have rules for. A kind without it is taken to touch
+   * anything: where a policy has such a rule it is refused, unless the policy names the kind under `unbounded`.
+   */
+  reach?(spec: Spec): readonly Reach[];
   /** Milliseconds for one whole interpretation; a function where the spec says how long it may take. Default 30,000. */
   readonly deadlineMs?: number | ((spec: Spec) => number);
 }
@@ -119,6 +125,8 @@ export interface Bound<N extends Needs, Seen, Step> {
   /** Whether any step of this kind can have others wait for it, or wait for others. */
   readonly everPauses: boolean;
   exists(observed: Seen): boolean;
+  /** Null where the kind does not tell. */
+  readonly reach: readonly Reach[] | null;
   readonly deadlineMs: number;
 }
 
@@ -313,6 +321,9 @@ class Binding<N extends Needs, Spec, Seen, Step> implements Bound<N, Seen, Step>
   }
   get everPauses(): boolean {
     return this.#how.pauses !== undefined;
+  }
+  get reach(): readonly Reach[] | null {
+    return this.#how.reach?.(this.#spec) ?? null;
   }
   exists(observed: Seen): boolean {
     return this.#how.exists === undefined ? !isAbsent(observed) : this.#how.exists(this.#spec, observed);

@@ -144,6 +144,7 @@ export class ShellJobScore extends Score(
     turns: "lane",
 
     identity: ({ name }) => `job:${name}`,
+    reach: () => [{ _tag: "program", what: "its commands", unit: null }],
     // What the commands make is nothing that can be seen; that they have made it is.
     exists: (_, { state }) => state === "so",
 

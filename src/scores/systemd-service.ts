@@ -115,6 +115,12 @@ export class SystemdServiceScore extends Score(
     // A service may take its time to start and to stop; systemd itself gives up after 90 s, unless it is told otherwise.
     deadlineMs: ({ readiness }) => 120_000 + (readiness?.type === "notify" ? readiness.startPeriodSeconds * 1000 : 0),
     identity: ({ name }) => `unit:${name}.service`,
+    reach: ({ name, wants, requires }) => [
+      { _tag: "unit", unit: `${name}.service` },
+      // Systemd starts these with it.
+      ...[...wants, ...requires].map((unit) => ({ _tag: "unit" as const, unit })),
+      { _tag: "program", what: "the program of its service", unit: `${name}.service` },
+    ],
     observe: (wanted, { SystemdHost: host }, { signal }) => observeService(unitOf(wanted), host, signal),
     plan: (wanted, seen) => planService(unitOf(wanted), seen),
     retire: (wanted, seen) => retireService(unitOf(wanted), seen),

@@ -60,6 +60,10 @@ export class SystemdTimerScore extends Score(
   { version: 1, requires: [SystemdHost], spec, observed: SeenOwnUnit, step: OwnUnitStep },
   {
     identity: ({ name }) => `unit:${name}.timer`,
+    reach: ({ name, unit = `${name}.service` }) => [
+      { _tag: "unit", unit: `${name}.timer` },
+      { _tag: "unit", unit },
+    ],
     observe: (wanted, { SystemdHost: host }, { signal }) => observeOwnUnit(unitOf(wanted), host, signal),
     plan: (wanted, seen) => planOwnUnit(unitOf(wanted), seen),
     retire: (wanted, seen) => retireOwnUnit(unitOf(wanted), seen),

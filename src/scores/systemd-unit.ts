@@ -93,6 +93,11 @@ export class SystemdUnitScore extends Score(
   {
     deadlineMs: 120_000,
     identity: ({ unit }) => `unit:${unit}`,
+    // A setting can be another program.
+    reach: ({ unit, settings }) => [
+      { _tag: "unit", unit },
+      ...(Object.keys(settings).length > 0 ? [{ _tag: "program" as const, what: "what its settings say", unit }] : []),
+    ],
 
     async observe({ unit }, { SystemdHost: host }, { signal }) {
       const file = host.unitFile(unit, "drop-in");

@@ -8,9 +8,11 @@ import { type Policies, policiesOf } from "../topology/policies.ts";
 import { SCORE_ID } from "../topology/parts.ts";
 import type { RollbackOnFailure } from "../topology/rollback.ts";
 import type { Topology } from "../topology/topology.ts";
+import type { DevicePolicies } from "./device-policy.ts";
 import { digestOf } from "./digest.ts";
 import { AssetEnvelope, type Envelope, InlineEnvelope, Payload, PAYLOAD_LIMIT_BYTES, WireScore } from "./envelope.ts";
 import type { AgentId } from "./keys.ts";
+import { denialsOfScore, denialsOfWhole, sentencesOf } from "./policy-gate.ts";
 import type { ManifestRefusal, ScoreRefusal } from "./refusal.ts";
 import { type JsonLimits, measure, scan } from "./scan.ts";
 import { isSigned, type TrustedKeys } from "./signature.ts";
@@ -22,6 +24,8 @@ export interface Gate {
   readonly kinds: readonly AnyScoreClass[];
   readonly topology: Topology;
   readonly trustedKeys: TrustedKeys;
+  /** What the device's own policies allow. Default: everything. */
+  readonly policy?: DevicePolicies | undefined;
 }
 
 interface Accepted {
@@ -142,13 +146,38 @@ export function decodePayload(
   if (ids.length > SCORES_LIMIT) return refuse("TooLarge", `${ids.length} Scores, at most ${SCORES_LIMIT}`, generation);
   const bad = ids.find((id) => !SCORE_ID.test(id));
   if (bad !== undefined) return refuse("Malformed", `"${bad.slice(0, 64)}" is no Score id`, generation);
+  // The file behind it may change at any time: all of a manifest is judged by one.
+  const { policy } = gate;
+  // Before anything of it is decoded; the contents of its Files are known after.
+  const tooMuch = beyondPolicy([]);
+  if (tooMuch !== null) return tooMuch;
   const decoded = new Map(
     Object.entries(scores).map(
       ([id, score]) => [id, asBefore(score, known.get(id), gate) ?? decodeScore(score, gate)] as const,
     ),
   );
+  const tooMuchContent = beyondPolicy(
+    [...decoded.values()].flatMap((each) => (each._tag === "Score" ? [each.score] : [])),
+  );
+  if (tooMuchContent !== null) return tooMuchContent;
+  const allowed = new Map([...decoded].map(([id, each]) => [id, allowedBy(policy, id, each)] as const));
   const whole = { rollbackOnFailure, retryFailed };
-  return { _tag: "Decoded", manifest: { generation, issuedAt, scores: refuseContradictions(decoded), ...whole } };
+  return { _tag: "Decoded", manifest: { generation, issuedAt, scores: refuseContradictions(allowed), ...whole } };
+
+  function beyondPolicy(given: readonly AnyScore[]): Refused | null {
+    const denials = policy === undefined ? [] : denialsOfWhole(scores, given, policy);
+    return denials.length === 0 ? null : refuse("PolicyDenied", sentencesOf(denials), generation);
+  }
+}
+
+function allowedBy(policy: Gate["policy"], id: string, decoded: DecodedScore): DecodedScore {
+  if (policy === undefined || decoded._tag === "Refused") return decoded;
+  const { kind, version } = decoded.score;
+  const denials = denialsOfScore(id, decoded.score, policy);
+  const message = clip(sentencesOf(denials));
+  return denials.length === 0
+    ? decoded
+    : { _tag: "Refused", kind, version, refusal: { reason: "PolicyDenied", message } };
 }
 
 const asBefore = (value: unknown, known: DecodedScore | undefined, { topology }: Gate): DecodedScore | undefined =>

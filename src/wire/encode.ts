@@ -38,12 +38,7 @@ export function encode(
     agentId,
     generation,
     issuedAt: issuedAt.toISOString(),
-    scores: Object.fromEntries(
-      Object.entries(manifest.scores).map(([id, score]) => [
-        id,
-        encodeScore(score, manifest.after[id] ?? [], manifest.restartOn[id] ?? [], manifest.policies[id]),
-      ]),
-    ),
+    scores: encodeScores(manifest),
     ...(manifest.rollbackOnFailure !== null && { rollbackOnFailure: manifest.rollbackOnFailure }),
     ...(retryFailed && { retryFailed: true as const }),
   } satisfies Payload);
@@ -51,6 +46,15 @@ export function encode(
   if (bytes > PAYLOAD_LIMIT_BYTES) return { _tag: "TooLarge", bytes, limit: PAYLOAD_LIMIT_BYTES };
   return { _tag: "Encoded", payload, signatures: signers.map(({ key, privateKey }) => sign(payload, key, privateKey)) };
 }
+
+/** All Scores of a manifest, as they travel. */
+export const encodeScores = (manifest: Manifest): Readonly<Record<string, WireScore>> =>
+  Object.fromEntries(
+    Object.entries(manifest.scores).map(([id, score]) => [
+      id,
+      encodeScore(score, manifest.after[id] ?? [], manifest.restartOn[id] ?? [], manifest.policies[id]),
+    ]),
+  );
 
 export const encodeScore = (
   score: AnyScore,

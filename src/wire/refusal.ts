@@ -10,7 +10,9 @@ export type ScoreRefusal =
   /** Another Score of the manifest is about the same thing on the device. */
   | { readonly reason: "DuplicateIdentity"; readonly message: string }
   /** It comes after, or restarts on, an id that is not in the manifest, or that comes after itself. */
-  | { readonly reason: "InvalidOrder"; readonly message: string };
+  | { readonly reason: "InvalidOrder"; readonly message: string }
+  /** A policy of the device does not allow it. */
+  | { readonly reason: "PolicyDenied"; readonly message: string };
 
 export const SCORE_REFUSALS = [
   "MalformedScore",
@@ -21,6 +23,7 @@ export const SCORE_REFUSALS = [
   "InvalidSpec",
   "DuplicateIdentity",
   "InvalidOrder",
+  "PolicyDenied",
 ] as const satisfies readonly ScoreRefusal["reason"][];
 
 /** Why a whole manifest is refused. What is in force stays in force. */
@@ -39,4 +42,6 @@ export const MANIFEST_REFUSALS = [
   "StaleGeneration",
   /** The envelope names an asset that is not there, or whose bytes do not have that hash. */
   "MissingPayload",
+  /** A ceiling of the device's policy, or a policy that cannot be read. */
+  "PolicyDenied",
 ] as const;

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { DevicePolicies } from "./device-policy.ts";
 import { AgentId } from "./keys.ts";
 import { MANIFEST_REFUSALS, SCORE_REFUSALS } from "./refusal.ts";
 import { measure } from "./scan.ts";
@@ -162,7 +163,10 @@ export const AgentStatus = z.object({
   agentId: AgentId,
   /** Of the newest manifest that was accepted; 0 before the first. It is in force, but where `rolledBack` says that another is. */
   generation: z.int(),
-  /** The newest generation that the agent has carried through: each of its Scores is Ready, Failed, Blocked or Refused. */
+  /**
+   * The newest generation that the agent has carried through: each of its Scores was Ready, Failed, Blocked or Refused once. One
+   * of them may be Reconciling again meanwhile, for drift or another try, which takes nothing back here.
+   */
   observedGeneration: z.int(),
   /** The revision of the desired-state key that `Accepted` speaks of; 0 before the first. */
   observedRevision: z.int(),
@@ -212,6 +216,8 @@ export const MemberOffer = z.object({
   absent: z.record(z.string(), z.string()),
   kinds: z.record(z.string(), z.array(z.int())),
   agentVersion: z.string(),
+  /** What its device's owner allows; missing where an older agent says nothing of it. */
+  policy: DevicePolicies.exactOptional(),
 });
 export type MemberOffer = z.infer<typeof MemberOffer>;
 
@@ -242,6 +248,8 @@ export const CapabilitiesDocument = z.object({
   /** The kinds the agent knows, with their versions. */
   kinds: z.record(z.string(), z.array(z.int())),
   agentVersion: z.string(),
+  /** What the device's owner allows; missing where an older agent says nothing of it. */
+  policy: DevicePolicies.exactOptional(),
   /** Only where the id is a pair's: what each of its members offers. All that they have in common is what the pair offers. */
   members: z.record(z.string(), MemberOffer).exactOptional(),
 });

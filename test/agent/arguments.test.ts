@@ -16,6 +16,8 @@ describe("the agent's arguments", () => {
       root: "/",
       stateDir: null,
       server: "nats://127.0.0.1:4222",
+      configFile: null,
+      policyFile: null,
       credsFile: null,
       trust: [],
       driftPassMs: 300_000,

@@ -5,16 +5,23 @@ import { FileSystemHost, SystemdHost } from "../../src/capabilities/index.ts";
 import { FakeClock, settle } from "../../src/testing/fake-clock.ts";
 import { topology } from "../../src/topology/topology.ts";
 import { AgentId } from "../../src/wire/keys.ts";
+import type { DevicePolicies } from "../../src/wire/device-policy.ts";
 import { MemoryServer } from "../../src/wire/memory-server.ts";
 import { MemoryStore } from "../../src/wire/memory-store.ts";
 import { CapabilitiesDocument } from "../../src/wire/status.ts";
 
 const both = { FileSystemHost: { root: "/" }, SystemdHost: { version: 257 } };
 
+const storedIn = (server: MemoryServer): CapabilitiesDocument =>
+  CapabilitiesDocument.parse(
+    JSON.parse(Buffer.from(server.buckets?.get("capabilities")?.entries.get("web")?.value ?? []).toString()),
+  );
+
 function member(
   server: MemoryServer,
   id: string,
   kinds: readonly { readonly kind: string; readonly version: number }[],
+  policy?: DevicePolicies,
 ) {
   const changed: (() => void)[] = [];
   const host: AgentHost & { facts: object; topology: AgentHost["topology"] } = {
@@ -32,6 +39,7 @@ function member(
     member: AgentId.parse(id),
     host,
     kinds,
+    policy: policy && (() => policy),
     clock: new FakeClock(),
     log: () => {},
     onChange: () => {},
@@ -54,10 +62,7 @@ test("a pair offers what both members found, says who lacks the rest and why, an
   a.offers.start();
   b.offers.start();
   await settle();
-  const stored = (): CapabilitiesDocument =>
-    CapabilitiesDocument.parse(
-      JSON.parse(Buffer.from(server.buckets?.get("capabilities")?.entries.get("web")?.value ?? []).toString()),
-    );
+  const stored = (): CapabilitiesDocument => storedIn(server);
   expect(stored()).toMatchObject({
     agentId: "web",
     topology: "FailoverTopology<PiTopology>",
@@ -76,4 +81,17 @@ test("a pair offers what both members found, says who lacks the rest and why, an
     expect(offers.topology.offers).toEqual([FileSystemHost]);
     expect(offers.topology.absent).toEqual({ SystemdHost: "pi-b lacks it: no bus" });
   }
+});
+
+test("a pair tells the policies of both members, one that they share but once", async () => {
+  const server = new MemoryServer();
+  const shared = { name: "/shared.json", rules: { kinds: ["File"] } };
+  const own = { name: "/own.json", rules: { limits: { scores: 3 } } };
+  const reserved = { paths: ["/state"], units: [] };
+  const a = member(server, "pi-a", [], { reserved, policies: [shared], unreadable: null });
+  const b = member(server, "pi-b", [], { reserved, policies: [shared, own], unreadable: "/own.json: gone" });
+  a.offers.start();
+  b.offers.start();
+  await settle();
+  expect(storedIn(server).policy).toEqual({ reserved, policies: [shared, own], unreadable: "/own.json: gone" });
 });

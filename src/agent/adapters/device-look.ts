@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import type { Log } from "../../scores/context.ts";
 import { lastHeartbeat } from "../../wire/nats/last-heartbeat.ts";
 import { serverList } from "../../wire/nats/server-list.ts";
+import { readPolicy } from "../../wire/device-policy.ts";
 import { Heartbeat, readDocument } from "../../wire/status.ts";
 import { VERSION } from "../../wire/version.ts";
 import { type DoctorArguments, trustedKeys } from "../arguments.ts";
@@ -85,8 +86,13 @@ async function lookAtCage({ caged }: Asked): Promise<boolean | null> {
   return there === null || caged === null ? null : there === dropInText(caged);
 }
 
-async function lookAtFiles({ trust, credsFile }: Asked): Promise<Examined["files"]> {
-  const tried = async (flag: "--trust" | "--creds", file: string, check: (bytes: Buffer) => unknown) => {
+function checkPolicy(bytes: Uint8Array): void {
+  const read = readPolicy(bytes);
+  if (read._tag === "Unusable") throw new Error(read.message);
+}
+
+async function lookAtFiles({ trust, policyFile, credsFile }: Asked): Promise<Examined["files"]> {
+  const tried = async (flag: "--trust" | "--policy" | "--creds", file: string, check: (bytes: Buffer) => unknown) => {
     try {
       check(await readFile(file));
       return { flag, file, problem: "" };
@@ -96,6 +102,7 @@ async function lookAtFiles({ trust, credsFile }: Asked): Promise<Examined["files
   };
   return Promise.all([
     ...trust.map(({ name, file }) => tried("--trust", file, (pem) => trustedKeys([{ name, file, pem }]))),
+    ...(policyFile === null ? [] : [tried("--policy", policyFile, checkPolicy)]),
     ...(credsFile === null ? [] : [tried("--creds", credsFile, () => {})]),
   ]);
 }

@@ -4,6 +4,7 @@ import { Host } from "../../../src/agent/host.ts";
 import { Ledger } from "../../../src/agent/ledger.ts";
 import { FakeClock, settle } from "../../../src/testing/fake-clock.ts";
 import { FakeFileSystem } from "../../../src/testing/fake-file-system.ts";
+import type { DevicePolicies } from "../../../src/wire/device-policy.ts";
 import { MemoryServer } from "../../../src/wire/memory-server.ts";
 import { MemoryStore } from "../../../src/wire/memory-store.ts";
 import {
@@ -36,6 +37,8 @@ export interface AgentRigOptions {
   readonly bootId?: string;
   /** What the first look finds of the probe. Default: that it is there. */
   readonly probe?: Detection;
+  /** What the owner of the device allows. Default: the agent knows of no policy. */
+  readonly policy?: () => DevicePolicies;
 }
 
 /** What a look finds on the device; a test may change it. */
@@ -89,6 +92,7 @@ export class AgentRig {
       agentId: AGENT,
       kinds: gate.kinds,
       trustedKeys: gate.trustedKeys,
+      policy: options.policy,
       host: this.host,
       device: undefined,
       store: this.store,

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import type { Accepted } from "../../../src/agent/saved-manifest.ts";
-import { Ledger, type Notice, type Owned } from "../../../src/agent/ledger.ts";
+import type { Notice, Owned } from "../../../src/agent/journal.ts";
+import { Ledger } from "../../../src/agent/ledger.ts";
 import { begin } from "../../../src/agent/score-status.ts";
 import { encodeScore } from "../../../src/wire/encode.ts";
 import type { ScoreStatus } from "../../../src/wire/status.ts";

@@ -1,0 +1,59 @@
+import { realpathSync } from "node:fs";
+import { resolve } from "node:path";
+import type { Log } from "../../scores/context.ts";
+import type { DevicePolicies } from "../../wire/device-policy.ts";
+import type { AgentArguments } from "../arguments.ts";
+import { CONFIGURATION, UNIT } from "../cage/unit.ts";
+import { PolicyFile } from "./policy-file.ts";
+import type { StateDirectory } from "./state-directory.ts";
+
+export interface AgentPolicy {
+  /** What no Score may write, as absolute paths of the machine. */
+  readonly reserved: readonly string[];
+  readonly current: () => DevicePolicies;
+}
+
+type Given = Pick<AgentArguments, "policyFile" | "configFile" | "credsFile" | "trust"> & {
+  readonly root: string;
+  readonly state: StateDirectory;
+  readonly log: Log;
+};
+
+/** What this agent may be asked for: what is its own is nobody else's, and the rest is as the policy's file says, if any. */
+export async function agentPolicy({ root, state, log, ...given }: Given): Promise<AgentPolicy> {
+  const { policyFile, configFile, credsFile, trust } = given;
+  const files = [policyFile, configFile, credsFile, ...trust.map(({ file }) => file)].flatMap((file) => file ?? []);
+  // Where the agent is the machine's own, what starts it is its own too.
+  const ofMachine = root === "/" ? [CONFIGURATION, ...unitFiles()] : [];
+  const reserved = [...new Set([...[state.path, ...files].flatMap(bothPaths), ...ofMachine])];
+  const own = {
+    paths: [...withinRoot(reserved, root)],
+    units: root === "/" ? [UNIT] : [],
+  };
+  if (policyFile === null) {
+    const nothing: DevicePolicies = { reserved: own, policies: [], unreadable: null };
+    return { reserved, current: () => nothing };
+  }
+  const file = await PolicyFile.open({ path: resolve(policyFile), reserved: own, disk: state, log });
+  return { reserved, current: file.current };
+}
+
+const unitFiles = (): readonly string[] =>
+  ["/etc", "/run", "/usr/lib", "/usr/local/lib"].flatMap((place) => [
+    `${place}/systemd/system/${UNIT}`,
+    `${place}/systemd/system/${UNIT}.d`,
+  ]);
+
+/** A file under the name that it was given, and where it really is. */
+function bothPaths(file: string): readonly string[] {
+  const path = resolve(file);
+  try {
+    return [path, realpathSync(path)];
+  } catch {
+    return [path];
+  }
+}
+
+/** As Scores name these paths; those outside of the root none can reach. */
+export const withinRoot = (paths: readonly string[], root: string): readonly string[] =>
+  root === "/" ? paths : paths.flatMap((path) => (path.startsWith(`${root}/`) ? [path.slice(root.length)] : []));
