@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished, vi } from "vitest";
+import { agentPolicy } from "../../../src/agent/adapters/agent-policy.ts";
 import { StateDirectory } from "../../../src/agent/adapters/state-directory.ts";
 import type { Agent } from "../../../src/agent/agent.ts";
 import { Ledger } from "../../../src/agent/ledger.ts";
@@ -63,6 +64,8 @@ export async function startAgent(options: {
   });
   if (connected._tag === "Unreachable") throw new Error(connected.message);
   const { store } = connected;
+  const own = { policyFile: null, configFile: null, credsFile: null, trust: [] };
+  const policy = await agentPolicy({ ...own, root, state, log: tell });
   const { agent, host } = assemble({
     agentId: id,
     root,
@@ -72,6 +75,8 @@ export async function startAgent(options: {
     bootId: randomUUID(),
     driftPassMs,
     trustedKeys: new Map(),
+    policy: policy.current,
+    reserved: policy.reserved,
     store,
     ledger: await Ledger.open(state, tell),
     log: tell,
