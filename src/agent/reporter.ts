@@ -189,7 +189,11 @@ export class Reporter {
   async #untilToken(): Promise<void> {
     const { clock } = this.#parts;
     const due = this.#refilledAt + REFILL_MS;
-    while (clock.monotonicMs() < due && !this.#stopped) await this.#pause(due - clock.monotonicMs());
+    // Read once a round: between two readings it can become due, and a timer takes no time that is past.
+    for (let left = 1; left > 0 && !this.#stopped;) {
+      left = due - clock.monotonicMs();
+      if (left > 0) await this.#pause(left);
+    }
     this.#refilledAt = due;
   }
 

@@ -4,7 +4,7 @@ import { AgentStatus, readDocument } from "../../../src/wire/status.ts";
 import { onMachines, suiteMachines } from "../machine/for-tests.ts";
 import type { Machine } from "../machine/machine.ts";
 import { type Managed, managed } from "../machine/managed.ts";
-import { inFull, median, seeded, tell } from "./numbers.ts";
+import { inFull, median, seeded, tell } from "../../support/endurance.ts";
 import { agentOn, notAsWanted, observe, type Observer } from "./observed.ts";
 import { another, effectsOf, manifestOf, THEIRS, type Variants, WATCHED } from "./thirty.ts";
 

@@ -16,7 +16,7 @@ import { RestartableServer } from "../../agent/support/restartable-server.ts";
 import { startAgent } from "../machine/agent.ts";
 import { onMachines, testMachine } from "../machine/for-tests.ts";
 import type { Machine } from "../machine/machine.ts";
-import { inFull, seeded, tell } from "./numbers.ts";
+import { inFull, seeded, tell } from "../../support/endurance.ts";
 
 const APPLIES = inFull(500, 20);
 const KILLS = inFull(50, 2);

@@ -5,7 +5,7 @@ import { FileScore, manifest, PiTopology } from "../../../src/index.ts";
 import { Heartbeat, readDocument } from "../../../src/wire/status.ts";
 import { onMachines, testMachine } from "../machine/for-tests.ts";
 import { managed } from "../machine/managed.ts";
-import { inFull, tell } from "./numbers.ts";
+import { inFull, tell } from "../../support/endurance.ts";
 
 const WATCHED_MS = inFull(60_000, 11_000);
 const patience = { timeout: 30_000, interval: 100 };

@@ -1,4 +1,4 @@
-import { Random } from "../../../simulator/random.ts";
+import { Random } from "../../simulator/random.ts";
 
 /** Whether the numbers of the acceptance are asked for (`npm run test:endurance`), or the few that every run can afford. */
 const isFull = process.env["HARMONY_ENDURANCE"] === "full";

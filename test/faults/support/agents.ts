@@ -1,0 +1,160 @@
+import { randomUUID } from "node:crypto";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { onTestFinished, vi } from "vitest";
+import { agentPolicy } from "../../../src/agent/adapters/agent-policy.ts";
+import { StateDirectory } from "../../../src/agent/adapters/state-directory.ts";
+import type { Agent } from "../../../src/agent/agent.ts";
+import { Ledger } from "../../../src/agent/ledger.ts";
+import { assemble } from "../../../src/agent/wiring.ts";
+import { createFleet, FileScore, type Fleet, manifest, PiTopology, systemClock } from "../../../src/index.ts";
+import type { Manifest } from "../../../src/topology/manifest.ts";
+import { AgentId } from "../../../src/wire/keys.ts";
+import { connectStore } from "../../../src/wire/nats/connect.ts";
+import { AgentStatus, readDocument } from "../../../src/wire/status.ts";
+import type { Store, StoreAdmin } from "../../../src/wire/store.ts";
+
+/** Long, because only a failing test waits for its end. */
+export const patience = { timeout: 60_000, interval: 50 };
+
+export interface FaultAgent {
+  readonly id: AgentId;
+  readonly agent: Agent;
+  readonly root: string;
+  readonly log: readonly string[];
+  /** What the file of {@link wanted} holds. */
+  readonly content: () => Promise<string>;
+  /** Stops it as a service manager would; with the next `startAgent` on the same root it goes on. */
+  readonly stop: () => Promise<void>;
+}
+
+export const wanted = (text: string): Manifest =>
+  manifest(PiTopology, {
+    changing: new FileScore({ path: "/changing", content: text }),
+    same: new FileScore({ path: "/same", content: "same" }),
+  });
+
+export async function temporaryRoot(): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), "harmony-faults-root-"));
+  onTestFinished(() => rm(path, { recursive: true, force: true }));
+  return path;
+}
+
+/** The agent of a Pi with a real connection and a real disk, in this process: of fifty, none needs a process of its own. */
+export async function startAgent(options: {
+  readonly id: string;
+  readonly servers: readonly string[];
+  readonly root?: string;
+  readonly pingIntervalMs?: number;
+  readonly driftPassMs?: number;
+}): Promise<FaultAgent> {
+  const { servers, pingIntervalMs, driftPassMs = 300_000 } = options;
+  const id = AgentId.parse(options.id);
+  const root = options.root ?? (await temporaryRoot());
+  const log: string[] = [];
+  const tell = (message: string, fields: object = {}): void => void log.push(`${message} ${JSON.stringify(fields)}`);
+  const state = await StateDirectory.open(root, null);
+  const connected = await connectStore({
+    servers,
+    name: `harmony-agent ${id}`,
+    inboxPrefix: `_INBOX.${id}`,
+    waitOnFirstConnect: true,
+    pingIntervalMs,
+  });
+  if (connected._tag === "Unreachable") throw new Error(connected.message);
+  const { store } = connected;
+  const own = { policyFile: null, configFile: null, credsFile: null, trust: [] };
+  const policy = await agentPolicy({ ...own, root, state, log: tell });
+  const { agent, host } = assemble({
+    agentId: id,
+    root,
+    servers,
+    statePath: state.path,
+    capabilities: ["FileSystemHost"],
+    bootId: randomUUID(),
+    driftPassMs,
+    trustedKeys: new Map(),
+    policy: policy.current,
+    reserved: policy.reserved,
+    store,
+    ledger: await Ledger.open(state, tell),
+    log: tell,
+    pair: null,
+  });
+  await host.look();
+  agent.start();
+  let stopped: Promise<void> | undefined;
+  const end = async (): Promise<void> => {
+    await agent.stop();
+    await store.close();
+    host.close();
+  };
+  const stop = (): Promise<void> => (stopped ??= end());
+  onTestFinished(stop);
+  return { id, agent, root, log, content: () => readFile(join(root, "changing"), "utf8").catch(() => ""), stop };
+}
+
+/** Somebody who ships and reads. */
+export class ControlPlane {
+  readonly store: Store & StoreAdmin;
+  readonly fleet: Fleet;
+
+  private constructor(store: Store & StoreAdmin) {
+    this.store = store;
+    this.fleet = createFleet({ store, clock: systemClock });
+  }
+
+  static async connect(servers: readonly string[]): Promise<ControlPlane> {
+    const made = await vi.waitFor(async () => {
+      const connected = await connectStore({ servers });
+      if (connected._tag === "Unreachable") throw new Error(connected.message);
+      return connected;
+    }, patience);
+    onTestFinished(() => made.store.close());
+    return new ControlPlane(made.store);
+  }
+
+  async makeBuckets(): Promise<void> {
+    await vi.waitFor(async () => {
+      const made = await this.store.ensureBuckets();
+      if (made._tag !== "Ready") throw new Error(made.message);
+    }, patience);
+  }
+
+  /** Until the key has it, and no longer: gives the generation. What could not be reached is tried again, as a user would. */
+  async ship(id: AgentId, text: string): Promise<number> {
+    return vi.waitFor(async () => {
+      const shipped = await this.fleet.apply(wanted(text), id, { wait: false });
+      if (shipped._tag !== "Shipped") throw new Error(JSON.stringify(shipped));
+      return shipped.generation;
+    }, patience);
+  }
+
+  async status(id: AgentId): Promise<AgentStatus | null> {
+    const found = await this.store.get("actual-state", id, { timeoutMs: 2_000 });
+    const read = found._tag === "Value" ? readDocument(AgentStatus, found.value) : null;
+    return read?._tag === "Read" ? read.document : null;
+  }
+
+  /** Until the device is so and the status says it. */
+  async converged(of: FaultAgent, text: string, generation: number): Promise<AgentStatus> {
+    return vi.waitFor(async () => {
+      const status = await this.status(of.id);
+      const isTold =
+        status?.generation === generation &&
+        status.observedGeneration === generation &&
+        ["changing", "same"].every((score) => {
+          const { [score]: told } = status.scores;
+          return told?.state === "Ready" && told.generation === generation;
+        }) &&
+        status.conditions.some(({ type, reason }) => type === "Ready" && reason === "Converged");
+      const content = await of.content();
+      if (!isTold || content !== text) {
+        const seen = `${JSON.stringify(status)}, and on the disk "${content}"`;
+        throw new Error(`${of.id} is not at ${generation}, "${text}": ${seen}\n${of.log.slice(-8).join("\n")}`);
+      }
+      return status;
+    }, patience);
+  }
+}
