@@ -4,7 +4,9 @@ import { inFull, tell } from "../support/endurance.ts";
 import { ControlPlane, patience, startAgent } from "./support/agents.ts";
 import { costsOf, costsOn, FaultyServer } from "./support/server.ts";
 
-const KILLS = inFull(15, 2);
+const KILLS = inFull(20, 2);
+/** After each of them; in full more than a thousand applies altogether. */
+const CHANGES = inFull(12, 1);
 const AGENTS = 4;
 const NAMES = ["n1", "n2", "n3"] as const;
 
@@ -60,7 +62,7 @@ test(
       await led.kill();
       await changing;
       await led.again();
-      await change();
+      for (let more = 0; more < CHANGES; more += 1) await change();
     }
     tell(`${KILLS} leaders killed, ${took.length} changes, the slowest seen after ${Math.max(...took).toFixed(0)} ms`);
     for (const each of agents) expect((await control.status(each.id))?.epoch).toBe(1);
