@@ -77,6 +77,10 @@ function keysOf(line: Line): readonly [now: string, before: string | null] {
   return [`noticed ${noticeKey(line.noticed)}`, `notice ${noticeKey(line.noticed)}`];
 }
 
+/** The identity that a line says something of; null where it is about something else. */
+export const ownedIn = (line: Line): string | null =>
+  "own" in line ? line.own.identity : "disown" in line ? line.disown : null;
+
 /** An id holds no space. */
 export const noticeKey = ({ to, by }: Pick<Notice, "to" | "by">): string => `${to} ${by}`;
 

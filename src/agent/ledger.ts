@@ -9,6 +9,7 @@ import {
   type Marks,
   type Notice,
   noticeKey,
+  ownedIn,
   type Owned,
   pile,
   readLines,
@@ -44,8 +45,9 @@ export class Ledger {
   /** What is on its way to the disk. */
   #saving: Unsaved = new Map();
   /**
-   * Keys of unsaved lines that are written before the manifest, and not after it as the rest: a manifest that drops something
-   * must never be found without the policy by which that is to be dropped.
+   * Identities whose unsaved lines are written before the manifest, and not after it as the rest: a manifest that drops
+   * something must never be found without the policy by which that is to be dropped. All lines of one of them go together:
+   * that it went must not be written after that it is owned again.
    */
   readonly #ruled = new Set<string>();
   #journalBytes = 0;
@@ -129,7 +131,7 @@ export class Ledger {
     if (JSON.stringify(held.wire.policies) === JSON.stringify(policies)) return;
     const { policies: _, ...wire } = held.wire;
     const { id, claims } = held;
-    this.#ruled.add(`own ${identity}`);
+    this.#ruled.add(identity);
     this.#own({ id, identity, claims, wire: { ...wire, ...(policies && { policies }) }, ...marks });
   }
 
@@ -150,7 +152,7 @@ export class Ledger {
 
   /** It stays, and is nobody's any more. */
   leave(identity: string): void {
-    this.#ruled.add(`disown ${identity}`);
+    this.#ruled.add(identity);
     this.disown(identity);
   }
 
@@ -231,7 +233,7 @@ export class Ledger {
     }
     if (!this.#acceptedIsSaved && this.#accepted !== null) {
       const [ruled, rest] = [new Map<string, Line>(), new Map<string, Line>()];
-      for (const [key, line] of this.#unsaved) (this.#ruled.has(key) ? ruled : rest).set(key, line);
+      for (const [key, line] of this.#unsaved) (this.#ruled.has(ownedIn(line) ?? "") ? ruled : rest).set(key, line);
       this.#unsaved = rest;
       await this.#append(ruled);
       const accepted = this.#accepted;
