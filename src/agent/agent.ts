@@ -339,7 +339,6 @@ export class Agent {
     this.#cancelDriftPass = clock.after(driftPassMs * (0.8 + 0.4 * random()), () => {
       void this.#parts.host.look();
       void this.#reporter.verify();
-      this.#presence.capabilitiesChanged();
       this.#reconciler.lookAtAll();
       this.#scheduleDriftPass();
     });

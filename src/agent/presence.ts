@@ -109,7 +109,7 @@ export class Presence {
     if (this.#epoch > 0) void this.#next();
   }
 
-  /** What this agent offers has changed, or its key may have lost it: looks, and writes it where the key says something else. */
+  /** What this agent offers has changed. */
   capabilitiesChanged(): void {
     this.#isPublished = false;
     if (this.#epoch > 0 && !this.#stopped) void this.#publishCapabilities();
