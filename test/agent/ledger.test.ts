@@ -284,3 +284,20 @@ describe("a flush", () => {
     expect(known(await open(disk))).toEqual(known(ledger));
   });
 });
+
+test("what is dropped and owned again while the disk is full is owned at the next start", async () => {
+  const disk = new MemoryDisk();
+  const ledger = await open(disk);
+  ledger.own("a", "path:/x", wire, ["/x"]);
+  await ledger.flush();
+  // Under another policy by a manifest that cannot be saved; then gone, and made again.
+  disk.fail("Failed");
+  ledger.govern("path:/x", { ...wire, policies: { removal: "orphan" } }, {});
+  ledger.accept(acceptedOf(2));
+  await ledger.flush().catch(() => {});
+  ledger.disown("path:/x");
+  ledger.own("a", "path:/x", wire, ["/x"]);
+  disk.heal();
+  await ledger.flush();
+  expect([...(await open(disk.copy())).owned.keys()]).toEqual(["path:/x"]);
+});
