@@ -157,8 +157,8 @@ interface Memory {
 }
 
 /**
- * Resident memory rises from a collection to the next one, which in an agent at rest is an hour away, so its slope over
- * some minutes tells nothing of a leak. What is left after a collection does, and the rest has to stay within a bound.
+ * Resident memory rises from a collection to the next one, which an agent at rest may not come to within forty minutes, so
+ * that its slope over some tells nothing of a leak. What is left after a collection does, and the rest has a bound.
  */
 function memoryFigures({ what, memory, minutes, liveBefore, liveAfter }: Memory): readonly Figure[] {
   const growth = (of: keyof Live): number => (liveAfter[of] - liveBefore[of]) / minutes;

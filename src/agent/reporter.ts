@@ -189,11 +189,9 @@ export class Reporter {
   async #untilToken(): Promise<void> {
     const { clock } = this.#parts;
     const due = this.#refilledAt + REFILL_MS;
-    // Read once a round: between two readings it can become due, and a timer takes no time that is past.
-    for (let left = 1; left > 0 && !this.#stopped;) {
-      left = due - clock.monotonicMs();
-      if (left > 0) await this.#pause(left);
-    }
+    // The clock is read once a round: a timer takes no time that has passed since.
+    const left = (): number => due - clock.monotonicMs();
+    for (let ms = left(); ms > 0 && !this.#stopped; ms = left()) await this.#pause(ms);
     this.#refilledAt = due;
   }
 
