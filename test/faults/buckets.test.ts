@@ -25,7 +25,7 @@ const cases = [
 
 test.each(cases)(
   "$what deleted and made again: the device stays as it is, all is told again, and the next change arrives",
-  { timeout: 60_000 },
+  { timeout: 180_000 },
   async ({ streams }) => {
     const server = await FaultyServer.start();
     const control = await ControlPlane.connect([server.url]);

@@ -24,7 +24,7 @@ async function cluster(): Promise<ReadonlyMap<string, FaultyServer>> {
 
 test(
   `a cluster of three loses the leader of the desired state ${KILLS} times in the middle of changes: every change arrives, and every status`,
-  { timeout: inFull(1_800_000, 120_000) },
+  { timeout: inFull(1_800_000, 300_000) },
   async () => {
     const servers = await cluster();
     const urls = [...servers.values()].map(({ url }) => url);

@@ -13,7 +13,8 @@ const project = fileURLToPath(new URL("../../..", import.meta.url));
 /** A folder that is removed after the test. */
 export async function temporaryFolder(): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), "harmony-agent-"));
-  onTestFinished(() => rm(path, { recursive: true, force: true }));
+  // What a test has only begun to write may still come.
+  onTestFinished(() => rm(path, { recursive: true, force: true, maxRetries: 5 }));
   return path;
 }
 

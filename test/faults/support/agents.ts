@@ -15,8 +15,8 @@ import { connectStore } from "../../../src/wire/nats/connect.ts";
 import { AgentStatus, readDocument } from "../../../src/wire/status.ts";
 import type { Store, StoreAdmin } from "../../../src/wire/store.ts";
 
-/** Long, because only a failing test waits for its end. */
-export const patience = { timeout: 60_000, interval: 50 };
+/** An agent that no hint reached reads its key after 72 seconds at the latest. Otherwise only a failing test waits so long. */
+export const patience = { timeout: 90_000, interval: 50 };
 
 export interface FaultAgent {
   readonly id: AgentId;
