@@ -25,9 +25,11 @@ export type {
   ScoreClass,
   ScoreShape,
 } from "./scores/score.ts";
-export type { Clock, Context, Log } from "./scores/context.ts";
+export type { ApplyContext, Clock, Context, Log } from "./scores/context.ts";
 export type { Failure, Obstruction, Outcome, Plan } from "./scores/outcome.ts";
 export { AbsolutePath, Account, Mode } from "./scores/paths.ts";
+export { secret } from "./scores/secret.ts";
+export type { SecretRef, Secrets, SecretsSeen } from "./scores/secret.ts";
 export type { Fits, FitsAll } from "./topology/fits.ts";
 export { lackSentence, lacks } from "./topology/lacks.ts";
 export type { Lack, Place } from "./topology/lacks.ts";
@@ -62,6 +64,8 @@ export type {
   PlanOptions,
   PlanResult,
   Progress,
+  SecretsGiven,
+  SecretsRefused,
   Shipped,
   WatchOptions,
 } from "./fleet/index.ts";

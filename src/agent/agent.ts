@@ -2,6 +2,7 @@ import { type DecodedManifest, decodePayload, type Gate, type InForce } from "..
 import type { AgentStatus, Condition } from "../wire/status.ts";
 import type { ToldStatus } from "../wire/told-status.ts";
 import { forTaken } from "../wire/policy-gate.ts";
+import { Opener } from "../wire/secrets/opener.ts";
 import { VERSION } from "../wire/version.ts";
 import type { AgentParts } from "./agent-parts.ts";
 import { capabilitiesOf } from "./capabilities-of.ts";
@@ -60,7 +61,10 @@ export class Agent {
   constructor(parts: AgentParts) {
     this.#parts = parts;
     const { agentId, kinds, trustedKeys, host, store, clock, log, random, bootId, policy } = parts;
+    const { deviceKeys, onSecretAccess } = parts;
+    const opener = deviceKeys && new Opener({ agentId, keys: () => deviceKeys.own, onAccess: onSecretAccess });
     const gate: Gate = {
+      opener,
       agentId,
       kinds,
       trustedKeys,
@@ -78,6 +82,7 @@ export class Agent {
     this.#reconciler = new Reconciler({
       ...parts,
       gate,
+      opener,
       ports: host.ports,
       stop: this.#stop.signal,
       onChange: (how) => this.#changed(how),

@@ -3,6 +3,7 @@ import type { Clock, Log, MaybePromise } from "../scores/context.ts";
 import { type Found, type GuardedSurroundings, interpretNow, type Permission, preview } from "../scores/interpret.ts";
 import type { OnlyTold, Outcome } from "../scores/outcome.ts";
 import type { AnyScore } from "../scores/score.ts";
+import type { Secrets } from "../scores/secret.ts";
 import { isGuarded } from "../topology/policies.ts";
 import { decodeScore } from "../wire/decode.ts";
 import type { ScoreStatus } from "../wire/status.ts";
@@ -203,6 +204,7 @@ class Look implements GuardedSurroundings {
   readonly log: Log;
   readonly stop: AbortSignal;
   readonly notified: boolean;
+  readonly #opener: ReconcilerParts["opener"];
   readonly #notices: readonly Notice[];
   readonly #ledger: Ledger;
   readonly #gate: ReconcilerParts["gate"];
@@ -215,7 +217,7 @@ class Look implements GuardedSurroundings {
   #run: string | null = null;
 
   constructor(
-    { ports, clock, log, stop, ledger, gate }: ReconcilerParts,
+    { ports, clock, log, stop, ledger, gate, opener }: ReconcilerParts,
     around: InterpretingParts,
     of: Resource,
     decoded: Accepted,
@@ -227,6 +229,7 @@ class Look implements GuardedSurroundings {
     this.log = log;
     this.stop = stop;
     this.notified = notices.length > 0;
+    this.#opener = opener;
     this.#notices = notices;
     this.#ledger = ledger;
     this.#gate = gate;
@@ -236,6 +239,9 @@ class Look implements GuardedSurroundings {
     this.#change = change;
   }
 
+  get secrets(): Secrets | undefined {
+    return this.#opener?.of(this.#of.id, this.#decoded.wire.secrets);
+  }
   superseded(): boolean {
     if (this.stop.aborted || this.#around.current(this.#of.id) !== this.#of) return true;
     // Who says that it is not to be written any more does not mean: after the step that comes next.
@@ -291,7 +297,9 @@ class Look implements GuardedSurroundings {
     }
     const older = decodeScore(held.wire, this.#gate);
     if (older._tag === "Refused") return false;
-    const looked = await preview(older.score, this);
+    const { ports, clock, log, stop } = this;
+    const secrets = this.#opener?.of(this.#of.id, held.wire.secrets);
+    const looked = await preview(older.score, { ports, clock, log, stop, secrets });
     return looked._tag === "Planned" && looked.steps.length === 0;
   }
   gather(): Promise<void> {

@@ -18,6 +18,7 @@ import { systemdNotify } from "./adapters/systemd-notify.ts";
 import { tellUnit } from "./adapters/unit-file.ts";
 import { type AgentArguments, type DoctorArguments, parseArguments, trustedKeys, USAGE } from "./arguments.ts";
 import { configurationFile, readConfiguration, type ReadConfiguration } from "./configuration.ts";
+import { DeviceKeys } from "./device-keys.ts";
 import { doctorText } from "./doctor.ts";
 import { lookAtDevice } from "./adapters/device-look.ts";
 import { Ledger } from "./ledger.ts";
@@ -99,6 +100,7 @@ async function run(given: AgentArguments): Promise<number> {
   const trusted = trustedKeys(keys);
   const credsFile = given.credsFile === null ? undefined : await readFile(given.credsFile, "utf8");
   const ledger = await Ledger.open(state, log);
+  const deviceKeys = await DeviceKeys.open(state, systemClock.now(), log);
   const pair = given.pair === null ? null : await memoryOf(given.pair, root, state.path, log);
   const connected = await connectStore({
     servers: serverList(given.server),
@@ -122,6 +124,7 @@ async function run(given: AgentArguments): Promise<number> {
     trustedKeys: trusted,
     reserved: policy.reserved,
     policy: policy.current,
+    deviceKeys,
     store,
     ledger,
     log,

@@ -23,6 +23,7 @@ import type { AgentParts } from "./agent-parts.ts";
 import { Agent } from "./agent.ts";
 import type { CapabilityName } from "./cage/needs.ts";
 import { Parts, token } from "./container.ts";
+import type { DeviceKeys } from "./device-keys.ts";
 import type { Disk } from "./disk.ts";
 import { Failover } from "./failover.ts";
 import { Host, type Offerings } from "./host.ts";
@@ -49,6 +50,8 @@ export interface AgentSettings extends HostSettings {
   readonly driftPassMs: number;
   readonly trustedKeys: TrustedKeys;
   readonly policy: () => DevicePolicies;
+  /** Default: none, and Scores with secrets are refused. */
+  readonly deviceKeys?: DeviceKeys;
   readonly store: Store;
   readonly ledger: Ledger;
   /** The pair that the agent is a member of, and where that is remembered; null: none. */
@@ -167,12 +170,13 @@ function failover(from: Parts): Failover | null {
 }
 
 function agentParts(from: Parts): AgentParts {
-  const { agentId, bootId, trustedKeys, policy, store, ledger, driftPassMs } = from.get(Settings);
+  const { agentId, bootId, trustedKeys, policy, deviceKeys, store, ledger, driftPassMs } = from.get(Settings);
   return {
     agentId,
     kinds: KINDS,
     trustedKeys,
     policy,
+    deviceKeys,
     host: from.get(HostToken),
     device: deviceFacts(),
     store,

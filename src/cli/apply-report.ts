@@ -103,6 +103,11 @@ export function reportApply(session: Session, result: ApplyResult, agentId: stri
       say(`  Nothing was shipped to ${agentId}.`);
       return EXIT.finding;
     })
+    .with({ _tag: "SecretsRefused" }, ({ message, next }) => {
+      complain(message, next);
+      say(`  Nothing was shipped to ${agentId}.`);
+      return EXIT.finding;
+    })
     .with({ _tag: "TooLarge" }, ({ bytes, limit }) => {
       complain(
         `the manifest is ${bytes} bytes, the most that an agent reads is ${limit}`,

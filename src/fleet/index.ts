@@ -1,8 +1,10 @@
 /** What a control plane imports to steer agents: it ships manifests, asks for plans and reads what agents tell. */
 import type { Manifest } from "../topology/manifest.ts";
 import type { AgentId } from "../wire/keys.ts";
+import type { SealingKey } from "../wire/secrets/sealed.ts";
 import type { CallOptions, Unreachable } from "../wire/store.ts";
 import { apply, type ApplyOptions, remove } from "./apply.ts";
+import { publishedKey } from "./capabilities.ts";
 import { type Desired, readDesired } from "./desired.ts";
 import type { FleetParts } from "./parts.ts";
 import { plan, type PlanOptions, type PlanResult } from "./plan.ts";
@@ -16,7 +18,8 @@ export { STALE_MS } from "./liveness.ts";
 export type { Liveness } from "./liveness.ts";
 export type { FleetParts } from "./parts.ts";
 export type { PlanOptions, PlanResult } from "./plan.ts";
-export type { ApplyResult, Missing, NotShipped, Progress, Shipped } from "./result.ts";
+export type { SecretsGiven } from "./secrets.ts";
+export type { ApplyResult, Missing, NotShipped, Progress, SecretsRefused, Shipped } from "./result.ts";
 export { systemClock } from "./system-clock.ts";
 export type { AgentView } from "./view.ts";
 export type { WatchOptions } from "./watch.ts";
@@ -27,6 +30,8 @@ export interface Fleet {
   plan(manifest: Manifest, agentId: AgentId, options?: PlanOptions): Promise<PlanResult>;
   /** The manifest that lies in the agent's key. */
   desired(agentId: AgentId, options?: CallOptions): Promise<Desired | Unreachable>;
+  /** The key that the agent publishes for its secrets to be sealed for; null where it publishes none. */
+  sealingKey(agentId: AgentId, options?: CallOptions): Promise<SealingKey | null | Unreachable>;
   status(agentId: AgentId, options?: CallOptions): Promise<AgentView | Unreachable>;
   statusOfAll(options?: CallOptions): Promise<readonly AgentView[] | Unreachable>;
   watch(whom: AgentId | "all", options: WatchOptions): AsyncGenerator<AgentView | Unreachable, void, void>;
@@ -45,6 +50,7 @@ export const createFleet = (parts: FleetParts): Fleet => ({
   remove: (agentId, options) => remove(parts, agentId, options),
   plan: (manifest, agentId, options) => plan(parts, manifest, agentId, options),
   desired: (agentId, options = {}) => readDesired(parts.store, agentId, options),
+  sealingKey: (agentId, options = {}) => publishedKey(parts.store, agentId, options),
   status: (agentId, options) => status(parts, agentId, options),
   statusOfAll: (options) => statusOfAll(parts, options),
   watch: (whom, options) => watch(parts, whom, options),

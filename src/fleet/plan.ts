@@ -5,6 +5,8 @@ import type { CallOptions, Unreachable } from "../wire/store.ts";
 import { pack, type Signers } from "./pack.ts";
 import type { FleetParts } from "./parts.ts";
 import type { NotShipped } from "./result.ts";
+import { publishedKey } from "./capabilities.ts";
+import { resolve, sealGiven, type SecretsGiven } from "./secrets.ts";
 import { highestKnown } from "./ship.ts";
 
 export interface PlanOptions {
@@ -12,6 +14,8 @@ export interface PlanOptions {
   /** Milliseconds that the agent may take to look at everything. Default 30,000. */
   readonly timeoutMs?: number | undefined;
   readonly signers?: Signers | undefined;
+  /** As for `apply`. */
+  readonly secrets?: SecretsGiven | undefined;
 }
 
 export type PlanResult =
@@ -19,7 +23,7 @@ export type PlanResult =
   /** The server is there, the agent is not, or takes too long. */
   | { readonly _tag: "NoAnswer"; readonly message: string }
   | { readonly _tag: "Unreadable"; readonly message: string }
-  | Extract<NotShipped, { readonly _tag: "Lacking" | "TooLarge" }>
+  | Extract<NotShipped, { readonly _tag: "Lacking" | "TooLarge" | "SecretsRefused" }>
   | Unreachable;
 
 const DEFAULT_TIMEOUT_MS = 30_000;
@@ -29,13 +33,25 @@ export async function plan(
   { store, clock }: FleetParts,
   manifest: Manifest,
   agentId: AgentId,
-  { signal, timeoutMs = DEFAULT_TIMEOUT_MS, signers = [] }: PlanOptions = {},
+  { signal, timeoutMs = DEFAULT_TIMEOUT_MS, signers = [], secrets = {} }: PlanOptions = {},
 ): Promise<PlanResult> {
   const call: CallOptions = { signal };
   const known = await highestKnown(store, agentId, call);
   if (known._tag === "Unreachable") return known.reason === "NoBucket" ? nobody(agentId) : known;
+  const published = secrets.values === undefined ? null : await publishedKey(store, agentId, call);
+  if (published !== null && typeof published !== "string") return published;
+  const sealing = sealGiven(manifest, agentId, secrets, published);
+  if (sealing._tag !== "Sealed") return sealing;
+  const { trustedKeys = [] } = secrets;
+  const resolved = resolve(
+    { manifest, agentId, sealed: sealing.sealed, trustedKeys, signers },
+    known.current,
+    known.generation,
+  );
+  if (resolved._tag !== "Resolved") return resolved;
   const generation = known.generation + 1;
-  const packed = await pack(store, { manifest, agentId, signers, generation, issuedAt: clock.now() }, call);
+  const toPack = { manifest, agentId, signers, generation, issuedAt: clock.now(), secrets: resolved.secrets };
+  const packed = await pack(store, toPack, call);
   if (packed._tag !== "Packed") return packed;
   const reply = await store.request(planSubject(agentId), packed.envelope, { signal, timeoutMs });
   if (reply._tag === "NobodyThere") return nobody(agentId);

@@ -1,8 +1,9 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import * as z from "zod";
+import { isSecret, SecretRef } from "./secret.ts";
 
-/** The bytes of a file: text, stored as UTF-8, or any bytes in base64. */
+/** The bytes of a file: text, stored as UTF-8, any bytes in base64, or a secret, which `secret("name")` names. */
 export const Content = z.union([
   z
     .string()
@@ -11,8 +12,11 @@ export const Content = z.union([
       "half of a surrogate pair has no UTF-8: use { base64 } for bytes that are no text",
     ),
   z.strictObject({ base64: z.base64() }),
+  SecretRef,
 ]);
 export type Content = z.infer<typeof Content>;
+/** Content that the spec itself holds. */
+type Held = Exclude<Content, SecretRef>;
 
 /** What a plan needs to know of content without carrying it. */
 export interface Digest {
@@ -25,18 +29,20 @@ export interface Digest {
 /** A Score is looked at for years and its content never changes, so it is hashed once. Its bytes are not kept: they are seldom written. */
 const digests = new WeakMap<object, Digest>();
 
-/** The size and the hash of `holder.content`. */
-export function digestOf(holder: { readonly content: Content }): Digest {
+/** The size and the hash of `holder.content`; null where that is not in the spec. */
+export function digestOf(holder: { readonly content: Content }): Digest | null {
+  const { content } = holder;
+  if (isSecret(content)) return null;
   let digest = digests.get(holder);
   if (digest === undefined) {
-    const bytes = bytesOf(holder.content);
+    const bytes = bytesOf(content);
     digests.set(holder, (digest = { size: bytes.length, sha256: bytesToHex(sha256(bytes)) }));
   }
   return digest;
 }
 
 /** The bytes of content: text as UTF-8. */
-export const bytesOf = (content: Content): Uint8Array =>
+export const bytesOf = (content: Held): Uint8Array =>
   typeof content === "string"
     ? new TextEncoder().encode(content)
     : Uint8Array.from(atob(content.base64), (character) => character.charCodeAt(0));

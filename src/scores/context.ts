@@ -1,3 +1,5 @@
+import type { Secrets, SecretsSeen } from "./secret.ts";
+
 /** Time, passed in: nothing in the project reads a clock or sets a timer but through this. */
 export interface Clock {
   /** Wall time, for what people read. It can jump. */
@@ -17,6 +19,11 @@ export interface Context {
   readonly signal: AbortSignal;
   readonly clock: Clock;
   readonly log: Log;
+  readonly secrets: SecretsSeen;
+}
+/** The same for `apply`, which may also open the secrets that the spec refers to. */
+export interface ApplyContext extends Context {
+  readonly secrets: Secrets;
 }
 
 export type MaybePromise<T> = T | Promise<T>;

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { AnyCapability, PortOf, ReadPortOf } from "../capabilities/capability.ts";
-import type { Context, MaybePromise } from "./context.ts";
+import type { ApplyContext, Context, MaybePromise } from "./context.ts";
 import { SPEC_LIMIT_BYTES, type Carried, type Frozen, forbiddenKey, freeze, specBytes } from "./spec.ts";
 import type { Plan } from "./outcome.ts";
 import type { Reach } from "./reach.ts";
@@ -52,7 +52,7 @@ export interface Interpretation<N extends Needs, Spec, Seen, Step> {
    */
   retire(spec: Spec, observed: Seen, claims: ReadonlySet<string>): Plan<Step>;
   /** Takes one step. Must be safe to repeat: it may have been cut short, or its answer lost. */
-  apply(step: Step, spec: Spec, ports: Ports<N>, context: Context): MaybePromise<void>;
+  apply(step: Step, spec: Spec, ports: Ports<N>, context: ApplyContext): MaybePromise<void>;
   /**
    * Pure. What a step brings into being that could as well have been there before, in the kind's own words (a directory's
    * path, say). Written to the agent's ledger before the step is taken and handed to `retire`, so that what was there
@@ -100,6 +100,11 @@ export interface Interpretation<N extends Needs, Spec, Seen, Step> {
    * anything: where a policy has such a rule it is refused, unless the policy names the kind under `unbounded`.
    */
   reach?(spec: Spec): readonly Reach[];
+  /**
+   * Pure. The names of the secrets that the spec refers to: those alone can be had, and the gate refuses the Score where
+   * one of them is not there or cannot be opened. Default: none.
+   */
+  secrets?(spec: Spec): readonly string[];
   /** Milliseconds for one whole interpretation; a function where the spec says how long it may take. Default 30,000. */
   readonly deadlineMs?: number | ((spec: Spec) => number);
 }
@@ -110,7 +115,7 @@ export interface Bound<N extends Needs, Seen, Step> {
   observe(ports: ReadPorts<N>, context: Context): MaybePromise<Seen>;
   plan(observed: Seen): Plan<Step>;
   retire(observed: Seen, claims: ReadonlySet<string>): Plan<Step>;
-  apply(step: Step, ports: Ports<N>, context: Context): MaybePromise<void>;
+  apply(step: Step, ports: Ports<N>, context: ApplyContext): MaybePromise<void>;
   claims(step: Step): readonly string[];
   inherits(claim: string): boolean;
   awaits(observed: Seen): boolean;
@@ -127,6 +132,8 @@ export interface Bound<N extends Needs, Seen, Step> {
   exists(observed: Seen): boolean;
   /** Null where the kind does not tell. */
   readonly reach: readonly Reach[] | null;
+  /** Names, each once. */
+  readonly secrets: readonly string[];
   readonly deadlineMs: number;
 }
 
@@ -289,7 +296,7 @@ class Binding<N extends Needs, Spec, Seen, Step> implements Bound<N, Seen, Step>
   retire(observed: Seen, claims: ReadonlySet<string>): Plan<Step> {
     return this.#how.retire(this.#spec, observed, claims);
   }
-  apply(step: Step, ports: Ports<N>, context: Context): MaybePromise<void> {
+  apply(step: Step, ports: Ports<N>, context: ApplyContext): MaybePromise<void> {
     return this.#how.apply(step, this.#spec, ports, context);
   }
   claims(step: Step): readonly string[] {
@@ -325,10 +332,15 @@ class Binding<N extends Needs, Spec, Seen, Step> implements Bound<N, Seen, Step>
   get reach(): readonly Reach[] | null {
     return this.#how.reach?.(this.#spec) ?? null;
   }
+  get secrets(): readonly string[] {
+    return this.#how.secrets === undefined ? NONE : [...new Set(this.#how.secrets(this.#spec))];
+  }
   exists(observed: Seen): boolean {
     return this.#how.exists === undefined ? !isAbsent(observed) : this.#how.exists(this.#spec, observed);
   }
 }
+
+const NONE: readonly string[] = [];
 
 const isAbsent = (observed: unknown): boolean =>
   typeof observed === "object" && observed !== null && "state" in observed && observed.state === "absent";

@@ -1,4 +1,5 @@
 import { attenuate, type PortTable } from "../scores/attenuate.ts";
+import { NO_SECRETS } from "../scores/secret.ts";
 import { freeze } from "../scores/spec.ts";
 import { topology } from "../topology/topology.ts";
 import { decodeScore } from "../wire/decode.ts";
@@ -25,7 +26,8 @@ export const looksOnly = async (world: World, scene: Scene): Promise<void> => {
     const sealed: PortTable = Object.fromEntries(
       requires.map(({ name, reads: methods }) => [name, watched(name, reads[name] ?? {}, methods, touched)]),
     );
-    const context = { signal: new AbortController().signal, clock: stage.clock, log: () => {} };
+    const { clock } = stage;
+    const context = { signal: new AbortController().signal, clock, log: () => {}, secrets: NO_SECRETS };
     await stage.score.bind().observe(watched("ports", sealed, names, touched), context);
     demand(touched.length === 0, "while it observes, it reaches for what it may not use", { touched });
   });

@@ -12,7 +12,13 @@ export type ScoreRefusal =
   /** It comes after, or restarts on, an id that is not in the manifest, or that comes after itself. */
   | { readonly reason: "InvalidOrder"; readonly message: string }
   /** A policy of the device does not allow it. */
-  | { readonly reason: "PolicyDenied"; readonly message: string };
+  | { readonly reason: "PolicyDenied"; readonly message: string }
+  /** Its spec refers to a secret that did not come with it. */
+  | { readonly reason: "SecretMissing"; readonly message: string }
+  /** A secret of it is sealed for keys that this device does not have. */
+  | { readonly reason: "SecretNotForThisDevice"; readonly message: string }
+  /** A secret of it is sealed for a key of this device and cannot be opened, or not under this name. */
+  | { readonly reason: "SecretDamaged"; readonly message: string };
 
 export const SCORE_REFUSALS = [
   "MalformedScore",
@@ -24,6 +30,9 @@ export const SCORE_REFUSALS = [
   "DuplicateIdentity",
   "InvalidOrder",
   "PolicyDenied",
+  "SecretMissing",
+  "SecretNotForThisDevice",
+  "SecretDamaged",
 ] as const satisfies readonly ScoreRefusal["reason"][];
 
 /** Why a whole manifest is refused. What is in force stays in force. */

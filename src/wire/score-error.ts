@@ -98,6 +98,12 @@ export const errorOfRefusal = ({ reason, message }: ScoreRefusal): ScoreError =>
     .with("MalformedScore", "RequiresMismatch", () => "Send it with the same version of harmony as the agent's.")
     .with("InvalidSpec", () => "Correct the spec (harmony kinds KIND shows its schema) and apply again.")
     .with("PolicyDenied", () => "Change the Score, or ask the owner of the device to change its policy.")
+    .with(
+      "SecretMissing",
+      "SecretNotForThisDevice",
+      "SecretDamaged",
+      () => "Ship the secret again, for this device: harmony apply FILE --agent ID --secret NAME=FILE.",
+    )
     .with("DuplicateIdentity", "InvalidOrder", () => "Correct the manifest and apply again.")
     .exhaustive(),
   retryable: false,

@@ -17,6 +17,8 @@ export interface HowToRun {
   readonly terminal?: boolean;
   /** What somebody at the terminal answers; null: nobody sits there. */
   readonly answer?: string | null;
+  /** All that comes from standard input. */
+  readonly input?: string;
   readonly signal?: AbortSignal;
   /** Sees each piece of output as it comes. */
   readonly onOutput?: (text: string) => void;
@@ -38,6 +40,7 @@ export async function harmony(argv: readonly string[], how: HowToRun = {}): Prom
     },
     outIsTerminal: terminal,
     errIsTerminal: terminal,
+    input: async () => Buffer.from(how.input ?? ""),
     ask: answer === null ? null : async () => answer,
     env,
     cwd,

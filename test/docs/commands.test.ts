@@ -39,6 +39,7 @@ async function help(command: string | undefined, part?: string): Promise<string>
     err: write,
     outIsTerminal: false,
     errIsTerminal: false,
+    input: async () => Buffer.of(),
     ask: null,
     env: {},
     cwd: root,

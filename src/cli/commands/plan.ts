@@ -9,13 +9,19 @@ import { fitsOrTell, loadOrTell } from "../manifest-file.ts";
 import { planReport } from "../plan-report.ts";
 import { tellUnreachable, withFleet } from "../server.ts";
 import { printJson, type Session } from "../session.ts";
+import { addSecretOptions, gatherSecrets, SecretFlags, wipe } from "../secret-options.ts";
 import { readSigners, signOption } from "../sign-option.ts";
 
 const Args = z.tuple([z.string()]);
-const Options = z.object({ agent: AgentId, timeout: z.number(), sign: z.array(z.string()).default([]) });
+const Options = z.object({
+  agent: AgentId,
+  timeout: z.number(),
+  sign: z.array(z.string()).default([]),
+  ...SecretFlags.shape,
+});
 
 export const addPlan: AddCommand = (program, run) => {
-  program
+  const command = program
     .command("plan")
     .summary("what would change on an agent, changing nothing")
     .description(
@@ -24,12 +30,13 @@ export const addPlan: AddCommand = (program, run) => {
     .argument("<FILE>", "TypeScript or JavaScript whose default export was made by manifest()")
     .requiredOption("--agent <ID>", "the agent to ask", agentId)
     .option("--timeout <TIME>", "how long the agent may take to look: 500ms, 60s, 5m", duration, 30_000)
-    .addOption(signOption())
+    .addOption(signOption());
+  addSecretOptions(command)
     .addHelpText("after", examples("harmony plan kiosk.ts --agent pi-7", "harmony plan kiosk.ts --agent pi-7 --json"))
     .action(
       run(async (session, args, options) => {
         const [file] = Args.parse(args);
-        const { agent, timeout, sign } = Options.parse(options);
+        const { agent, timeout, sign, ...flags } = Options.parse(options);
         const { io } = session;
         const signers = await readSigners(session, sign);
         if (signers === null) return EXIT.usage;
@@ -41,8 +48,19 @@ export const addPlan: AddCommand = (program, run) => {
         ) {
           return EXIT.finding;
         }
+        const secrets = await gatherSecrets(session, flags, manifest);
+        if (secrets === null) return EXIT.usage;
         return withFleet(session, async (fleet) => {
-          const result = await fleet.plan(manifest, agent, { signal: io.signal, timeoutMs: timeout, signers });
+          const trustedKeys = await secrets.keysFor(fleet, agent);
+          if (trustedKeys === null) return EXIT.finding;
+          const result = await fleet
+            .plan(manifest, agent, {
+              signal: io.signal,
+              timeoutMs: timeout,
+              signers,
+              secrets: { values: secrets.given, trustedKeys },
+            })
+            .finally(() => wipe(secrets.given));
           return match(result)
             .returnType<ExitCode>()
             .with({ _tag: "Answered" }, ({ reply }) => show(session, reply))
@@ -56,6 +74,10 @@ export const addPlan: AddCommand = (program, run) => {
             })
             .with({ _tag: "Lacking" }, ({ objections }) => {
               for (const { sentence } of objections) session.complain(sentence);
+              return EXIT.finding;
+            })
+            .with({ _tag: "SecretsRefused" }, ({ message, next }) => {
+              session.complain(message, next);
               return EXIT.finding;
             })
             .with({ _tag: "TooLarge" }, ({ bytes, limit }) => {
