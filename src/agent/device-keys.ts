@@ -1,10 +1,13 @@
 import * as z from "zod";
 import type { Log } from "../scores/context.ts";
-import { type KeyPair, keyPairOf, makeKeyPair, rawPrivate } from "../wire/secrets/hpke.ts";
+import { keyPairOf, makeKeyPair, rawPrivate } from "../wire/secrets/hpke.ts";
 import { keyIdOf, type OwnKeys, type SealingKey, sealingKeyOf } from "../wire/secrets/sealed.ts";
 import type { Disk } from "./disk.ts";
 
 const FILE = "sealing-keys.json";
+
+/** The most that are kept: what is sealed for an older one is lost when another is made. */
+const KEPT = 4;
 
 /** Newest first. */
 const Saved = z.strictObject({
@@ -12,7 +15,7 @@ const Saved = z.strictObject({
   keys: z
     .array(z.strictObject({ private: z.base64().length(44), madeAt: z.iso.datetime() }))
     .min(1)
-    .max(4),
+    .max(KEPT),
 });
 type Saved = z.infer<typeof Saved>;
 
@@ -21,17 +24,17 @@ type Saved = z.infer<typeof Saved>;
  * 0600). The newest one is published; what is sealed for the ones before it can still be opened.
  */
 export class DeviceKeys {
-  readonly #own: OwnKeys;
+  readonly own: OwnKeys;
   /** The public half of the newest. */
   readonly published: SealingKey;
 
-  private constructor(pairs: readonly [KeyPair, ...KeyPair[]]) {
-    this.#own = new Map(pairs.map((pair) => [keyIdOf(sealingKeyOf(pair)), pair] as const));
-    this.published = sealingKeyOf(pairs[0]);
-  }
-
-  get own(): OwnKeys {
-    return this.#own;
+  private constructor({ keys }: Saved) {
+    const pairs = keys.map(({ private: raw }) => keyPairOf(Buffer.from(raw, "base64")));
+    const named = pairs.map((pair) => [sealingKeyOf(pair), pair] as const);
+    const [newest] = named;
+    if (newest === undefined) throw new Error("no key is saved");
+    this.own = new Map(named.map(([key, pair]) => [keyIdOf(key), pair]));
+    [this.published] = newest;
   }
 
   /**
@@ -40,27 +43,38 @@ export class DeviceKeys {
    * @throws {Error} where they are there and cannot be read: a new key in their place would lose what is sealed for them.
    */
   static async open(disk: Disk, now: Date, log: Log): Promise<DeviceKeys> {
-    const bytes = await disk.read(FILE);
-    if (bytes !== null) return DeviceKeys.#of(read(bytes));
-    const pair = makeKeyPair();
-    const saved: Saved = {
-      version: 1,
-      keys: [{ private: rawPrivate(pair.privateKey).toString("base64"), madeAt: now.toISOString() }],
-    };
-    await disk.replace(FILE, Buffer.from(`${JSON.stringify(saved, null, 2)}\n`));
-    const keys = DeviceKeys.#of(saved);
-    log("made the key that secrets are sealed for", { key: keyIdOf(keys.published) });
-    return keys;
+    const saved = await read(disk);
+    if (saved !== null) return new DeviceKeys(saved);
+    const made = await save(disk, [madeAt(now)]);
+    log("made the key that secrets are sealed for", { key: keyIdOf(made.published) });
+    return made;
   }
 
-  static #of({ keys }: Saved): DeviceKeys {
-    const [newest, ...older] = keys.map(({ private: raw }) => keyPairOf(Buffer.from(raw, "base64")));
-    if (newest === undefined) throw new Error("no key is saved");
-    return new DeviceKeys([newest, ...older]);
+  /** Makes another one, which is published from the agent's next start on. The last few before it stay. */
+  static async renew(disk: Disk, now: Date): Promise<DeviceKeys> {
+    const saved = await read(disk);
+    return save(disk, [madeAt(now), ...(saved?.keys ?? [])].slice(0, KEPT));
+  }
+
+  static of(saved: Saved): DeviceKeys {
+    return new DeviceKeys(saved);
   }
 }
 
-function read(bytes: Uint8Array): Saved {
+const madeAt = (now: Date): Saved["keys"][number] => ({
+  private: rawPrivate(makeKeyPair().privateKey).toString("base64"),
+  madeAt: now.toISOString(),
+});
+
+async function save(disk: Disk, keys: Saved["keys"]): Promise<DeviceKeys> {
+  const saved: Saved = { version: 1, keys };
+  await disk.replace(FILE, Buffer.from(`${JSON.stringify(saved, null, 2)}\n`));
+  return DeviceKeys.of(saved);
+}
+
+async function read(disk: Disk): Promise<Saved | null> {
+  const bytes = await disk.read(FILE);
+  if (bytes === null) return null;
   try {
     return Saved.parse(JSON.parse(Buffer.from(bytes).toString("utf8")));
   } catch {

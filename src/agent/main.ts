@@ -13,6 +13,7 @@ import { StateDirectory } from "./adapters/state-directory.ts";
 import { SelfReportFile } from "./adapters/self-report-file.ts";
 import { lockState } from "./adapters/state-lock.ts";
 import { enroll } from "./adapters/enrolling.ts";
+import { showKey } from "./adapters/showing-key.ts";
 import { systemClock } from "./adapters/system-clock.ts";
 import { systemdNotify } from "./adapters/systemd-notify.ts";
 import { tellUnit } from "./adapters/unit-file.ts";
@@ -40,6 +41,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     return 2;
   }
   const { words } = configured;
+  if (argv[0] === "key") return showKey(argv.slice(1), process, words);
   if (argv[0] === "enroll") return enroll(argv.slice(1), process.env, process, words);
   const parsed = parseArguments([...words, ...argv], process.env);
   switch (parsed._tag) {

@@ -4,8 +4,9 @@ import { dirname, join, resolve } from "node:path";
 import * as z from "zod";
 import { AgentId } from "../wire/keys.ts";
 import { SealingKey } from "../wire/secrets/sealed.ts";
-import { writeWhole } from "./fleet-setup/fleet-directory.ts";
+import type { FleetDescription } from "./fleet-setup/description.ts";
 import type { Session } from "./session.ts";
+import { writeWhole } from "./write-whole.ts";
 
 /** By agent id, the sealing keys of devices that an author trusts. It holds no secret. */
 export const KnownDevices = z.strictObject({
@@ -56,5 +57,17 @@ export const withDevice = (known: KnownDevices, id: AgentId, key: SealingKey, no
 
 export async function writeKnownDevices(file: string, known: KnownDevices): Promise<void> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  await writeWhole(file, `${JSON.stringify(known, null, 2)}\n`);
+  await writeWhole(file, textOf(known));
 }
+
+export const textOf = (known: KnownDevices): string => `${JSON.stringify(known, null, 2)}\n`;
+
+/** Those that a fleet has let in and that have shown their key. */
+export const devicesOf = ({ agents }: FleetDescription): KnownDevices => ({
+  version: 1,
+  devices: Object.fromEntries(
+    Object.entries(agents).flatMap(([id, { sealingKey, acceptedAt }]) =>
+      sealingKey === undefined ? [] : [[id, { sealingKeys: [sealingKey], pinnedAt: acceptedAt }] as const],
+    ),
+  ),
+});
