@@ -96,7 +96,9 @@ describe("what is given", () => {
     const refused = async (given: Map<string, Uint8Array>) => apply({ values: given, trustedKeys: [key] });
     expect(await refused(values(["wifi", "x"]))).toMatchObject({ reason: "SecretUnknown" });
     expect(await refused(values(["token", ""]))).toMatchObject({ reason: "SecretUnusable" });
-    expect(await refused(new Map([["token", Buffer.alloc(16 * 1024 + 1)]]))).toMatchObject({ reason: "SecretUnusable" });
+    expect(await refused(new Map([["token", Buffer.alloc(16 * 1024 + 1)]]))).toMatchObject({
+      reason: "SecretUnusable",
+    });
   });
 });
 
@@ -154,7 +156,10 @@ describe("what is not given", () => {
     const [ours, theirs] = [signer("ops"), signer("ops")];
     await apply({ values: both, trustedKeys: [key] });
     const unsigned = await apply({}, { signers: [ours] });
-    expect(unsigned).toMatchObject({ reason: "SecretMissing", message: expect.stringContaining("not signed by a key") });
+    expect(unsigned).toMatchObject({
+      reason: "SecretMissing",
+      message: expect.stringContaining("not signed by a key"),
+    });
     await apply({ values: both, trustedKeys: [key] }, { signers: [theirs] });
     expect(await apply({}, { signers: [ours] })).toMatchObject({ reason: "SecretMissing" });
     await apply({ values: both, trustedKeys: [key] }, { signers: [ours] });
