@@ -15,25 +15,34 @@ import {
   type RightEntry,
   withoutEmpty,
 } from "./file-system-world.ts";
+import { fakeSecret } from "./fake-secrets.ts";
 import { same } from "./same.ts";
 import type { World } from "./world.ts";
 
-type Spec = PathSpec & { readonly content: string | { readonly base64: string } };
+type Spec = PathSpec & {
+  readonly content: string | { readonly base64: string } | { readonly secret: string };
+};
 
-/** Text, and bytes that are no text, in base64. */
+/** Text, bytes that are no text, in base64, and a secret. */
 const contents: fc.Arbitrary<Spec["content"]> = fc.oneof(
   fc.constantFrom("", "hello\n", "grüße \u{1f389}\n"),
   fc.string({ maxLength: 12 }),
   fc.base64String({ maxLength: 12 }).map((base64) => ({ base64 })),
   fc.constant({ base64: "/wD+" }),
+  fc.constant({ secret: "psk" }),
 );
 
 const bytesOf = (content: Spec["content"]): Uint8Array =>
   typeof content === "string"
     ? new TextEncoder().encode(content)
-    : new Uint8Array(Buffer.from(content.base64, "base64"));
+    : "secret" in content
+      ? new TextEncoder().encode(fakeSecret(content.secret))
+      : new Uint8Array(Buffer.from(content.base64, "base64"));
 
-const right = ({ content, mode = "0644", owner, group }: Spec): RightEntry => ({
+const defaultMode = ({ content }: Spec): string =>
+  typeof content !== "string" && "secret" in content ? "0400" : "0644";
+
+const right = ({ content, mode = defaultMode({ path: "", content }), owner, group }: Spec): RightEntry => ({
   type: "file",
   bytes: bytesOf(content),
   mode,
@@ -44,13 +53,13 @@ const right = ({ content, mode = "0644", owner, group }: Spec): RightEntry => ({
 /** Specs of a File, and the file system in memory. */
 export const fileWorld: World<Spec, Entries, EntryChange, FakeTreeEntry> = {
   kind: FileScore,
-  specs: fc.tuple(pathSpecs, contents).map(([spec, content]) => ({ ...spec, content })),
+  specs: fc.tuple(pathSpecs, contents).map(([spec, content]) => closed({ ...spec, content })),
   devices: (spec) => devicesAround(spec.path, right(spec)),
   changes: (spec) => changesAround(spec.path, right(spec)),
   open: openEntries,
   about: ({ path }) => [path, leftoverOf(path)],
   judge: (spec, now) =>
-    judgePath(spec, now, { type: "file", mode: "0644" }, (entry) => {
+    judgePath(spec, now, { type: "file", mode: defaultMode(spec) }, (entry) => {
       return entry.type === "file" && holds(entry, spec.content);
     }),
   /** A regular file is the Score's own once it was as declared, or while it is; with it goes what a write left half done. */
@@ -63,6 +72,10 @@ export const fileWorld: World<Spec, Entries, EntryChange, FakeTreeEntry> = {
     return withoutEmpty(left, parentOf(path), made);
   },
 };
+
+/** A secret is for nobody who is not named. */
+const closed = (spec: Spec): Spec =>
+  defaultMode(spec) === "0400" && spec.mode !== undefined ? { ...spec, mode: spec.mode.replace(/.$/, "0") } : spec;
 
 const holds = (entry: Extract<FakeTreeEntry, { readonly type: "file" }>, content: Spec["content"]): boolean => {
   const bytes = "text" in entry ? new TextEncoder().encode(entry.text) : entry.bytes;
