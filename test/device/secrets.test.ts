@@ -1,8 +1,9 @@
 import { beforeAll, afterAll, expect, test } from "vitest";
-import { FileScore, manifest, PiTopology, secret, SystemdServiceScore } from "../../src/index.ts";
+import { ContainerScore, FileScore, manifest, PiTopology, secret, SystemdServiceScore } from "../../src/index.ts";
 import { canary, leaks } from "../support/canary.ts";
 import { onMachines, suiteMachines } from "./machine/for-tests.ts";
 import type { Machine } from "./machine/machine.ts";
+import { pushImage, REGISTRY, startRegistry } from "./registry.ts";
 import { type Managed, managed } from "./machine/managed.ts";
 
 const [FIRST, SECOND] = [canary("one"), canary("two")];
@@ -25,6 +26,18 @@ const wanted = manifest(PiTopology, {
   file: new FileScore({ path: "/etc/token", content: secret("api-token") }),
 });
 
+const withContainer = manifest(PiTopology, {
+  handed: service,
+  file: new FileScore({ path: "/etc/token", content: secret("api-token") }),
+  app: new ContainerScore({
+    name: "app",
+    image: `${REGISTRY}/app:1`,
+    entrypoint: ["/bin/sh", "-c", "trap 'exit 0' TERM; sleep 1000000 & wait"],
+    secrets: [{ secret: secret("api-token"), as: { file: "/run/token" } }],
+    readyAfterSeconds: 0,
+  }),
+});
+
 onMachines("secrets on a real machine", () => {
   const boot = suiteMachines();
   const ends: (() => Promise<void>)[] = [];
@@ -32,11 +45,11 @@ onMachines("secrets on a real machine", () => {
   let agent: Managed;
 
   const sh = (script: string): Promise<string> => machine.run(["sh", "-ec", script]);
-  const apply = async (value?: string) => {
+  const apply = async (value?: string, what = wanted) => {
     const key = await agent.fleet.sealingKey(agent.agentId);
     if (typeof key !== "string") throw new Error("the agent has published no key");
     const values = value === undefined ? undefined : new Map([["api-token", Buffer.from(value)]]);
-    return agent.fleet.apply(wanted, agent.agentId, { secrets: { values, trustedKeys: [key] } });
+    return agent.fleet.apply(what, agent.agentId, { secrets: { values, trustedKeys: [key] } });
   };
   const pid = (): Promise<string> => sh("systemctl show --value --property MainPID handed");
 
@@ -44,7 +57,8 @@ onMachines("secrets on a real machine", () => {
     machine = await boot({ name: "secrets" });
     await sh("mkdir -m 0777 /run/handed");
     agent = await managed(machine, { cleanup: (end) => void ends.push(async () => end()) });
-  });
+    await expect.poll(() => agent.fleet.sealingKey(agent.agentId), { timeout: 60_000 }).toMatch(/^[\w-]{43}$/);
+  }, 120_000);
   afterAll(async () => {
     for (const end of ends.toReversed()) await end();
   });
@@ -95,10 +109,43 @@ onMachines("secrets on a real machine", () => {
     expect([...found].toSorted()).toEqual(["/etc/token", credential].toSorted());
   });
 
+  test("a container is handed one by podman, replaced with another, and rid of it", { tags: ["podman"] }, async () => {
+    await startRegistry(machine);
+    await pushImage(machine, "app", "1");
+    const inContainer = (): Promise<string> => sh("podman exec app cat /run/token");
+    const secrets = (): Promise<string> => sh("podman secret ls --format '{{.Name}}'");
+    expect(await apply(FIRST, withContainer)).toMatchObject({ _tag: "Converged" });
+    expect(await inContainer()).toBe(FIRST);
+    const made = await secrets();
+    expect(made).toMatch(/^harmony-app-api-token-[0-9a-f]{16}\n$/);
+    const id = await sh("podman inspect --format '{{.Id}}' app");
+    expect(await apply(undefined, withContainer)).toMatchObject({ _tag: "Converged" });
+    expect(await sh("podman inspect --format '{{.Id}}' app")).toBe(id);
+    expect(await apply(SECOND, withContainer)).toMatchObject({ _tag: "Converged" });
+    expect(await inContainer()).toBe(SECOND);
+    expect(await secrets()).toMatch(/^harmony-app-api-token-[0-9a-f]{16}\n$/);
+    expect(await secrets()).not.toBe(made);
+    const told = [
+      JSON.stringify(await agent.scoreStatus("app")),
+      await sh(
+        "podman inspect app; podman secret inspect $(podman secret ls --quiet); journalctl --no-pager -o export",
+      ),
+      await sh("cat /etc/containers/systemd/*.container; podman events --stream=false --since 10m"),
+    ];
+    expect(
+      leaks(
+        told.map((text, at) => [String(at), text] as const),
+        [FIRST, SECOND],
+      ),
+    ).toEqual([]);
+    expect(await apply()).toMatchObject({ _tag: "Converged" });
+    expect(await secrets()).toBe("");
+  });
+
   test("is taken away with the Score, and nothing of it is left", { tags: ["systemd"] }, async () => {
     expect(await agent.fleet.apply(manifest(PiTopology, {}), agent.agentId)).toMatchObject({ _tag: "Converged" });
     expect(
-      await sh("ls -A /var/lib/harmony-edge/credentials; ls /etc/token /run/credentials/handed.service 2>&1 || true"),
+      await sh("ls -A /var/lib/harmony-edge/credentials /etc/token /run/credentials/handed.service 2>&1 || true"),
     ).not.toMatch(/handed\.service$|^\/etc\/token$/m);
   });
 });
