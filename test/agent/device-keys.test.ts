@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { DeviceKeys } from "../../src/agent/device-keys.ts";
+import { PortError } from "../../src/capabilities/port-error.ts";
 import { AgentId } from "../../src/wire/keys.ts";
 import { keyIdOf, sealFor, unseal } from "../../src/wire/secrets/sealed.ts";
 import { MemoryDisk } from "./support/memory-disk.ts";
@@ -25,7 +26,7 @@ describe("the keys of a device", () => {
   test("are on disk before anybody is told of them", async () => {
     const disk = new MemoryDisk();
     disk.fail("NoSpace");
-    await expect(open(disk)).rejects.toThrow();
+    await expect(open(disk)).rejects.toThrow(PortError);
   });
 
   test("are renewed: the new one is published, and what is sealed for the one before is opened", async () => {

@@ -42,8 +42,10 @@ test("with a state directory it shows what secrets are sealed for too, and keeps
   const shown = await keyOf("--state-dir", join(folder, "state"), "--json");
   const document: { sealingKey: string; key: string } = JSON.parse(shown.out);
   expect(readEnrolmentCode(out)?.sealingKey).toBe(document.sealingKey);
-  const { keys } = JSON.parse(readFileSync(join(folder, "state/sealing-keys.json"), "utf8"));
-  expect(out + err + shown.out + shown.err).not.toContain(keys[0].private);
+  const { keys }: { keys: readonly { private: string }[] } = JSON.parse(
+    readFileSync(join(folder, "state/sealing-keys.json"), "utf8"),
+  );
+  expect(out + err + shown.out + shown.err).not.toContain(keys[0]?.private);
 
   const plain = await keyOf("--state-dir", join(folder, "state"));
   expect(plain).toEqual({ code: 0, out: `${document.key}\n`, err: "" });

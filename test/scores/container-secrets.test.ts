@@ -1,3 +1,4 @@
+import * as z from "zod";
 import { beforeEach, describe, expect, test } from "vitest";
 import { ContainerScore } from "../../src/scores/container.ts";
 import { interpret, retire } from "../../src/scores/interpret.ts";
@@ -39,13 +40,13 @@ describe("a secret of a container", () => {
     await interpret(one, at(version("0")));
     const outcome = await interpret(one, at(version("1")));
     expect(outcome).toMatchObject({ outcome: "SUCCESS" });
-    expect("did" in outcome && outcome.did.map((step) => Reflect.get(Object(step), "do"))).toEqual([
-      "writeSecret",
-      "write",
-      "reload",
-      "restart",
-      "removeSecret",
-    ]);
+    expect(
+      "did" in outcome &&
+        z
+          .array(z.object({ do: z.string() }))
+          .parse(outcome.did)
+          .map((step) => step.do),
+    ).toEqual(["writeSecret", "write", "reload", "restart", "removeSecret"]);
     expect(Object.keys(made())).toEqual([`secret:app/harmony-app-token-${"1".repeat(16)}`]);
   });
 

@@ -111,7 +111,9 @@ describe("harmony fleet accept and revoke", () => {
     const [sealingKey, other] = [sealingKeyOf(makeKeyPair()), sealingKeyOf(makeKeyPair())];
     const accepted = async (code: string, ...more: readonly string[]) => {
       expect((await harmony(["fleet", "accept", code, ...more], { cwd })).code).toBe(0);
-      const { devices } = JSON.parse(readFileSync(join(cwd, "fleet/known-devices.json"), "utf8"));
+      const { devices }: { devices: Record<string, { sealingKeys: string[] }> } = JSON.parse(
+        readFileSync(join(cwd, "fleet/known-devices.json"), "utf8"),
+      );
       return devices["pi-7"]?.sealingKeys;
     };
     expect(await accepted(enrolmentCode({ id, key }))).toBeUndefined();

@@ -59,7 +59,11 @@ export const SCORES: readonly Draft[] = [
   ["a secret that no spec refers to", malformed, a(file("/srv/a", { secrets: { psk: [sealed] } }))],
   ["a secret with a name that is none", malformed, a(file("/srv/a", { secrets: { "a b": [sealed] } }))],
   ["a secret that is sealed for nobody", malformed, a(file("/srv/a", { secrets: { psk: [] } }))],
-  ["a secret that is sealed for five keys", malformed, a(file("/srv/a", { secrets: { psk: Array(5).fill(sealed) } }))],
+  [
+    "a secret that is sealed for five keys",
+    malformed,
+    a(file("/srv/a", { secrets: { psk: [sealed, sealed, sealed, sealed, sealed] } })),
+  ],
   ["a secret with an unknown field", malformed, a(file("/srv/a", { secrets: { psk: [{ ...sealed, info: "" }] } }))],
   ["a secret under half a key", malformed, a(file("/srv/a", { secrets: { psk: [{ ...sealed, key: "00" }] } }))],
   ["a secret with half a point", malformed, a(file("/srv/a", { secrets: { psk: [{ ...sealed, enc: "AAAA" }] } }))],
