@@ -102,7 +102,11 @@ async function run(given: AgentArguments): Promise<number> {
   const trusted = trustedKeys(keys);
   const credsFile = given.credsFile === null ? undefined : await readFile(given.credsFile, "utf8");
   const ledger = await Ledger.open(state, log);
-  const deviceKeys = await DeviceKeys.open(state, systemClock.now(), log);
+  // A full disk, or a file that is damaged, is no reason to leave all else undone.
+  const deviceKeys = await DeviceKeys.open(state, systemClock.now(), log).catch((error: unknown) => {
+    log("no secret can be opened", { error: error instanceof Error ? error.message : String(error) });
+    return undefined;
+  });
   const pair = given.pair === null ? null : await memoryOf(given.pair, root, state.path, log);
   const connected = await connectStore({
     servers: serverList(given.server),
@@ -126,7 +130,7 @@ async function run(given: AgentArguments): Promise<number> {
     trustedKeys: trusted,
     reserved: policy.reserved,
     policy: policy.current,
-    deviceKeys,
+    ...(deviceKeys && { deviceKeys }),
     store,
     ledger,
     log,

@@ -55,17 +55,17 @@ function objectionsTo(scoreId: string, score: AnyScore, target: Target): readonl
   }));
   if (target._tag === "Topology") return lacking;
   const { agentId, kinds, sealingKey } = target.document;
-  const [secret] = score.bind().secrets;
-  if (secret !== undefined && sealingKey === undefined) {
-    const sentence = `agent ${agentId} takes no secrets, and ${kind} refers to "${secret}": it publishes no key that they could be sealed for`;
-    return [...lacking, { ...about, rule: "NoSealingKey", capability: null, sentence }];
-  }
   const versions = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
   if (versions === undefined) {
     const sentence = `agent ${agentId} does not know the kind ${kind}; it knows ${listed(Object.keys(kinds))}`;
     return [...lacking, { ...about, rule: "UnknownKind", capability: null, sentence }];
   }
-  if (versions.includes(version)) return lacking;
+  if (versions.includes(version)) {
+    const [secret] = score.bind().secrets;
+    if (secret === undefined || sealingKey !== undefined) return lacking;
+    const sentence = `agent ${agentId} takes no secrets, and ${kind} refers to "${secret}": it publishes no key that they could be sealed for`;
+    return [...lacking, { ...about, rule: "NoSealingKey", capability: null, sentence }];
+  }
   const known = listed(versions.map((each) => `${kind}@${each}`));
   const sentence = `agent ${agentId} does not know ${kind}@${version}; it knows ${known}`;
   return [...lacking, { ...about, rule: "UnsupportedVersion", capability: null, sentence }];

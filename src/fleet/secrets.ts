@@ -1,12 +1,11 @@
-import { createPublicKey } from "node:crypto";
 import * as z from "zod";
 import { SECRET_LIMIT_BYTES } from "../scores/secret.ts";
 import type { Manifest } from "../topology/manifest.ts";
 import type { EncodeOptions, SecretsToSend } from "../wire/encode.ts";
-import { type Envelope, WireScore } from "../wire/envelope.ts";
+import { WireScore } from "../wire/envelope.ts";
 import type { AgentId } from "../wire/keys.ts";
 import { keyIdOf, type SealedForAll, sealFor, type SealingKey } from "../wire/secrets/sealed.ts";
-import { isSigned } from "../wire/signature.ts";
+import { isSignedByOne } from "../wire/signers.ts";
 import type { CurrentPayload } from "./desired.ts";
 import type { SecretsRefused } from "./result.ts";
 
@@ -155,9 +154,5 @@ function sealedIn(scores: Readonly<Record<string, unknown>>): ReadonlyMap<string
   return found;
 }
 
-const isOurs = (
-  { payload, signatures }: { readonly payload: string; readonly signatures: Envelope["signatures"] },
-  signers: Carrying["signers"],
-): boolean =>
-  signers.length === 0 ||
-  isSigned(payload, signatures, new Map(signers.map(({ key, privateKey }) => [key, createPublicKey(privateKey)])));
+const isOurs = ({ payload, signatures }: CurrentPayload, signers: Carrying["signers"]): boolean =>
+  signers.length === 0 || isSignedByOne(payload, signatures, signers);

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { USAGE } from "../../src/agent/arguments.ts";
+import { KEY_USAGE } from "../../src/agent/key-arguments.ts";
 import { ENROLL_USAGE } from "../../src/agent/enrol-arguments.ts";
 import { main } from "../../src/cli/main.ts";
 import { blocks, pageAt, pages, root } from "./pages.ts";
@@ -30,7 +31,7 @@ const calls: readonly Said[] = [
 async function help(command: string | undefined, part?: string): Promise<string> {
   // Asked for the help of a command that it does not know, the program tells its own.
   if (command !== undefined && !isIn(await help(undefined), command)) return "";
-  if (command === "agent") return part === "enroll" ? ENROLL_USAGE : USAGE;
+  if (command === "agent") return part === "enroll" ? ENROLL_USAGE : part === "key" ? KEY_USAGE : USAGE;
   if (part !== undefined && !isIn(await help(command), part)) return "";
   let text = "";
   const write = (more: string): void => void (text += more);

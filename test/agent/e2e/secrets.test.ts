@@ -1,4 +1,4 @@
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import { natsServer } from "../../support/nats-server.ts";
@@ -76,6 +76,40 @@ describe("a File whose content is a secret", () => {
     expect((await operator.status())?.scores["psk"]).toMatchObject({ outcome: "SUCCESS", change: "intentional" });
     await writeFile(join(root, "etc/wifi.psk"), "guess");
     await eventually("it is repaired", async () => (await psk()) === "Tr0ub4dor&3");
+  });
+
+  test("is refused by name where the device has lost its key, stays as it is, and the others go on", async () => {
+    const { root, url, apply, psk, agent, cwd, operator } = await world();
+    const two = wifi("").replace(/\}\);\s*$/, 'motd: new FileScore({ path: "/motd", content: "1" }),\n});');
+    await writeFile(join(cwd, "wifi.ts"), two);
+    expect(await apply("--secret", "wifi-psk=psk.txt", "--pin")).toMatchObject({ code: 0 });
+    let last = agent;
+    const keys = join(root, "var/lib/harmony-edge/agent/sealing-keys.json");
+    for (const [spoil, message] of [
+      [() => writeFile(keys, "spoilt"), "no key to open secrets with"],
+      [() => rm(keys), "is sealed for the key"],
+    ] as const) {
+      await last.kill("SIGTERM");
+      await spoil();
+      await rm(join(root, "motd"));
+      last = new AgentProcess({ harmony, url, root });
+      await eventually(
+        "the other one is made again",
+        () => readFile(join(root, "motd"), "utf8").catch(() => null),
+        () => last.tail,
+      );
+      const isTold = async () => (await operator.status())?.scores["psk"]?.error?.message.includes(message);
+      await eventually("it is refused", isTold, () => last.tail);
+      expect((await operator.status())?.scores["psk"]).toMatchObject({
+        state: "Refused",
+        error: { reason: "SecretNotForThisDevice", retryable: false },
+      });
+      expect(await psk()).toBe("correct horse battery");
+    }
+    // The old key is pinned, so nothing is sealed for the new one by itself.
+    expect(await apply("--secret", "wifi-psk=psk.txt")).toMatchObject({ code: 1 });
+    expect(await apply("--secret", "wifi-psk=psk.txt", "--pin")).toMatchObject({ code: 0 });
+    expect((await operator.status())?.scores["psk"]).toMatchObject({ state: "Ready" });
   });
 
   test("is not shipped where its secret is not known, or is sealed for a key that nobody vouches for", async () => {
