@@ -53,6 +53,12 @@ MemoryHigh=256M
 MemoryMax=384M
 `;
 
+/**
+ * For the allocator of the C library, which otherwise keeps what Node gives back, in several places at once: 8 to 16 MiB of
+ * a board with 512. It reads them at the start of the process alone, so the agent cannot see to it by itself.
+ */
+export const ALLOCATOR = ["MALLOC_ARENA_MAX=1", "MALLOC_MMAP_THRESHOLD_=131072", "MALLOC_TRIM_THRESHOLD_=131072"];
+
 /** The whole unit of an agent that is started with these words. */
 export const unitText = (command: string, caged: Caged): string => `[Unit]
 Description=Harmony Edge agent
@@ -69,6 +75,8 @@ OpenFile=/run/systemd/notify:notify
 # So long without a sign of life, and systemd starts it anew.
 WatchdogSec=3min
 TimeoutStartSec=90
+# Memory that is not needed any more goes back to the system.
+Environment=${ALLOCATOR.join(" ")}
 ExecStart=${command}
 Restart=always
 RestartSec=5
