@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ALLOCATOR } from "../src/agent/cage/unit.ts";
+import { ENVIRONMENT } from "../src/agent/cage/unit.ts";
 import type { Machine } from "../test/device/machine/machine.ts";
 import { memoryOf } from "./proc.ts";
 
@@ -34,7 +34,7 @@ export async function makeTell(machine: Machine, { leakBytes, isCompiled }: Tell
   await machine.writeFile(
     "/etc/systemd/system/harmony-agent.service.d/bench.conf",
     `[Service]
-Environment=${ALLOCATOR.join(" ")}
+Environment=${ENVIRONMENT}
 Environment="NODE_OPTIONS=--expose-gc --require=${INSIDE}" BENCH_LEAK=${leakBytes} BENCH_UNCOMPILED=${isCompiled ? 0 : 1}
 `,
   );

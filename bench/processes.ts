@@ -73,7 +73,7 @@ export async function bundleBare(name: "bare-client" | "bare-repairer", place: P
 }
 
 /** As the package's unit starts the agent; so are the baselines, which gain by it as well. */
-const environment = { ...process.env, ...Object.fromEntries(ALLOCATOR.map((each) => each.split("="))) };
+const environment: NodeJS.ProcessEnv = { ...process.env, ...ALLOCATOR };
 
 /** What it says goes to a file of the benchmark's own directory. */
 export function start(place: Place, name: string, { path }: Runtime, args: readonly string[]): Process {
