@@ -1,4 +1,4 @@
-import "./small-heap.ts";
+import "./adapters/small-heap.ts";
 import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
