@@ -48,8 +48,10 @@ export async function startAgent(options: {
   readonly root?: string;
   readonly pingIntervalMs?: number;
   readonly driftPassMs?: number;
+  /** The content of its credentials file, where the server asks for one. */
+  readonly credsFile?: string;
 }): Promise<FaultAgent> {
-  const { servers, pingIntervalMs, driftPassMs = 300_000 } = options;
+  const { servers, pingIntervalMs, credsFile, driftPassMs = 300_000 } = options;
   const id = AgentId.parse(options.id);
   const root = options.root ?? (await temporaryRoot());
   const log: string[] = [];
@@ -61,6 +63,7 @@ export async function startAgent(options: {
     inboxPrefix: `_INBOX.${id}`,
     waitOnFirstConnect: true,
     pingIntervalMs,
+    credsFile,
   });
   if (connected._tag === "Unreachable") throw new Error(connected.message);
   const { store } = connected;
@@ -105,9 +108,9 @@ export class ControlPlane {
     this.fleet = createFleet({ store, clock: systemClock });
   }
 
-  static async connect(servers: readonly string[]): Promise<ControlPlane> {
+  static async connect(servers: readonly string[], credsFile?: string): Promise<ControlPlane> {
     const made = await vi.waitFor(async () => {
-      const connected = await connectStore({ servers });
+      const connected = await connectStore({ servers, credsFile });
       if (connected._tag === "Unreachable") throw new Error(connected.message);
       return connected;
     }, patience);
