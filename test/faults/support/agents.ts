@@ -98,6 +98,16 @@ export async function startAgent(options: {
   return { id, agent, root, log, content: () => readFile(join(root, "changing"), "utf8").catch(() => ""), stop };
 }
 
+/** Whether a status says of exactly this generation that it is carried through, and these Scores with it. */
+export const isConverged = (status: AgentStatus | null, generation: number, scores: readonly string[]): boolean =>
+  status?.generation === generation &&
+  status.observedGeneration === generation &&
+  scores.every((score) => {
+    const { [score]: told } = status.scores;
+    return told?.state === "Ready" && told.generation === generation;
+  }) &&
+  status.conditions.some(({ type, reason }) => type === "Ready" && reason === "Converged");
+
 /** Somebody who ships and reads. */
 export class ControlPlane {
   readonly store: Store & StoreAdmin;
@@ -126,9 +136,13 @@ export class ControlPlane {
   }
 
   /** Until the key has it, and no longer: gives the generation. What could not be reached is tried again, as a user would. */
-  async ship(id: AgentId, text: string): Promise<number> {
+  ship(id: AgentId, text: string): Promise<number> {
+    return this.shipManifest(id, wanted(text));
+  }
+
+  async shipManifest(id: AgentId, whole: Manifest): Promise<number> {
     return vi.waitFor(async () => {
-      const shipped = await this.fleet.apply(wanted(text), id, { wait: false });
+      const shipped = await this.fleet.apply(whole, id, { wait: false });
       if (shipped._tag !== "Shipped") throw new Error(JSON.stringify(shipped));
       return shipped.generation;
     }, patience);
@@ -144,16 +158,8 @@ export class ControlPlane {
   async converged(of: FaultAgent, text: string, generation: number): Promise<AgentStatus> {
     return vi.waitFor(async () => {
       const status = await this.status(of.id);
-      const isTold =
-        status?.generation === generation &&
-        status.observedGeneration === generation &&
-        ["changing", "same"].every((score) => {
-          const { [score]: told } = status.scores;
-          return told?.state === "Ready" && told.generation === generation;
-        }) &&
-        status.conditions.some(({ type, reason }) => type === "Ready" && reason === "Converged");
       const content = await of.content();
-      if (!isTold || content !== text) {
+      if (status === null || !isConverged(status, generation, ["changing", "same"]) || content !== text) {
         const seen = `${JSON.stringify(status)}, and on the disk "${content}"`;
         throw new Error(`${of.id} is not at ${generation}, "${text}": ${seen}\n${of.log.slice(-8).join("\n")}`);
       }
