@@ -39,7 +39,11 @@ onNetworks("a connection that is silent one way only", () => {
     { timeout: 240_000 },
     async () => {
       const { server: place, devices } = await network(2);
-      const server = await PlacedServer.start(place);
+      const server = await PlacedServer.start({
+        enter: (argv) => place.enter(argv),
+        reach: (port) => place.reach(port),
+        ports: { clients: 4222, monitoring: 8222 },
+      });
       const control = await ControlPlane.connect([server.url]);
       await control.makeBuckets();
       const states: string[] = [];

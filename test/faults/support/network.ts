@@ -3,18 +3,13 @@ import { readlink } from "node:fs/promises";
 import { createServer } from "node:net";
 import { promisify } from "node:util";
 import { describe, onTestFinished, vi } from "vitest";
+import { reasonNot } from "./namespaces.ts";
 
 const run = promisify(execFile);
 
-/** One sentence where this process may not make networks of its own; else empty. */
-const whyNoNetwork = await run("unshare", ["--net", "ip", "link"]).then(
-  () => "",
-  (error: unknown) => `making a network of one's own takes root and ip: ${String(error).trim().split("\n").at(-1)}`,
-);
-if (whyNoNetwork !== "") process.stdout.write(`every test with a network of its own is skipped: ${whyNoNetwork}\n`);
-
 /** A describe whose tests make networks of their own. */
-export const onNetworks = whyNoNetwork === "" ? describe : describe.skip;
+export const onNetworks =
+  (await reasonNot("a network", ["unshare", "--net", "ip", "link"])) === "" ? describe : describe.skip;
 
 /** A network namespace, held by a process that ends with the test, or with this process however that ends. */
 export class Place {
