@@ -4,6 +4,7 @@ import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { connect, nkeyAuthenticator, type NatsConnection } from "nats";
 import { expect, onTestFinished, test, vi } from "vitest";
+import { makeUserKey } from "../../src/wire/nats/nkey.ts";
 import { inFull, tell } from "../support/endurance.ts";
 import { freePort } from "../support/free-port.ts";
 import { ControlPlane, type FaultAgent, patience, startAgent } from "./support/agents.ts";
@@ -72,14 +73,15 @@ test(
   "a site whose leaf node is cut off is served on by it, and what both sides did meanwhile comes together after it",
   { timeout: CUT_MS + 300_000 },
   async () => {
+    const key = makeUserKey();
     const [atHub, atSite] = [fleetAccounts([]), fleetAccounts(["pi-7", "pi-8"])];
     const leafPort = Number(await freePort());
     const hub = await FaultyServer.start(
-      `server_name: hub\njetstream { domain: hub }\nleafnodes { no_advertise: true, listen: "127.0.0.1:${leafPort}" }\n${atHub.config}`,
+      `server_name: hub\njetstream { domain: hub }\nleafnodes { no_advertise: true, listen: "127.0.0.1:${leafPort}", authorization { nkey: ${key.publicKey}, account: CONTROL } }\n${atHub.config}`,
     );
     const wire = await line(leafPort);
     const site = await FaultyServer.start(
-      `server_name: site\njetstream { domain: site }\nleafnodes { reconnect: 1, remotes: [ { url: "nats-leaf://127.0.0.1:${wire.port}", account: CONTROL, nkey: ${atHub.seed("operator")}, deny_imports: ["$KV.>", "$O.>"], deny_exports: ["$KV.>", "$O.>", "fleet.hint.>"] } ] }\n${atSite.config}`,
+      `server_name: site\njetstream { domain: site }\nleafnodes { reconnect: 1, remotes: [ { url: "nats-leaf://127.0.0.1:${wire.port}", account: CONTROL, nkey: ${key.seed}, deny_imports: ["$KV.>", "$O.>"], deny_exports: ["$KV.>", "$O.>", "fleet.hint.>"] } ] }\n${atSite.config}`,
     );
     const [operator, gatherer] = [
       await connectAs(hub.url, atHub.seed("operator")),
