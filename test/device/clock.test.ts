@@ -103,7 +103,7 @@ onMachines("a device whose clock jumps", () => {
 
         // Drift, and a change.
         await apply(what);
-        for (const { since: told } of (await status()).conditions) expect(new Date(told).toISOString()).toBe(told);
+        for (const { since: at } of (await status()).conditions) expect(new Date(at).toISOString()).toBe(at);
         await machine.writeFile("/srv/a", "tampered");
         await vi.waitFor(async () => expect(await machine.readFile("/srv/a")).toBe(what), patience);
         await vi.waitFor(
