@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "nats";
 import { expect, test, vi } from "vitest";
 import { freePort } from "../support/free-port.ts";
@@ -23,6 +24,8 @@ async function converged(url: string): Promise<{ readonly control: ControlPlane;
 async function repairs(control: ControlPlane, agent: FaultAgent): Promise<void> {
   await writeFile(join(agent.root, "changing"), "tampered");
   await vi.waitFor(async () => expect(await agent.content()).toBe("before"), patience);
+  // Longer than it would take.
+  await sleep(2_000);
   expect((await control.status(agent.id))?.scores["changing"]).not.toMatchObject({ change: "corrective" });
 }
 const toldOfRepair = (control: ControlPlane, agent: FaultAgent): Promise<void> =>
