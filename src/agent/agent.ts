@@ -9,7 +9,7 @@ import { DesiredState } from "./desired-state.ts";
 import { FreeSpace } from "./free-space.ts";
 import type { Accepted } from "./saved-manifest.ts";
 import { servePlans } from "./planner.ts";
-import { watchPolicy } from "./policy-watch.ts";
+import { watchFile } from "./policy-watch.ts";
 import { type AgentPresence, Presence, type PresenceParts } from "./presence.ts";
 import type { Passes, Progress } from "./progress.ts";
 import { Reconciler } from "./reconciler.ts";
@@ -59,7 +59,7 @@ export class Agent {
 
   constructor(parts: AgentParts) {
     this.#parts = parts;
-    const { agentId, kinds, trustedKeys, host, store, clock, log, random, bootId, policy } = parts;
+    const { agentId, kinds, trustedKeys, authors, host, store, clock, log, random, bootId, policy } = parts;
     const gate: Gate = {
       agentId,
       kinds,
@@ -70,6 +70,13 @@ export class Agent {
       get policy() {
         return policy?.();
       },
+      get authors() {
+        return authors?.();
+      },
+      get now() {
+        return clock.now();
+      },
+      held: { [Symbol.iterator]: () => this.#held() },
     };
     this.#gate = gate;
     this.#link = new Link(clock);
@@ -86,8 +93,8 @@ export class Agent {
       ...parts,
       statuses: () => this.#reconciler.statuses(),
       carriedThrough: () => this.#reconciler.observedGeneration,
-      goBack: ({ payload }) => {
-        const manifest = this.#decodeAgain(payload);
+      goBack: (to) => {
+        const manifest = this.#decodeAgain(to);
         if (manifest !== null) this.#reconciler.accept(manifest, "intentional");
         return manifest !== null;
       },
@@ -120,7 +127,7 @@ export class Agent {
       log,
       random,
       inForce: () => this.#inForce(),
-      onManifest: (manifest, payload, revision) => this.#accept(manifest, payload, revision),
+      onManifest: (manifest, accepted) => this.#accept(manifest, accepted),
       onReading: (reading, revision) => this.#read(reading, revision),
     });
   }
@@ -148,10 +155,12 @@ export class Agent {
   }
 
   start(): void {
-    const { store, log, host, policy, clock } = this.#parts;
+    const { store, log, host, policy, authors, clock } = this.#parts;
     if (this.#parts.pair === undefined) this.#resume();
     host.onChange(() => this.#hostChanged());
-    if (policy !== undefined) this.#endings.push(watchPolicy(policy, clock, () => this.#policyChanged()));
+    if (policy !== undefined) this.#endings.push(watchFile(policy, clock, () => this.#policyChanged()));
+    // What is in force goes on, whoever has gone; what was refused may be taken now.
+    if (authors !== undefined) this.#endings.push(watchFile(authors, clock, () => this.#desired.readAnew()));
     this.#scheduleDriftPass();
     this.#parts.ledger.onTrouble = () => this.#report(true);
     void this.#space.look();
@@ -228,15 +237,15 @@ export class Agent {
 
   /** What came back after a failure, where something did; else what was accepted last. */
   #inForceOf(instead: Accepted | null, accepted: Accepted): DecodedManifest | null {
-    const back = instead && this.#decodeAgain(instead.payload);
+    const back = instead && this.#decodeAgain(instead);
     if (instead !== null && back === null) this.#trial.noWayBack();
-    return back ?? this.#decodeAgain(accepted.payload);
+    return back ?? this.#decodeAgain(accepted);
   }
 
   /** What was accepted before. Its signature was checked then, and the ledger is the agent's own. */
-  #decodeAgain(payload: string): DecodedManifest | null {
+  #decodeAgain({ payload, signedBy = [] }: Accepted): DecodedManifest | null {
     const policy = this.#gate.policy && forTaken(this.#gate.policy);
-    const decoded = decodePayload(payload, [], { ...this.#gate, trustedKeys: new Map(), policy }, null);
+    const decoded = decodePayload(payload, [], { ...this.#gate, policy, signedBy, held: undefined }, null);
     if (decoded._tag === "Decoded") return decoded.manifest;
     const { reason, message } = decoded.refusal;
     this.#parts.log("the manifest in the ledger cannot be decoded any more", { reason, message });
@@ -295,11 +304,21 @@ export class Agent {
     return this.#floor > 0 ? { generation: this.#floor, payload: null } : null;
   }
 
-  #accept(manifest: DecodedManifest, payload: string, revision: number): void {
+  /** What the agent made and still wants. */
+  *#held(): Generator<{ readonly id: string; readonly kind: string }> {
+    const statuses = this.#reconciler.statuses();
+    for (const { id, wire } of this.#parts.ledger.owned.values()) {
+      if (statuses[id]?.state !== "Retiring") yield { id, kind: wire.kind };
+    }
+  }
+
+  #accept(manifest: DecodedManifest, accepted: Accepted): void {
     const { ledger, log } = this.#parts;
-    log("accepted a manifest", { generation: manifest.generation, revision, scores: manifest.scores.size });
-    ledger.accept({ generation: manifest.generation, payload, revision });
-    this.#reading = { _tag: "Accepted", generation: manifest.generation };
+    const { generation, scores, signedBy } = manifest;
+    const { revision } = accepted;
+    log("accepted a manifest", { generation, revision, scores: scores.size, ...(signedBy.length > 0 && { signedBy }) });
+    ledger.accept(accepted);
+    this.#reading = { _tag: "Accepted", generation };
     this.#revision = revision;
     this.#trial.accepted(manifest);
     this.#reconciler.accept(manifest, "intentional");

@@ -9,6 +9,7 @@ import { connectStore } from "../wire/nats/connect.ts";
 import { serverList } from "../wire/nats/server-list.ts";
 import { VERSION } from "../wire/version.ts";
 import { agentPolicy } from "./adapters/agent-policy.ts";
+import { authorsFile } from "./adapters/authors-file.ts";
 import { StateDirectory } from "./adapters/state-directory.ts";
 import { SelfReportFile } from "./adapters/self-report-file.ts";
 import { lockState } from "./adapters/state-lock.ts";
@@ -120,6 +121,7 @@ async function run(given: AgentArguments): Promise<number> {
     driftPassMs: given.driftPassMs,
     capabilities: given.capabilities,
     trustedKeys: trusted,
+    authors: given.authorsFile === null ? undefined : authorsFile(resolve(given.authorsFile), log),
     reserved: policy.reserved,
     policy: policy.current,
     store,

@@ -36,6 +36,13 @@ const Limits = z.strictObject({
   diskBytes: z.int().min(0).exactOptional(),
 });
 
+const Signatures = z.strictObject({
+  /** The kinds that are taken only with the signatures of several authors, and dropped only with them. */
+  dangerous: z.array(KindName).max(256),
+  /** How many authors it takes. */
+  threshold: z.int().min(1).max(16),
+});
+
 /**
  * What the owner of a device lets others ask of it: a file there, which no message can change. What is left out is no rule. An
  * empty list allows nothing.
@@ -56,6 +63,8 @@ export const DevicePolicy = z.strictObject({
   unbounded: z.array(KindName).max(256).exactOptional(),
   /** Ceilings of a whole manifest. */
   limits: Limits.exactOptional(),
+  /** Kinds for which one author is not enough. */
+  signatures: Signatures.exactOptional(),
 });
 export type DevicePolicy = z.infer<typeof DevicePolicy>;
 
@@ -67,7 +76,11 @@ export const DevicePolicies = z.object({
   policies: z.array(
     z.object({
       name: z.string(),
-      rules: z.object({ ...DevicePolicy.shape, limits: z.object(Limits.shape).exactOptional() }),
+      rules: z.object({
+        ...DevicePolicy.shape,
+        limits: z.object(Limits.shape).exactOptional(),
+        signatures: z.object(Signatures.shape).exactOptional(),
+      }),
     }),
   ),
   /** Why a policy cannot be read; nothing new is taken then. Null where all can be. */

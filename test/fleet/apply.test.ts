@@ -79,7 +79,7 @@ describe("what becomes of a manifest", () => {
   test("a manifest that the agent refuses as a whole is told with the agent's reason", async () => {
     const { publicKey } = generateKeyPairSync("ed25519");
     scriptedAgent(device, { trustedKeys: new Map([["ops", publicKey]]) });
-    expect(await settled(fleet.apply(two, PI))).toMatchObject({ _tag: "RefusedByAgent", reason: "BadSignature" });
+    expect(await settled(fleet.apply(two, PI))).toMatchObject({ _tag: "RefusedByAgent", reason: "Unsigned" });
   });
 
   test("a signed manifest passes an agent that asks for signatures", async () => {
