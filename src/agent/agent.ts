@@ -42,8 +42,8 @@ export class Agent {
   #conditions: readonly ToldStatus["conditions"][number][] = [];
   #reading: Reading | null = null;
   #revision = 0;
-  /** The generation that an earlier start told of, for when the ledger was lost. */
-  #floor = 0;
+  /** The generation that an earlier start told of, for when the device itself knows of none any more. */
+  #told = 0;
   #fencedBy: number | null = null;
   readonly #link: Link;
   readonly #space: FreeSpace;
@@ -284,7 +284,7 @@ export class Agent {
       return;
     }
     log("took an epoch", { epoch: taken.epoch });
-    this.#floor = taken.before?.generation ?? 0;
+    this.#told = taken.before?.generation ?? 0;
     if (this.#conditions.length === 0) this.#conditions = taken.before?.conditions ?? [];
     this.#reporter.begin(taken.statusRevision);
     this.#desired.start();
@@ -296,12 +296,24 @@ export class Agent {
     return this.#reconciler.generation === 0 ? 0 : this.#trial.generation;
   }
 
+  /**
+   * Below that nothing is taken. Where signatures are asked for, others may write the server, and what the device itself knows
+   * comes first; but a member of a pair has not seen all.
+   */
+  get #floor(): number {
+    const { pair, ledger, agentId, trustedKeys, authors } = this.#parts;
+    const own = ledger.highestOf(agentId);
+    const isAsked = trustedKeys.size > 0 || authors !== undefined;
+    return isAsked && own > 0 && pair === undefined ? own : Math.max(own, this.#told);
+  }
+
   #inForce(): InForce | null {
     const { accepted } = this.#parts.ledger;
+    const floor = this.#floor;
     // What could not be decoded at the start, or was another agent's, is saved and not in force.
     const isInForce = accepted !== null && accepted.generation === this.#generation;
-    if (isInForce && accepted.generation >= this.#floor) return accepted;
-    return this.#floor > 0 ? { generation: this.#floor, payload: null } : null;
+    if (isInForce && accepted.generation >= floor) return accepted;
+    return floor > 0 ? { generation: floor, payload: null } : null;
   }
 
   /** What the agent made and still wants. */
@@ -317,7 +329,7 @@ export class Agent {
     const { generation, scores, signedBy } = manifest;
     const { revision } = accepted;
     log("accepted a manifest", { generation, revision, scores: scores.size, ...(signedBy.length > 0 && { signedBy }) });
-    ledger.accept(accepted);
+    ledger.accept(accepted, this.#parts.agentId);
     this.#reading = { _tag: "Accepted", generation };
     this.#revision = revision;
     this.#trial.accepted(manifest);
