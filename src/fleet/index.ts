@@ -2,6 +2,7 @@
 import type { Manifest } from "../topology/manifest.ts";
 import type { AgentId } from "../wire/keys.ts";
 import type { CallOptions, Unreachable } from "../wire/store.ts";
+import { applyBundle, type SignedManifest } from "./apply-bundle.ts";
 import { apply, type ApplyOptions, remove } from "./apply.ts";
 import { type Desired, readDesired } from "./desired.ts";
 import type { FleetParts } from "./parts.ts";
@@ -10,6 +11,7 @@ import type { ApplyResult } from "./result.ts";
 import { type AgentView, status, statusOfAll } from "./view.ts";
 import { watch, type WatchOptions } from "./watch.ts";
 
+export type { SignedManifest } from "./apply-bundle.ts";
 export type { ApplyOptions } from "./apply.ts";
 export type { Desired } from "./desired.ts";
 export { STALE_MS } from "./liveness.ts";
@@ -23,6 +25,8 @@ export type { WatchOptions } from "./watch.ts";
 
 export interface Fleet {
   apply(manifest: Manifest, agentId: AgentId, options?: ApplyOptions): Promise<ApplyResult>;
+  /** Ships what was signed elsewhere, as it is. */
+  applyBundle(bundle: SignedManifest, agentId: AgentId, options?: ApplyOptions): Promise<ApplyResult>;
   remove(agentId: AgentId, options?: ApplyOptions): Promise<ApplyResult>;
   plan(manifest: Manifest, agentId: AgentId, options?: PlanOptions): Promise<PlanResult>;
   /** The manifest that lies in the agent's key. */
@@ -42,6 +46,7 @@ export interface Fleet {
  */
 export const createFleet = (parts: FleetParts): Fleet => ({
   apply: (manifest, agentId, options) => apply(parts, manifest, agentId, options),
+  applyBundle: (bundle, agentId, options) => applyBundle(parts, bundle, agentId, options),
   remove: (agentId, options) => remove(parts, agentId, options),
   plan: (manifest, agentId, options) => plan(parts, manifest, agentId, options),
   desired: (agentId, options = {}) => readDesired(parts.store, agentId, options),
