@@ -1,4 +1,4 @@
-import { type DecodedManifest, decodePayload, type Gate, type InForce } from "../wire/decode.ts";
+import { type DecodedManifest, decodePayload, type Gate, type InForce, openEnvelope } from "../wire/decode.ts";
 import type { AgentStatus, Condition } from "../wire/status.ts";
 import type { ToldStatus } from "../wire/told-status.ts";
 import { forTaken } from "../wire/policy-gate.ts";
@@ -144,6 +144,27 @@ export class Agent {
   /** As they are now, for whoever asks on the device: also those that cannot be told, as `Fenced` and `Offline`. */
   get conditions(): readonly Condition[] {
     return dated(conditionsOf(this.facts), this.#conditions, this.#parts.clock.now());
+  }
+
+  /** Takes a bundle that somebody brought to the device itself, if the gate lets it: with no server too. */
+  take(bytes: Uint8Array): Reading {
+    const no = (reason: "Malformed" | "MissingPayload", message: string): Reading => ({
+      _tag: "Refused",
+      refusal: { reason, message, generation: null },
+    });
+    if (this.#stop.signal.aborted) return no("Malformed", "this agent does nothing until it is restarted");
+    const opened = openEnvelope(bytes);
+    if (opened._tag === "Asset") return no("MissingPayload", "its payload is not in the bundle");
+    const reading =
+      opened._tag === "Refused" ? opened : this.#desired.take(opened.payload, opened.signatures, this.#revision);
+    const told = reading._tag === "Refused" ? reading.refusal : reading;
+    this.#parts.log("a bundle was brought to this device", { became: reading._tag, ...told });
+    return reading;
+  }
+
+  /** As it would be told now; asking does not count as telling. */
+  get status(): AgentStatus {
+    return this.#document(this.conditions);
   }
 
   /** Whether its loop does what it is there for; null where it is not to do anything any more. */
@@ -425,19 +446,22 @@ export class Agent {
   }
 
   #status(): AgentStatus {
-    const { agentId, host, clock, bootId, pair } = this.#parts;
-    const { facts } = this;
-    const { generation, observedGeneration, scores, rolledBack } = facts;
-    const conditions = dated(conditionsOf(facts), this.#conditions, clock.now());
+    const { conditions } = this;
     this.#conditions = conditions;
-    this.#toldWorking = facts.isWorking;
+    this.#toldWorking = this.#reconciler.isWorking;
+    return this.#document(conditions);
+  }
+
+  #document(conditions: readonly Condition[]): AgentStatus {
+    const { agentId, host, bootId, pair } = this.#parts;
+    const { generation, observedGeneration, scores, rolledBack } = this.facts;
     return {
       agentId,
       generation,
       observedGeneration,
       observedRevision: this.#revision,
       epoch: this.#presence.epoch,
-      conditions,
+      conditions: [...conditions],
       scores,
       ...(rolledBack !== null && { rolledBack }),
       agent: { version: VERSION, bootId, topology: host.topology.name, ...(pair && { member: pair.member }) },

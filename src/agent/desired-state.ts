@@ -172,21 +172,32 @@ export class DesiredState {
     return this.#done(found.revision, digest);
   }
 
+  /** Takes what came by another way than the key, if the gate lets it, and says what became of it. */
+  take(payload: string, signatures: Envelope["signatures"], revision: number): Reading {
+    return this.#judge(payload, signatures, revision).reading;
+  }
+
   #decode(payload: string, signatures: Envelope["signatures"], revision: number): void {
-    const { gate, inForce, onManifest, onReading } = this.#parts;
+    const { reading, isTaken } = this.#judge(payload, signatures, revision);
+    if (!isTaken) this.#parts.onReading(reading, revision);
+    // The clock that says so may be wrong.
+    this.#isAnew = reading._tag === "Refused" && TIMED.has(reading.refusal.reason);
+  }
+
+  #judge(
+    payload: string,
+    signatures: Envelope["signatures"],
+    revision: number,
+  ): { readonly reading: Reading; readonly isTaken: boolean } {
+    const { gate, inForce, onManifest } = this.#parts;
     const before = inForce();
-    const isInForce = before?.payload === payload;
-    if (isInForce && !signedByMore(payload, signatures, gate, before)) {
-      onReading({ _tag: "Accepted", generation: before.generation }, revision);
-      return;
+    const asBefore =
+      before?.payload === payload ? ({ _tag: "Accepted", generation: before.generation } as const) : null;
+    if (asBefore !== null && before !== null && !signedByMore(payload, signatures, gate, before)) {
+      return { reading: asBefore, isTaken: false };
     }
     const decoded = decodePayload(payload, signatures, gate, before, this.#scores);
-    if (decoded._tag === "Refused") {
-      onReading(isInForce ? { _tag: "Accepted", generation: before.generation } : decoded, revision);
-      // The clock that says so may be wrong.
-      this.#isAnew = TIMED.has(decoded.refusal.reason);
-      return;
-    }
+    if (decoded._tag === "Refused") return { reading: asBefore ?? decoded, isTaken: false };
     const { scores, generation, signedBy } = decoded.manifest;
     this.#scores = scores;
     onManifest(decoded.manifest, {
@@ -195,6 +206,7 @@ export class DesiredState {
       revision,
       ...(signedBy.length > 0 && { signedBy: [...signedBy], signatures: [...signatures] }),
     });
+    return { reading: { _tag: "Accepted", generation }, isTaken: true };
   }
 
   #done(revision: number, digest: string): number {
