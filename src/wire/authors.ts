@@ -18,6 +18,7 @@ export const AuthorKey = z.strictObject({
 
 /** Whose manifests a device takes: the file of `harmony agent run --authors FILE`. An empty list trusts nobody. */
 export const AuthorsFile = z.strictObject({ authors: z.array(AuthorKey).max(64) });
+export type AuthorsFile = z.infer<typeof AuthorsFile>;
 
 /** A key of an author, with when it is good, in milliseconds since 1970. */
 export interface TrustedKey {

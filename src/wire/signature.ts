@@ -47,8 +47,7 @@ export function fitting(payload: string, signatures: readonly Signature[], trust
   if (keys === null) return { _tag: "NotAsked" };
   const no = (reason: SignatureRefusal["reason"], message: string): Fitting => ({ _tag: "Refused", reason, message });
   const known = keys.length === 0 ? nobody(trust) : `it trusts ${listed(keys.map(({ name }) => name))}`;
-  if (signatures.length === 0)
-    return no("Unsigned", `the manifest is not signed, and this agent asks for that: ${known}`);
+  if (signatures.length === 0) return no("Unsigned", `there is no signature, and this agent asks for one: ${known}`);
   const bytes = Buffer.from(payload, "utf8");
   const tried = signatures.flatMap(({ key, sig }) => {
     const signature = Buffer.from(sig, "base64");
@@ -62,8 +61,8 @@ export function fitting(payload: string, signatures: readonly Signature[], trust
     const names = listed(tried.map(({ each }) => each.name));
     return no("BadSignature", `no signature fits the payload, although there is one under the name of ${names}`);
   }
-  const signers = listed(signatures.map(({ key }) => key));
-  return no("UnknownKey", `signed by ${signers}, and by no key that this agent trusts: ${known}`);
+  const strangers = listed(signatures.map(({ key }) => key));
+  return no("UnknownKey", `signed by ${strangers}, and by no key that this agent trusts: ${known}`);
 }
 
 export type Signers =
@@ -108,8 +107,10 @@ function keysOf({ trustedKeys, authors }: Trust): readonly TrustedKey[] | null {
   return [...endless, ...(authors?.unreadable === null ? authors.keys : [])];
 }
 
-const nobody = ({ authors }: Trust): string =>
-  authors?.unreadable == null ? "it trusts nobody" : `whom it trusts cannot be read: ${authors.unreadable}`;
+function nobody({ authors }: Trust): string {
+  const why = authors?.unreadable ?? null;
+  return why === null ? "it trusts nobody" : `whom it trusts cannot be read: ${why}`;
+}
 
 const listed = (names: readonly string[]): string => {
   const each = [...new Set(names)];

@@ -7,19 +7,31 @@ interface Asked {
   readonly kind: string;
 }
 
-/** Why these authors are too few for a Score of this kind; null where they are enough. The strictest policy holds. */
-export function tooFewFor({ id, kind }: Asked, signedBy: readonly string[], device: DevicePolicies): string | null {
-  const strictest = device.policies
+/** Why a Score of this kind needs several authors, and how many; null where it does not. The strictest policy holds. */
+export function neededFor(
+  { id, kind }: Asked,
+  device: DevicePolicies,
+): { readonly threshold: number; readonly sentence: string } | null {
+  const [strictest] = device.policies
     .flatMap(({ name, rules: { signatures } }) =>
       signatures?.dangerous.includes(kind) === true ? [{ name, threshold: signatures.threshold }] : [],
     )
-    .reduce<{ name: string; threshold: number } | null>(
-      (most, each) => (most === null || each.threshold > most.threshold ? each : most),
-      null,
-    );
-  if (strictest === null || signedBy.length >= strictest.threshold) return null;
+    .toSorted((a, b) => b.threshold - a.threshold);
+  if (strictest === undefined) return null;
+  const { name, threshold } = strictest;
+  const authors = threshold === 1 ? "the signature of an author" : `the signatures of ${threshold} authors`;
+  return {
+    threshold,
+    sentence: `"${id}" (${kind}) needs ${authors} by the rule "signatures" of the policy ${name}`,
+  };
+}
+
+/** Why these authors are too few for a Score of this kind; null where they are enough. */
+export function tooFewFor(asked: Asked, signedBy: readonly string[], device: DevicePolicies): string | null {
+  const needed = neededFor(asked, device);
+  if (needed === null || signedBy.length >= needed.threshold) return null;
   const has = signedBy.length === 0 ? "nobody has signed" : `${signedBy.length} signed, ${signedBy.join(", ")}`;
-  return `"${id}" (${kind}) needs the signatures of ${strictest.threshold} authors by the rule "signatures" of the policy ${strictest.name}, and ${has}`;
+  return `${needed.sentence}, and ${has}`;
 }
 
 /** Why these authors are too few to drop what the device has; null where nothing speaks against it. */

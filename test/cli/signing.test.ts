@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { inlineEnvelope } from "../../src/wire/encode.ts";
+import { InlineEnvelope } from "../../src/wire/envelope.ts";
 import { sign } from "../../src/wire/signature.ts";
 import { agentStatus } from "../fleet/scripted-agent.ts";
 import { folder, harmony, manifestOf } from "./in-process.ts";
@@ -36,8 +37,7 @@ const place = (): string =>
   });
 const AUTHORS = ["--authors", "authors.json"];
 const sign1 = ["sign", "m.ts", "--agent", "pi-7", "--sign", "ada=ada.pem"];
-const textIn = (cwd: string, file: string): { payload: string; signatures: { key: string }[] } =>
-  JSON.parse(readFileSync(join(cwd, file), "utf8"));
+const textIn = (cwd: string, file: string) => InlineEnvelope.parse(json(readFileSync(join(cwd, file), "utf8")));
 
 describe("harmony sign", () => {
   test("makes a bundle that a second author signs without a byte of its text changed", async () => {
@@ -46,7 +46,7 @@ describe("harmony sign", () => {
     expect(first).toMatchObject({ code: 0, out: "" });
     expect(first.err).toMatch(/^generation 8 of pi-7, issued at \S+, Scores a, b, signed by ada\nIt is in bundle.json/);
     const { payload } = textIn(cwd, "bundle.json");
-    expect(JSON.parse(payload)).toMatchObject({ agentId: "pi-7", generation: 8 });
+    expect(json(payload)).toMatchObject({ agentId: "pi-7", generation: 8 });
     const again = ["sign", "bundle.json", "--sign", "ben=ben.pem", "-o", "both.json", "--json"];
     const second = await harmony(again, { cwd });
     expect([second.code, json(second.out)]).toMatchObject([
@@ -61,7 +61,7 @@ describe("harmony sign", () => {
 
   test("writes to standard output without -o, under generation 1", async () => {
     const { code, out } = await harmony(sign1, { cwd: place() });
-    expect([code, JSON.parse(JSON.parse(out).payload)]).toMatchObject([0, { generation: 1 }]);
+    expect([code, json(InlineEnvelope.parse(json(out)).payload)]).toMatchObject([0, { generation: 1 }]);
   });
 
   test.each([

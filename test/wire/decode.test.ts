@@ -71,7 +71,7 @@ describe("the guards stand in this order:", () => {
       _tag: "Refused",
       refusal: {
         reason: "Unsigned",
-        message: "the manifest is not signed, and this agent asks for that: it trusts ops",
+        message: "there is no signature, and this agent asks for one: it trusts ops",
         generation: null,
       },
     });

@@ -9,7 +9,7 @@ import { AgentId } from "../../src/wire/keys.ts";
 import { sign } from "../../src/wire/signature.ts";
 import { AGENT, file, payloadText, wireScore } from "./wire-text.ts";
 
-const NAMES = ["ada", "ben", "cyd", "dan"] as const;
+const NAMES = ["ada", "ben", "cyd", "dan"];
 const pairs = new Map(NAMES.map((name) => [name, generateKeyPairSync("ed25519")]));
 const trustedKeys = new Map([...pairs].map(([name, { publicKey }]) => [name, publicKey]));
 
@@ -36,7 +36,7 @@ const decoded = (payload: string, by: readonly string[], given: Gate, inForce: I
   decodePayload(
     payload,
     by.flatMap((name) => {
-      const pair = pairs.get(name as (typeof NAMES)[number]);
+      const pair = pairs.get(name);
       return pair === undefined ? [] : [sign(payload, name, pair.privateKey)];
     }),
     given,

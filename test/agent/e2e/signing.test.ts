@@ -4,7 +4,7 @@ import { connect } from "nats";
 import { beforeAll, expect, test, vi } from "vitest";
 import { assetEnvelope } from "../../../src/wire/encode.ts";
 import { planSubject } from "../../../src/wire/keys.ts";
-import { AgentStatus, Heartbeat, PlanReply } from "../../../src/wire/status.ts";
+import { type AgentStatus, type Heartbeat, PlanReply } from "../../../src/wire/status.ts";
 import { BUCKETS } from "../../../src/wire/store.ts";
 import { natsServer } from "../../support/nats-server.ts";
 import { AgentProcess, install, temporaryFolder } from "../support/agent-process.ts";
