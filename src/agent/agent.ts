@@ -1,12 +1,16 @@
-import { type DecodedManifest, decodePayload, type Gate, type InForce, openEnvelope } from "../wire/decode.ts";
+import { type DecodedManifest, decodePayload, type Gate, type InForce } from "../wire/decode.ts";
+import type { Envelope } from "../wire/envelope.ts";
 import type { AgentStatus, Condition } from "../wire/status.ts";
 import type { ToldStatus } from "../wire/told-status.ts";
 import { forTaken } from "../wire/policy-gate.ts";
 import { VERSION } from "../wire/version.ts";
 import type { AgentParts } from "./agent-parts.ts";
+import { NOT_TAKEN, takeBrought } from "./brought.ts";
 import { capabilitiesOf } from "./capabilities-of.ts";
 import { DesiredState } from "./desired-state.ts";
+import { floorOf } from "./generation-mark.ts";
 import { FreeSpace } from "./free-space.ts";
+import { stillWanted } from "./permits.ts";
 import type { Accepted } from "./saved-manifest.ts";
 import { servePlans } from "./planner.ts";
 import { watchFile } from "./policy-watch.ts";
@@ -60,6 +64,7 @@ export class Agent {
   constructor(parts: AgentParts) {
     this.#parts = parts;
     const { agentId, kinds, trustedKeys, authors, host, store, clock, log, random, bootId, policy } = parts;
+    const held = () => stillWanted(parts.ledger.owned.values(), this.#reconciler.statuses());
     const gate: Gate = {
       agentId,
       kinds,
@@ -76,7 +81,9 @@ export class Agent {
       get now() {
         return clock.now();
       },
-      held: { [Symbol.iterator]: () => this.#held() },
+      get held() {
+        return held();
+      },
     };
     this.#gate = gate;
     this.#link = new Link(clock);
@@ -148,18 +155,9 @@ export class Agent {
 
   /** Takes a bundle that somebody brought to the device itself, if the gate lets it: with no server too. */
   take(bytes: Uint8Array): Reading {
-    const no = (reason: "Malformed" | "MissingPayload", message: string): Reading => ({
-      _tag: "Refused",
-      refusal: { reason, message, generation: null },
-    });
-    if (this.#stop.signal.aborted) return no("Malformed", "this agent does nothing until it is restarted");
-    const opened = openEnvelope(bytes);
-    if (opened._tag === "Asset") return no("MissingPayload", "its payload is not in the bundle");
-    const reading =
-      opened._tag === "Refused" ? opened : this.#desired.take(opened.payload, opened.signatures, this.#revision);
-    const told = reading._tag === "Refused" ? reading.refusal : reading;
-    this.#parts.log("a bundle was brought to this device", { became: reading._tag, ...told });
-    return reading;
+    if (this.#stop.signal.aborted) return NOT_TAKEN;
+    const take = (...given: readonly [string, Envelope["signatures"]]) => this.#desired.take(...given, this.#revision);
+    return takeBrought(bytes, take, this.#parts.log);
   }
 
   /** As it would be told now; asking does not count as telling. */
@@ -317,32 +315,13 @@ export class Agent {
     return this.#reconciler.generation === 0 ? 0 : this.#trial.generation;
   }
 
-  /**
-   * Below that nothing is taken. Where signatures are asked for, others may write the server, and what the device itself knows
-   * comes first; but a member of a pair has not seen all.
-   */
-  get #floor(): number {
-    const { pair, ledger, agentId, trustedKeys, authors } = this.#parts;
-    const own = ledger.highestOf(agentId);
-    const isAsked = trustedKeys.size > 0 || authors !== undefined;
-    return isAsked && own > 0 && pair === undefined ? own : Math.max(own, this.#told);
-  }
-
   #inForce(): InForce | null {
     const { accepted } = this.#parts.ledger;
-    const floor = this.#floor;
+    const floor = floorOf(this.#parts, this.#told);
     // What could not be decoded at the start, or was another agent's, is saved and not in force.
     const isInForce = accepted !== null && accepted.generation === this.#generation;
     if (isInForce && accepted.generation >= floor) return accepted;
     return floor > 0 ? { generation: floor, payload: null } : null;
-  }
-
-  /** What the agent made and still wants. */
-  *#held(): Generator<{ readonly id: string; readonly kind: string }> {
-    const statuses = this.#reconciler.statuses();
-    for (const { id, wire } of this.#parts.ledger.owned.values()) {
-      if (statuses[id]?.state !== "Retiring") yield { id, kind: wire.kind };
-    }
   }
 
   #accept(manifest: DecodedManifest, accepted: Accepted): void {

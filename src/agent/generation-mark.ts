@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { AgentId } from "../wire/keys.ts";
+import type { AgentParts } from "./agent-parts.ts";
 import type { Disk } from "./disk.ts";
 
 const MARK = "generation.json";
@@ -48,4 +49,25 @@ export class GenerationMark {
     await this.#disk.replace(MARK, Buffer.from(JSON.stringify(mark)));
     this.#saved = mark;
   }
+}
+
+/**
+ * Below that number nothing is taken. `told`: by the agent's own status on the server, which others may write where signatures
+ * are asked for; there the device's own memory comes first. But a member of a pair has not seen all.
+ */
+export function floorOf(
+  {
+    agentId,
+    ledger,
+    trustedKeys,
+    authors,
+    pair,
+  }: Pick<AgentParts, "agentId" | "trustedKeys" | "authors" | "pair"> & {
+    readonly ledger: { highestOf(agentId: AgentId): number };
+  },
+  told: number,
+): number {
+  const own = ledger.highestOf(agentId);
+  const isAsked = trustedKeys.size > 0 || authors !== undefined;
+  return isAsked && own > 0 && pair === undefined ? own : Math.max(own, told);
 }

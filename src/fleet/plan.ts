@@ -5,7 +5,6 @@ import type { CallOptions, Unreachable } from "../wire/store.ts";
 import { pack, type Signers } from "./pack.ts";
 import type { FleetParts } from "./parts.ts";
 import type { NotShipped } from "./result.ts";
-import { highestKnown } from "./ship.ts";
 
 export interface PlanOptions {
   readonly signal?: AbortSignal | undefined;
@@ -32,9 +31,8 @@ export async function plan(
   { signal, timeoutMs = DEFAULT_TIMEOUT_MS, signers = [] }: PlanOptions = {},
 ): Promise<PlanResult> {
   const call: CallOptions = { signal };
-  const known = await highestKnown(store, agentId, call);
-  if (known._tag === "Unreachable") return known.reason === "NoBucket" ? nobody(agentId) : known;
-  const generation = known.generation + 1;
+  // The agent does not look at it. What is signed to be asked about must be of no use to whoever would ship it instead.
+  const generation = 1;
   const packed = await pack(store, { manifest, agentId, signers, generation, issuedAt: clock.now() }, call);
   if (packed._tag !== "Packed") return packed;
   const reply = await store.request(planSubject(agentId), packed.envelope, { signal, timeoutMs });

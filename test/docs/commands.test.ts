@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { USAGE } from "../../src/agent/arguments.ts";
 import { ENROLL_USAGE } from "../../src/agent/enrol-arguments.ts";
+import { LOCAL_USAGE } from "../../src/agent/local-arguments.ts";
 import { main } from "../../src/cli/main.ts";
 import { blocks, pageAt, pages, root } from "./pages.ts";
 
@@ -30,7 +31,8 @@ const calls: readonly Said[] = [
 async function help(command: string | undefined, part?: string): Promise<string> {
   // Asked for the help of a command that it does not know, the program tells its own.
   if (command !== undefined && !isIn(await help(undefined), command)) return "";
-  if (command === "agent") return part === "enroll" ? ENROLL_USAGE : USAGE;
+  if (command === "agent")
+    return part === "enroll" ? ENROLL_USAGE : part === "take" || part === "status" ? LOCAL_USAGE : USAGE;
   if (part !== undefined && !isIn(await help(command), part)) return "";
   let text = "";
   const write = (more: string): void => void (text += more);
@@ -80,7 +82,9 @@ test("every npm script that is shown exists", () => {
 });
 
 test("every flag of the agent is told in the guide for operators", () => {
-  const flags = [...`${USAGE}${ENROLL_USAGE}`.matchAll(/^ {2}(?:-\w, )?(--[\w-]+)/gm)].map(([, flag = ""]) => flag);
+  const flags = [...`${USAGE}${ENROLL_USAGE}${LOCAL_USAGE}`.matchAll(/^ {2}(?:-\w, )?(--[\w-]+)/gm)].map(
+    ([, flag = ""]) => flag,
+  );
   expect(flags.length).toBeGreaterThan(5);
   const { text } = pageAt("docs/operating.md");
   expect(flags.filter((flag) => !text.includes(`| \`${flag}\` |`))).toEqual([]);
