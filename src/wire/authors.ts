@@ -1,6 +1,6 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import * as z from "zod";
-import { measure, scan } from "./scan.ts";
+import { readOwnerFile } from "./owner-file.ts";
 
 const Moment = z.iso.datetime({ offset: true });
 
@@ -39,29 +39,16 @@ export type ReadAuthors =
   | { readonly _tag: "Authors"; readonly keys: readonly TrustedKey[] }
   | { readonly _tag: "Unusable"; readonly message: string };
 
-const LIMITS = { depth: 4, values: 1024 };
-const LIMIT_BYTES = 256 * 1024;
 /** Each costs a hostile envelope's signatures one try more. */
 const KEYS_OF_ONE_AUTHOR = 4;
 
 /** Reads the file of the authors. Never throws; the message says what is wrong where. */
 export function readAuthors(bytes: Uint8Array): ReadAuthors {
   const no = (message: string): ReadAuthors => ({ _tag: "Unusable", message });
-  if (bytes.length > LIMIT_BYTES) return no(`${bytes.length} bytes, at most ${LIMIT_BYTES}`);
-  const unbounded = measure(bytes, LIMITS);
-  if (unbounded !== null) return no(unbounded);
-  let value: unknown;
-  try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch (error) {
-    return no(`not JSON: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  const wrong = scan(value);
-  if (wrong !== null) return no(wrong);
-  const read = AuthorsFile.safeParse(value);
-  if (!read.success) return no(z.prettifyError(read.error));
+  const read = readOwnerFile(AuthorsFile, bytes);
+  if (read._tag === "Unusable") return read;
   const keys: TrustedKey[] = [];
-  for (const [at, { name, publicKey, notBefore, notAfter }] of read.data.authors.entries()) {
+  for (const [at, { name, publicKey, notBefore, notAfter }] of read.value.authors.entries()) {
     const key = publicKeyIn(publicKey);
     if (key === null) return no(`authors[${at}]: the publicKey of "${name}" is no Ed25519 public key`);
     const other = keys.find((each) => each.publicKey.equals(key));

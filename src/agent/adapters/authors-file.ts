@@ -1,6 +1,7 @@
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import type { Log } from "../../scores/context.ts";
 import { type Authors, readAuthors } from "../../wire/authors.ts";
+import { stampOf } from "./file-stamp.ts";
 
 /**
  * The authors that a device trusts, from their file, which is looked at whenever they are asked for. While it cannot be read,
@@ -33,14 +34,5 @@ function readOf(path: string): ReturnType<typeof readAuthors> {
     return readAuthors(readFileSync(path));
   } catch (error) {
     return { _tag: "Unusable", message: error instanceof Error ? error.message : String(error) };
-  }
-}
-
-function stampOf(path: string): string {
-  try {
-    const { dev, ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
-    return `${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}`;
-  } catch (error) {
-    return String(error);
   }
 }
