@@ -6,6 +6,7 @@ import type { CallOptions, Store, Unreachable } from "../wire/store.ts";
 import type { ApplyOptions } from "./apply.ts";
 import { DEFAULT_TIMEOUT_MS } from "./apply.ts";
 import { follow } from "./follow.ts";
+import type { Packed } from "./pack.ts";
 import type { FleetParts } from "./parts.ts";
 import type { ApplyResult, NotShipped, Progress, Shipped } from "./result.ts";
 import { highestKnown } from "./ship.ts";
@@ -82,8 +83,7 @@ async function tryOnce(
   const lost = (unreachable: Unreachable): NotShipped => ({ _tag: "NotReached", unreachable, stored: false });
   const known = await highestKnown(store, agentId, call);
   if (known._tag === "Unreachable") return lost(known);
-  const bytes = new TextEncoder().encode(payload);
-  const packed = await pack(store, payload, bytes, signatures, call);
+  const packed = await packSigned(store, payload, signatures, call);
   if (packed._tag === "Unreachable") return lost(packed);
   const { found } = known;
   if (found._tag === "Value" && Buffer.compare(found.value, packed.envelope) === 0) {
@@ -100,7 +100,7 @@ async function tryOnce(
   switch (written._tag) {
     case "Written": {
       const { revision } = written;
-      onProgress({ _tag: "Stored", generation, revision, bytes: bytes.length, asAsset: packed.asAsset });
+      onProgress({ _tag: "Stored", generation, revision, bytes: packed.bytes, asAsset: packed.asAsset });
       return { _tag: "Shipped", generation, revision };
     }
     case "TooLarge":
@@ -117,18 +117,19 @@ async function tryOnce(
 }
 
 /** The very envelope of the file, where the server takes it at that size. */
-async function pack(
+export async function packSigned(
   store: Store,
   payload: string,
-  bytes: Uint8Array,
   signatures: Envelope["signatures"],
   call: CallOptions,
-) {
+): Promise<Unreachable | Omit<Packed, "generation">> {
+  const bytes = new TextEncoder().encode(payload);
+  const packed = { _tag: "Packed", bytes: bytes.length } as const;
   const envelope = inlineEnvelope(payload, signatures);
-  if (envelope.length <= store.maxPayload()) return { _tag: "Packed", envelope, asAsset: false } as const;
+  if (envelope.length <= store.maxPayload()) return { ...packed, envelope, asAsset: false };
   const asset = await store.putAsset(bytes, call);
   if (asset._tag === "Unreachable") return asset;
-  return { _tag: "Packed", envelope: assetEnvelope(asset.sha256, signatures), asAsset: true } as const;
+  return { ...packed, envelope: assetEnvelope(asset.sha256, signatures), asAsset: true };
 }
 
 /** Of what cannot be read the agent says so itself. */

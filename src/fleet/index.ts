@@ -6,7 +6,7 @@ import { applyBundle, type SignedManifest } from "./apply-bundle.ts";
 import { apply, type ApplyOptions, remove } from "./apply.ts";
 import { type Desired, readDesired } from "./desired.ts";
 import type { FleetParts } from "./parts.ts";
-import { plan, type PlanOptions, type PlanResult } from "./plan.ts";
+import { plan, planBundle, type PlanOptions, type PlanResult } from "./plan.ts";
 import type { ApplyResult } from "./result.ts";
 import { type AgentView, status, statusOfAll } from "./view.ts";
 import { watch, type WatchOptions } from "./watch.ts";
@@ -29,6 +29,8 @@ export interface Fleet {
   applyBundle(bundle: SignedManifest, agentId: AgentId, options?: ApplyOptions): Promise<ApplyResult>;
   remove(agentId: AgentId, options?: ApplyOptions): Promise<ApplyResult>;
   plan(manifest: Manifest, agentId: AgentId, options?: PlanOptions): Promise<PlanResult>;
+  /** Asks about what was signed elsewhere. */
+  planBundle(bundle: SignedManifest, agentId: AgentId, options?: PlanOptions): Promise<PlanResult>;
   /** The manifest that lies in the agent's key. */
   desired(agentId: AgentId, options?: CallOptions): Promise<Desired | Unreachable>;
   status(agentId: AgentId, options?: CallOptions): Promise<AgentView | Unreachable>;
@@ -49,6 +51,7 @@ export const createFleet = (parts: FleetParts): Fleet => ({
   applyBundle: (bundle, agentId, options) => applyBundle(parts, bundle, agentId, options),
   remove: (agentId, options) => remove(parts, agentId, options),
   plan: (manifest, agentId, options) => plan(parts, manifest, agentId, options),
+  planBundle: (bundle, agentId, options) => planBundle(parts, bundle, agentId, options),
   desired: (agentId, options = {}) => readDesired(parts.store, agentId, options),
   status: (agentId, options) => status(parts, agentId, options),
   statusOfAll: (options) => statusOfAll(parts, options),

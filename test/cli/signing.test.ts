@@ -5,7 +5,9 @@ import { describe, expect, test } from "vitest";
 import { inlineEnvelope } from "../../src/wire/encode.ts";
 import { InlineEnvelope } from "../../src/wire/envelope.ts";
 import { sign } from "../../src/wire/signature.ts";
-import { agentStatus } from "../fleet/scripted-agent.ts";
+import { planSubject } from "../../src/wire/keys.ts";
+import { writeDocument } from "../../src/wire/status.ts";
+import { agentStatus, PI } from "../fleet/scripted-agent.ts";
 import { folder, harmony, manifestOf } from "./in-process.ts";
 import { json, ScriptedFleet } from "./scripted-fleet.ts";
 
@@ -191,6 +193,23 @@ describe("harmony apply of a bundle", () => {
     await harmony(["sign", "bundle.json", "--sign", "ben=ben.pem", "-o", "bundle.json"], { cwd });
     expect((await fleet.run(["apply", "bundle.json", "--agent", "pi-7"], { cwd })).code).toBe(0);
     expect(fleet.agent?.accepted.map(({ generation }) => generation)).toEqual([5, 5]);
+  });
+
+  test("may be asked about before: the very bundle goes to the agent, which changes nothing", async () => {
+    await fleet.begin(null);
+    const cwd = place();
+    await harmony([...sign1, "--generation", "7", "-o", "bundle.json"], { cwd });
+    const asked: string[] = [];
+    const stop = fleet.device.serve(planSubject(PI), async (request) => {
+      asked.push(Buffer.from(request).toString());
+      return writeDocument({ _tag: "Refused", reason: "ThresholdNotMet", message: "too few" });
+    });
+    const plan = ["plan", "bundle.json", "--agent", "pi-7"];
+    const said = await fleet.run(plan, { cwd });
+    stop();
+    expect([said.code, said.err]).toEqual([1, expect.stringContaining("ThresholdNotMet: too few")]);
+    expect(asked).toEqual([readFileSync(join(cwd, "bundle.json"), "utf8").trimEnd()]);
+    expect((await fleet.run([...plan, "--sign", "ben=ben.pem"], { cwd })).code).toBe(2);
   });
 
   test("is refused for another agent, and below what is known", async () => {

@@ -27,12 +27,17 @@ const calls: readonly Said[] = [
   return words === undefined ? [] : [{ place, words }];
 });
 
+const OF_AGENT: ReadonlyMap<string | undefined, string> = new Map([
+  ["enroll", ENROLL_USAGE],
+  ["take", LOCAL_USAGE],
+  ["status", LOCAL_USAGE],
+]);
+
 /** The help of one command, or of the program; empty where there is no such command. `part`: of a command of commands. */
 async function help(command: string | undefined, part?: string): Promise<string> {
   // Asked for the help of a command that it does not know, the program tells its own.
   if (command !== undefined && !isIn(await help(undefined), command)) return "";
-  if (command === "agent")
-    return part === "enroll" ? ENROLL_USAGE : part === "take" || part === "status" ? LOCAL_USAGE : USAGE;
+  if (command === "agent") return OF_AGENT.get(part) ?? USAGE;
   if (part !== undefined && !isIn(await help(command), part)) return "";
   let text = "";
   const write = (more: string): void => void (text += more);

@@ -9,7 +9,7 @@ import { bundleIn } from "../bundle-file.ts";
 import { type AddCommand, agentId, examples, generation } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit-code.ts";
 import { writeWhole } from "../fleet-setup/fleet-directory.ts";
-import { fitsOrTell, loadOrTell } from "../manifest-file.ts";
+import { manifestOrCode } from "../manifest-file.ts";
 import { visible } from "../paint.ts";
 import { printJson, type Session } from "../session.ts";
 import { readSigners, type Signer, signOption } from "../sign-option.ts";
@@ -75,16 +75,13 @@ async function fresh(
   { agent, generation: number = 1, retryFailed }: Options,
   signers: readonly Signer[],
 ): Promise<Signed | ExitCode> {
-  const { io, complain } = session;
+  const { complain } = session;
   if (agent === undefined) {
     complain("--agent is missing", "A manifest is signed for one agent, and any other refuses it: --agent ID");
     return EXIT.usage;
   }
-  const loaded = await loadOrTell(session, file);
-  if (loaded._tag === "CannotLoad") return EXIT.usage;
-  const { manifest } = loaded;
-  const target = { _tag: "Topology", topology: manifest.topology } as const;
-  if (!fitsOrTell(session, resolve(io.cwd, file), manifest, [target])) return EXIT.finding;
+  const manifest = await manifestOrCode(session, file);
+  if (typeof manifest === "number") return manifest;
   const issuedAt = new Date();
   const encoded = encode(manifest, { agentId: agent, generation: number, issuedAt, retryFailed, signers });
   if (encoded._tag === "Encoded") return encoded;
