@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { AgentId } from "../wire/keys.ts";
-import type { AgentParts } from "./agent-parts.ts";
+import type { TrustedKeys } from "../wire/signature.ts";
 import type { Disk } from "./disk.ts";
 
 const MARK = "generation.json";
@@ -51,22 +51,19 @@ export class GenerationMark {
   }
 }
 
+interface Remembering {
+  readonly agentId: AgentId;
+  readonly ledger: { highestOf(agentId: AgentId): number };
+  readonly trustedKeys: TrustedKeys;
+  readonly authors?: (() => unknown) | undefined;
+  readonly pair?: unknown;
+}
+
 /**
  * Below that number nothing is taken. `told`: by the agent's own status on the server, which others may write where signatures
  * are asked for; there the device's own memory comes first. But a member of a pair has not seen all.
  */
-export function floorOf(
-  {
-    agentId,
-    ledger,
-    trustedKeys,
-    authors,
-    pair,
-  }: Pick<AgentParts, "agentId" | "trustedKeys" | "authors" | "pair"> & {
-    readonly ledger: { highestOf(agentId: AgentId): number };
-  },
-  told: number,
-): number {
+export function floorOf({ agentId, ledger, trustedKeys, authors, pair }: Remembering, told: number): number {
   const own = ledger.highestOf(agentId);
   const isAsked = trustedKeys.size > 0 || authors !== undefined;
   return isAsked && own > 0 && pair === undefined ? own : Math.max(own, told);
