@@ -282,6 +282,10 @@ export class Agent {
     this.#report(true);
   }
 
+  get #isCarriedThrough(): boolean {
+    return this.#reconciler.observedGeneration === this.#reconciler.generation;
+  }
+
   /** Of the newest manifest that was taken up: 0 where what the ledger holds cannot be decoded. */
   get #generation(): number {
     return this.#reconciler.generation === 0 ? 0 : this.#trial.generation;
@@ -299,6 +303,7 @@ export class Agent {
     const { ledger, log } = this.#parts;
     log("accepted a manifest", { generation: manifest.generation, revision, scores: manifest.scores.size });
     ledger.accept({ generation: manifest.generation, payload, revision });
+    this.#parts.assets?.release();
     this.#reading = { _tag: "Accepted", generation: manifest.generation };
     this.#revision = revision;
     this.#trial.accepted(manifest);
@@ -348,6 +353,7 @@ export class Agent {
     const { ledger, log } = this.#parts;
     if (this.#stop.signal.aborted) return;
     if (how === "settled") this.#trial.settled();
+    if (how === "settled" && this.#isCarriedThrough) this.#parts.assets?.collect();
     // Writes nothing where all is saved, and makes good what could not be saved before.
     if (how === "settled") {
       void ledger.flush().catch((error: unknown) => log("the ledger could not be saved", { error: String(error) }));

@@ -9,6 +9,7 @@ import { connectStore } from "../wire/nats/connect.ts";
 import { serverList } from "../wire/nats/server-list.ts";
 import { VERSION } from "../wire/version.ts";
 import { agentPolicy } from "./adapters/agent-policy.ts";
+import { openAssets } from "./adapters/open-assets.ts";
 import { StateDirectory } from "./adapters/state-directory.ts";
 import { SelfReportFile } from "./adapters/self-report-file.ts";
 import { lockState } from "./adapters/state-lock.ts";
@@ -110,6 +111,8 @@ async function run(given: AgentArguments): Promise<number> {
   if (connected._tag === "Unreachable") throw new Error(connected.message);
   const { store } = connected;
   const bootId = randomUUID();
+  const ledgers = [ledger, ...(pair === null ? [] : [pair.ledger])];
+  const assets = await openAssets({ ...given, root, statePath: state.path, store, ledgers, log });
   const policy = await agentPolicy({ ...given, root, state, log });
   const { agent, host, failover } = assemble({
     agentId: given.agentId,
@@ -124,6 +127,7 @@ async function run(given: AgentArguments): Promise<number> {
     policy: policy.current,
     store,
     ledger,
+    assets,
     log,
     pair,
   });

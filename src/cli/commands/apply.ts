@@ -9,6 +9,7 @@ import { progressLine } from "../apply-progress.ts";
 import { reportApply } from "../apply-report.ts";
 import { withFleet } from "../server.ts";
 import { readSigners, signOption } from "../sign-option.ts";
+import { uploadOrTell } from "../uploading.ts";
 import { typeCheck } from "../type-check.ts";
 
 const Args = z.tuple([z.string()]);
@@ -52,7 +53,7 @@ export const addApply: AddCommand = (program, run) => {
         if (signers === null) return EXIT.usage;
         const loaded = await loadOrTell(session, file);
         if (loaded._tag === "CannotLoad") return EXIT.usage;
-        const { manifest } = loaded;
+        const { manifest, assets } = loaded;
         const fits = fitsOrTell(session, resolve(io.cwd, file), manifest, [
           { _tag: "Topology", topology: manifest.topology },
         ]);
@@ -67,6 +68,8 @@ export const addApply: AddCommand = (program, run) => {
         }
         if (!fits) return EXIT.finding;
         return withFleet(session, async (fleet) => {
+          const failed = await uploadOrTell(session, fleet, assets, { signal: io.signal });
+          if (failed !== null) return failed;
           const progress = progressLine(session, agent);
           const applying = fleet.apply(manifest, agent, {
             signal: io.signal,
