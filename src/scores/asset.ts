@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { InvalidSpec } from "./score.ts";
+import { InvalidSpec } from "./invalid-spec.ts";
 
 /** Lower-case hexadecimal. */
 const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, "a sha256 is 64 of 0-9 and a-f");

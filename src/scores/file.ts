@@ -87,8 +87,8 @@ export class FileScore extends Score(
     observe(wanted, { FileSystemHost: fs }, context) {
       const { path } = wanted;
       const hashUpTo = digestOf(wanted).size;
-      if (hashUpTo <= AT_ONCE_BYTES) return seen(path, fs.inspect(path, { hashUpTo }), fs);
-      return fs.examine(path, { hashUpTo, signal: context.signal }).then((entry) => seen(path, entry, fs));
+      if (hashUpTo <= AT_ONCE_BYTES) return seenAt(path, fs.inspect(path, { hashUpTo }), fs);
+      return fs.examine(path, { hashUpTo, signal: context.signal }).then((entry) => seenAt(path, entry, fs));
     },
 
     plan(wanted, seen) {
@@ -144,7 +144,7 @@ export class FileScore extends Score(
 /** What is larger is read and hashed a slice at a time. */
 const AT_ONCE_BYTES = 1024 * 1024;
 
-function seen(path: string, entry: FileSystemEntry, fs: Pick<FileSystemHost, "inspect">): z.infer<typeof observed> {
+function seenAt(path: string, entry: FileSystemEntry, fs: Pick<FileSystemHost, "inspect">): z.infer<typeof observed> {
   if (entry.type === "directory") return { state: "foreign", path, at: path, what: "directory" };
   if (entry.type !== "file") return seeOthers(path, entry, fs);
   const { size, sha256, mode, owner, group, uid, gid } = entry;

@@ -1,9 +1,12 @@
 import * as z from "zod";
 import type { AnyCapability, PortOf, ReadPortOf } from "../capabilities/capability.ts";
+import { InvalidSpec } from "./invalid-spec.ts";
 import type { ApplyContext, Context, MaybePromise } from "./context.ts";
 import { SPEC_LIMIT_BYTES, type Carried, type Frozen, forbiddenKey, freeze, specBytes } from "./spec.ts";
 import type { Plan } from "./outcome.ts";
 import type { Reach } from "./reach.ts";
+
+export { InvalidSpec };
 
 type Needs = readonly AnyCapability[];
 
@@ -173,11 +176,6 @@ export interface AnyScoreClass {
     readonly step: z.core.$ZodType;
   };
   parse(spec: unknown): AnyScore;
-}
-
-/** A spec that its kind does not accept. `message` names the kind and every field that is wrong. */
-export class InvalidSpec extends Error {
-  override readonly name = "InvalidSpec";
 }
 
 /** Compile-time conditions on a spec's schema; the parameter's type is the error message. */

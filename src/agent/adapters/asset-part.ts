@@ -88,7 +88,11 @@ export class AssetPart implements Part {
       await rename(`${this.#path}${PART}`, this.#path);
       fs.rmSync(`${this.#path}${AT}`, { force: true });
       const directory = await open(this.#directory, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
-      await directory.sync().finally(() => directory.close());
+      try {
+        await directory.sync();
+      } finally {
+        await directory.close();
+      }
     });
     return true;
   }
