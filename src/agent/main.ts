@@ -160,6 +160,7 @@ async function run(given: AgentArguments): Promise<number> {
   const inTime = await Promise.race([
     Promise.resolve(failover?.stop())
       .then(() => agent.stop())
+      .then(() => assets.idle())
       .then(() => store.close())
       .then(() => true),
     new Promise<false>((late) => setTimeout(() => late(false), STOP_MS).unref()),

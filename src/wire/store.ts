@@ -111,7 +111,8 @@ export interface Store {
   readAsset(object: string, after: number, options?: CallOptions): Promise<AssetPiece | Unreachable>;
   /**
    * Stores an asset piece by piece, unless it is there already, as far as can be told without reading it; `again`: whether or
-   * not it is. `timeoutMs` is that of one piece, and the caller is told how many bytes the server has.
+   * not it is. `timeoutMs` is that of one piece, and the caller is told how many bytes the server has. Rejects only with what
+   * `pieces` throw.
    */
   streamAsset(
     ref: AssetRef,

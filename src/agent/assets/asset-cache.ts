@@ -79,20 +79,25 @@ export class AssetCache implements Assets {
     for (const [sha256, { stop }] of this.#coming) if (!inUse.has(sha256)) stop.abort();
   }
 
-  /** Removes what nothing refers to. Does nothing where nothing else is referred to than before. */
+  /** Removes what nothing refers to. Does nothing where nothing has come since, and the same is referred to. */
   collect(): void {
     const { disk, log } = this.#parts;
     const inUse = [...this.#inUse].map((hashes) => hashes());
     if (inUse.length === this.#collected.length && inUse.every((each, at) => each === this.#collected[at])) return;
-    this.#collected = inUse;
     try {
       for (const { sha256, bytes } of this.#unused()) {
         disk.remove(sha256);
         log("removed an asset that nothing refers to any more", { asset: sha256, bytes });
       }
+      this.#collected = inUse;
     } catch (error) {
       log("the cache of assets could not be tidied", { error: String(error) });
     }
+  }
+
+  /** Resolves once what was called off has come to rest, and how far it was is saved. Never rejects. */
+  async idle(): Promise<void> {
+    await Promise.allSettled([...this.#coming.values()].map(({ done }) => done));
   }
 
   #hashesInUse(): ReadonlySet<string> {
@@ -126,9 +131,10 @@ export class AssetCache implements Assets {
 
   #begin(ref: AssetRef, copyTo: string | null): Coming {
     const stop = new AbortController();
-    const done = this.#inTurn(stop.signal, () => this.#fetch(ref, copyTo, stop.signal)).finally(() =>
-      this.#coming.delete(ref.asset),
-    );
+    const done = this.#inTurn(stop.signal, () => this.#fetch(ref, copyTo, stop.signal)).finally(() => {
+      this.#coming.delete(ref.asset);
+      this.#collected = [];
+    });
     // Whoever waited may have gone.
     done.catch(() => {});
     const coming: Coming = { size: ref.size, done, stop, waiting: 0 };

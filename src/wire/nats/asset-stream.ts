@@ -47,10 +47,14 @@ export async function streamAsset(
   }
   const { revision } = before;
   const id = nuid.next();
-  const sent = await send(link, id, pieces(), { ...options, onProgress });
-  const done = "sha256" in sent ? await close(sent) : sent;
-  if (done._tag !== "Stored") void purgeChunks(link, id);
-  else if (before._tag === "Meta") void purgeChunks(link, before.meta.nuid);
+  let done: StreamedAsset | Unreachable | null = null;
+  try {
+    const sent = await send(link, id, pieces(), { ...options, onProgress });
+    done = "sha256" in sent ? await close(sent) : sent;
+  } finally {
+    if (done?._tag !== "Stored") void purgeChunks(link, id);
+    else if (before._tag === "Meta") void purgeChunks(link, before.meta.nuid);
+  }
   return done;
 
   async function close(told: Sent): Promise<StreamedAsset | Unreachable> {
