@@ -1,5 +1,5 @@
 import * as fc from "fast-check";
-import { test } from "vitest";
+import { expect, test } from "vitest";
 import { CacheRig, madeOf, never } from "./cache-rig.ts";
 
 const ASSETS = [0, 1, 999, 1000, 3500, 7001].map((size, seed) => madeOf(seed, size));
@@ -42,6 +42,7 @@ const MEMORY = (await import("../../../src/wire/memory-store.ts")).MemoryStore.p
 const TYPED = new Set(["NotFound", "Corrupt", "NoSpace", "TimedOut"]);
 
 test("whatever is cut short, spoilt or taken away: it is whole or a typed failure, within the bound, and what is in use stays", async () => {
+  const seen = new Set<string>();
   await fc.assert(
     fc.asyncProperty(fc.array(event, { minLength: 3, maxLength: 25 }), async (events) => {
       const rig = await CacheRig.open(LIMIT);
@@ -53,6 +54,7 @@ test("whatever is cut short, spoilt or taken away: it is whole or a typed failur
               const { ref, bytes } = ASSETS[each.which] ?? madeOf(0, 0);
               const problem = await rig.fetch(ref, cutter(rig, each.cutAfter));
               await rig.cache.idle();
+              seen.add(problem?.code ?? "here");
               demand(problem === null || TYPED.has(problem.code), `failed with ${problem?.code}: ${problem?.message}`);
               if (problem === null) {
                 demand(Buffer.from(await rig.bytesOf(ref)).equals(bytes), "what came is not what was asked for");
@@ -107,4 +109,6 @@ test("whatever is cut short, spoilt or taken away: it is whole or a typed failur
     }),
     { numRuns: 300 },
   );
+  // All of it came about.
+  expect([...seen]).toEqual(expect.arrayContaining(["here", "NotFound", "Corrupt", "TimedOut"]));
 }, 120_000);
