@@ -51,7 +51,7 @@ async function uploadOne(
   }));
   if (dirty) io.err(CLEAR_LINE);
   if (signal.aborted) {
-    complain("stopped while an asset was uploaded; nothing was shipped");
+    complain(`stopped while ${shown} was uploaded; nothing was shipped`);
     return EXIT.timedOut;
   }
   return match(result)
@@ -61,7 +61,7 @@ async function uploadOne(
       return null;
     })
     .with({ _tag: "Mismatch" }, () => {
-      complain(`${shown} changed while it was uploaded`, "Apply again once nothing writes to it any more.");
+      complain(`${shown} changed while it was uploaded`, "Try again once nothing writes to it any more.");
       return EXIT.finding;
     })
     .with({ _tag: "Unread" }, ({ message }) => {
@@ -70,7 +70,6 @@ async function uploadOne(
     })
     .with({ _tag: "Unreachable" }, (unreachable) => {
       tellUnreachable(session, unreachable);
-      say("  Nothing was shipped.");
       return EXIT.unreachable;
     })
     .exhaustive();
