@@ -42,7 +42,11 @@ export const addAsset: AddCommand = (program, run) => {
         return withFleet(session, async (fleet) => {
           const failed = await uploadOrTell(session, fleet, files, { signal: io.signal, again });
           if (failed !== null) return failed;
-          const told = files.map(({ asset: sha256, size, path }) => ({ sha256, size, file: displayPath(path, io.cwd) }));
+          const told = files.map(({ asset: sha256, size, path }) => ({
+            sha256,
+            size,
+            file: displayPath(path, io.cwd),
+          }));
           if (session.json) printJson(session, told);
           else for (const { sha256, size, file } of told) io.out(`${sha256} ${size} ${file}\n`);
           return EXIT.done;
