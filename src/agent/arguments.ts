@@ -118,7 +118,13 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
   const paths = values.path ?? null;
   const odd = (paths ?? []).find((path) => !/^\/[^\p{Cc}]*$/u.test(path) || path.split("/").includes(".."));
   if (odd !== undefined) return wrong(`--path is an absolute path without "..", and not ${JSON.stringify(odd)}`);
-  const caged: Caged = { capabilities, paths, stateDir: values["state-dir"] ?? null, creds: values.creds ?? null };
+  const caged: Caged = {
+    capabilities,
+    paths,
+    stateDir: values["state-dir"] ?? null,
+    cacheDir: values["cache-dir"] ?? null,
+    creds: values.creds ?? null,
+  };
   if (asked === "unit") {
     const how = values.write === true ? "write" : values["drop-in"] === true ? "drop-in" : "whole";
     const command = `/usr/bin/harmony agent run --config ${values.config ?? `${CONFIGURATION}/agent.json`}`;

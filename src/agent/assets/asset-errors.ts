@@ -23,7 +23,7 @@ export const corrupt = (ref: AssetRef, how: string): PortError =>
     code: "Corrupt",
     blame: "author",
     message: `${named(ref)} is damaged on the server: ${how}.`,
-    next: `Put it there again with harmony asset put --again FILE; ${AGAIN}.`,
+    next: `Put it there again with harmony asset put FILE --again; ${AGAIN}.`,
   });
 
 export const notReached = (ref: AssetRef, { message }: Unreachable, got: number): PortError =>

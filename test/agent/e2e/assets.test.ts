@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
-import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { createHash, randomBytes } from "node:crypto";
+import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { connect } from "nats";
 import { beforeAll, describe, expect, test, vi } from "vitest";
@@ -57,6 +57,7 @@ async function world(url?: string) {
   return { root, url: server, operator, start, cached };
 }
 
+const mib = (bytes: number): number => Math.round(bytes / MIB);
 const fetched = (agent: AgentProcess): number =>
   agent.log.filter(({ message }) => message === "an asset is here").length;
 
@@ -203,6 +204,36 @@ describe("a File from an asset, on a device with a real server", () => {
       () => isThere().catch(() => false),
       () => second.tail,
     );
+  });
+
+  test("of 200 MiB takes no more memory than one of 40 MiB", { timeout: 240_000 }, async () => {
+    const { root, operator, start } = await world();
+    const agent = start();
+    const peaks: number[] = [];
+    for (const [generation, pieces] of [
+      [1, 40],
+      [2, 200],
+    ] as const) {
+      const block = randomBytes(MIB);
+      const source = async function* (): AsyncGenerator<Uint8Array> {
+        for (let piece = 0; piece < pieces; piece += 1) {
+          block.writeUInt32BE(piece);
+          yield block;
+        }
+      };
+      const sum = createHash("sha256");
+      for await (const piece of source()) sum.update(piece);
+      const ref = { asset: sum.digest("hex"), size: pieces * MIB };
+      expect(await operator.store.streamAsset(ref, source)).toEqual({ _tag: "Stored", before: false });
+      await operator.send({ generation, scores: { a: from("/a", ref) } });
+      const status = await operator.converged(generation, () => agent.tail);
+      expect(status.scores["a"]).toMatchObject({ state: "Ready", details: { sha256: ref.asset } });
+      expect((await stat(join(root, "a"))).size).toBe(ref.size);
+      peaks.push(await agent.peakMemory());
+    }
+    const [before = 0, after = 0] = peaks;
+    process.stdout.write(`peak memory: ${mib(before)} MiB with 40 MiB, ${mib(after)} MiB with 200 MiB\n`);
+    expect(after / before).toBeLessThan(1.3);
   });
 
   test("of the manifest to go back to is still there when a newer one is taken back", async () => {
