@@ -31,17 +31,12 @@ function demand(holds: boolean, sentence: string): void {
 function cutter(rig: CacheRig, after: number | null): AbortSignal {
   const cut = new AbortController();
   let left = after ?? Infinity;
-  const { findAsset, readAsset } = MEMORY;
-  const count = async <T>(answer: Promise<T>): Promise<T> => {
+  rig.store.onCall = () => {
     if (left === 0) cut.abort();
     left -= 1;
-    return answer;
   };
-  rig.store.findAsset = (...given) => count(findAsset.apply(rig.store, given));
-  rig.store.readAsset = (...given) => count(readAsset.apply(rig.store, given));
   return after === null ? never : cut.signal;
 }
-const MEMORY = (await import("../../../src/wire/memory-store.ts")).MemoryStore.prototype;
 
 const TYPED = new Set(["NotFound", "Corrupt", "NoSpace", "TimedOut"]);
 

@@ -9,6 +9,7 @@ import { PortError, type PortProblem } from "../../../src/capabilities/index.ts"
 import type { AssetRef } from "../../../src/scores/asset.ts";
 import { MemoryServer } from "../../../src/wire/memory-server.ts";
 import { MemoryStore } from "../../../src/wire/memory-store.ts";
+import type { AssetPiece } from "../../../src/wire/store.ts";
 import { FakeClock, settle } from "../../../src/testing/fake-clock.ts";
 
 export const PIECE = 1000;
@@ -19,11 +20,31 @@ export function madeOf(seed: number, size: number): { readonly ref: AssetRef; re
   return { ref: { asset: createHash("sha256").update(bytes).digest("hex"), size }, bytes };
 }
 
+/** Tells of each call before it answers. */
+class WatchedStore extends MemoryStore {
+  reads = 0;
+  /** `after`: null where the asset is only looked for. */
+  onCall: (after: number | null) => void = () => {};
+  /** Where it gives something, that is the answer. */
+  instead: (after: number) => AssetPiece | null = () => null;
+
+  override findAsset(...given: Parameters<MemoryStore["findAsset"]>): ReturnType<MemoryStore["findAsset"]> {
+    this.onCall(null);
+    return super.findAsset(...given);
+  }
+
+  override async readAsset(...given: Parameters<MemoryStore["readAsset"]>): ReturnType<MemoryStore["readAsset"]> {
+    this.reads += 1;
+    this.onCall(given[1]);
+    return this.instead(given[1]) ?? super.readAsset(...given);
+  }
+}
+
 /** The cache as an agent has it, on a real directory, with a server in memory. Starts of it follow one another. */
 export class CacheRig {
   readonly folder = mkdtempSync(join(tmpdir(), "harmony-cache-"));
   readonly server = new MemoryServer();
-  readonly store = new MemoryStore(this.server);
+  readonly store = new WatchedStore(this.server);
   readonly clock = new FakeClock();
   readonly log: { readonly message: string; readonly fields: unknown }[] = [];
   inUse: ReadonlySet<string> = new Set();
@@ -60,32 +81,21 @@ export class CacheRig {
     this.server.assets.set(ref.asset, bytes);
   }
 
-  /** How many pieces were read from the server. */
-  get reads(): number {
-    return this.#reads;
-  }
-  #reads = 0;
-  countReads(): void {
-    const read = this.store.readAsset.bind(this.store);
-    this.store.readAsset = (...given) => {
-      this.#reads += 1;
-      return read(...given);
-    };
-  }
-
   /** Null: it came. */
   async fetch(ref: AssetRef, signal = never, copyTo?: string): Promise<PortProblem | null> {
-    let over = false;
-    const coming = this.cache.fetch(ref, { signal, ...(copyTo !== undefined && { copyTo }) }).then(
-      () => null,
-      (error: unknown) => {
-        if (error instanceof PortError) return error.problem;
-        throw error;
-      },
-    );
-    void coming.catch(() => {}).then(() => (over = true));
+    const state = { isOver: false };
+    const coming = this.cache
+      .fetch(ref, { signal, ...(copyTo !== undefined && { copyTo }) })
+      .then(
+        () => null,
+        (error: unknown) => {
+          if (error instanceof PortError) return error.problem;
+          throw error;
+        },
+      )
+      .finally(() => (state.isOver = true));
     // What waits for time is given some.
-    while (!over) {
+    while (!state.isOver) {
       await settle();
       await new Promise((turn) => setImmediate(turn));
       if (this.clock.timers > 0) await this.clock.advance(500);

@@ -62,7 +62,7 @@ export function assetContract({ client, rig }: Scene): void {
       const asset = Uint8Array.from({ length: size }, (_, index) => (index * 37 + size) % 256);
       const ref = { asset: createHash("sha256").update(asset).digest("hex"), size };
       const told: number[] = [];
-      const onProgress = (bytes: number): void => void told.push(bytes);
+      const onProgress = (sent: number): void => void told.push(sent);
       const first = await writer.streamAsset(ref, () => inPieces(asset, 100_003), { onProgress, again: true });
       expect(first).toEqual({ _tag: "Stored", before: false });
       expect(told.at(-1) ?? 0).toBe(size);
