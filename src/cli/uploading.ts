@@ -51,7 +51,8 @@ async function uploadOne(
   }));
   if (dirty) io.err(CLEAR_LINE);
   if (signal.aborted) {
-    complain(`stopped while ${shown} was uploaded; nothing was shipped`);
+    // Else by whoever called it off, and goes on with something newer.
+    if (io.signal.aborted) complain(`stopped while ${shown} was uploaded; nothing was shipped`);
     return EXIT.timedOut;
   }
   return match(result)
