@@ -11,7 +11,9 @@ import { addFleet } from "./commands/fleet.ts";
 import { addKinds } from "./commands/kinds.ts";
 import { addPlan } from "./commands/plan.ts";
 import { addRemove } from "./commands/remove.ts";
+import { addSign } from "./commands/sign.ts";
 import { addStatus } from "./commands/status.ts";
+import { addVerify } from "./commands/verify.ts";
 import { EXIT, type ExitCode } from "./exit-code.ts";
 import { type Io, withProcessIo } from "./io.ts";
 import { DEFAULT_SERVER, openSession } from "./session.ts";
@@ -67,6 +69,8 @@ function programOf(io: Io, run: Run): Command {
     addApply,
     addRemove,
     addStatus,
+    addSign,
+    addVerify,
     addKinds,
     addAsset,
     addAgent,

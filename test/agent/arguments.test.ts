@@ -19,6 +19,7 @@ describe("the agent's arguments", () => {
       cacheLimit: null,
       server: "nats://127.0.0.1:4222",
       configFile: null,
+      authorsFile: null,
       policyFile: null,
       credsFile: null,
       trust: [],
