@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
-import { writeFileSync } from "node:fs";
+import { createHash, generateKeyPairSync } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { loadManifest } from "../../src/cli/load-manifest.ts";
@@ -60,6 +60,17 @@ describe("asset() in a FILE", () => {
     const store = await storeAt(url);
     expect(await store.getAsset(sha256("hello"), { limit: 5 })).toMatchObject({ _tag: "Value" });
   });
+});
+
+test("a signed bundle says that it does not hold the assets that it names", async () => {
+  const { privateKey } = generateKeyPairSync("ed25519");
+  const ada = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+  const cwd = folder({ "kiosk.ts": fileOf(`asset("./site")`), site: "hello", "ada.pem": ada });
+  const words = ["sign", "kiosk.ts", "--agent", "pi-7", "--sign", "ada=ada.pem", "-o", "bundle.json"];
+  const signed = await harmony(words, { cwd });
+  expect(signed.err).toContain("It names an asset; harmony asset put FILE uploads one.");
+  expect(signed.code).toBe(0);
+  expect(readFileSync(join(cwd, "bundle.json"), "utf8")).toContain(sha256("hello"));
 });
 
 describe("harmony asset put", () => {
