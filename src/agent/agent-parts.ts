@@ -5,6 +5,7 @@ import type { DevicePolicies } from "../wire/device-policy.ts";
 import type { AgentId } from "../wire/keys.ts";
 import type { CapabilitiesDocument } from "../wire/status.ts";
 import type { Store } from "../wire/store.ts";
+import type { AssetCache } from "./assets/asset-cache.ts";
 import type { AgentHost } from "./host.ts";
 import type { Ledger } from "./ledger.ts";
 import type { AgentPresence, PresenceParts } from "./presence.ts";
@@ -24,6 +25,8 @@ export interface AgentParts {
   readonly device: CapabilitiesDocument["device"];
   readonly store: Store;
   readonly ledger: Ledger;
+  /** Default: Scores that refer to assets fail. */
+  readonly assets?: AssetCache | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly random: () => number;

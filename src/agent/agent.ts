@@ -310,6 +310,10 @@ export class Agent {
     this.#report(true);
   }
 
+  get #isCarriedThrough(): boolean {
+    return this.#reconciler.observedGeneration === this.#reconciler.generation;
+  }
+
   /** Of the newest manifest that was taken up: 0 where what the ledger holds cannot be decoded. */
   get #generation(): number {
     return this.#reconciler.generation === 0 ? 0 : this.#trial.generation;
@@ -330,6 +334,7 @@ export class Agent {
     const { revision } = accepted;
     log("accepted a manifest", { generation, revision, scores: scores.size, ...(signedBy.length > 0 && { signedBy }) });
     ledger.accept(accepted, this.#parts.agentId);
+    this.#parts.assets?.release();
     this.#reading = { _tag: "Accepted", generation };
     this.#revision = revision;
     this.#trial.accepted(manifest);
@@ -379,6 +384,7 @@ export class Agent {
     const { ledger, log } = this.#parts;
     if (this.#stop.signal.aborted) return;
     if (how === "settled") this.#trial.settled();
+    if (how === "settled" && this.#isCarriedThrough) this.#parts.assets?.collect();
     // Writes nothing where all is saved, and makes good what could not be saved before.
     if (how === "settled") {
       void ledger.flush().catch((error: unknown) => log("the ledger could not be saved", { error: String(error) }));

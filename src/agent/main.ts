@@ -12,6 +12,7 @@ import { agentPolicy } from "./adapters/agent-policy.ts";
 import { authorsFile } from "./adapters/authors-file.ts";
 import { askAgent } from "./adapters/local-commands.ts";
 import { serveLocal } from "./adapters/local-socket.ts";
+import { openAssets } from "./adapters/open-assets.ts";
 import { StateDirectory } from "./adapters/state-directory.ts";
 import { SelfReportFile } from "./adapters/self-report-file.ts";
 import { lockState } from "./adapters/state-lock.ts";
@@ -115,6 +116,8 @@ async function run(given: AgentArguments): Promise<number> {
   if (connected._tag === "Unreachable") throw new Error(connected.message);
   const { store } = connected;
   const bootId = randomUUID();
+  const ledgers = [ledger, ...(pair === null ? [] : [pair.ledger])];
+  const assets = await openAssets({ ...given, root, statePath: state.path, store, ledgers, log });
   const policy = await agentPolicy({ ...given, root, state, log });
   const { agent, host, failover } = assemble({
     agentId: given.agentId,
@@ -130,6 +133,7 @@ async function run(given: AgentArguments): Promise<number> {
     policy: policy.current,
     store,
     ledger,
+    assets,
     log,
     pair,
   });
@@ -165,6 +169,7 @@ async function run(given: AgentArguments): Promise<number> {
   const inTime = await Promise.race([
     Promise.resolve(failover?.stop())
       .then(() => agent.stop())
+      .then(() => assets.idle())
       .then(() => store.close())
       .then(() => true),
     new Promise<false>((late) => setTimeout(() => late(false), STOP_MS).unref()),

@@ -111,7 +111,7 @@ export function reportApply(session: Session, result: ApplyResult, agentId: stri
     .with({ _tag: "TooLarge" }, ({ bytes, limit }) => {
       complain(
         `the manifest is ${bytes} bytes, the most that an agent reads is ${limit}`,
-        "Take some Scores out, or ship large content in a package or an image.",
+        'Take some Scores out, or ship large content as assets: content: asset("./FILE").',
       );
       return EXIT.finding;
     })

@@ -3,6 +3,7 @@ import { VERSION } from "../wire/version.ts";
 import { examples, type Run, runWith } from "./command.ts";
 import { addAgent } from "./commands/agent.ts";
 import { addApply } from "./commands/apply.ts";
+import { addAsset } from "./commands/asset.ts";
 import { addCheck } from "./commands/check.ts";
 import { addCompletion } from "./commands/completion.ts";
 import { addDev } from "./commands/dev.ts";
@@ -71,6 +72,7 @@ function programOf(io: Io, run: Run): Command {
     addSign,
     addVerify,
     addKinds,
+    addAsset,
     addAgent,
     addFleet,
     addCompletion,

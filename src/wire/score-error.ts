@@ -23,7 +23,7 @@ export const errorOf = (failure: Failure): ScoreError =>
   match(failure)
     .returnType<ScoreError>()
     .with({ _tag: "PortFailed" }, ({ during, step, problem: { code, message, blame, next, retryable = true } }) => ({
-      reason: code === "RolledBack" ? "RolledBack" : "PortFailed",
+      ...(code === "RolledBack" ? { reason: code } : { reason: "PortFailed", code }),
       message,
       during,
       step: asJson(step),

@@ -10,6 +10,7 @@ import { reportApply } from "../apply-report.ts";
 import { bundleIn } from "../bundle-file.ts";
 import { withFleet } from "../server.ts";
 import { readSigners, signOption } from "../sign-option.ts";
+import { uploadOrTell } from "../uploading.ts";
 import { typeCheck } from "../type-check.ts";
 
 const Args = z.tuple([z.string()]);
@@ -69,7 +70,7 @@ export const addApply: AddCommand = (program, run) => {
         if (signers === null) return EXIT.usage;
         const loaded = await loadOrTell(session, file);
         if (loaded._tag === "CannotLoad") return EXIT.usage;
-        const { manifest } = loaded;
+        const { manifest, assets } = loaded;
         const fits = fitsOrTell(session, resolve(io.cwd, file), manifest, [
           { _tag: "Topology", topology: manifest.topology },
         ]);
@@ -84,6 +85,8 @@ export const addApply: AddCommand = (program, run) => {
         }
         if (!fits) return EXIT.finding;
         return withFleet(session, async (fleet) => {
+          const failed = await uploadOrTell(session, fleet, assets, { signal: io.signal });
+          if (failed !== null) return failed;
           const progress = progressLine(session, agent);
           const applying = fleet.apply(manifest, agent, {
             signal: io.signal,

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import * as z from "zod";
+import { assetsIn } from "../../wire/assets-in.ts";
 import { type Bundle, readBundle } from "../../wire/bundle.ts";
 import { encode, inlineEnvelope } from "../../wire/encode.ts";
 import { type Envelope, PAYLOAD_LIMIT_BYTES } from "../../wire/envelope.ts";
@@ -144,6 +145,7 @@ async function hand(session: Session, { payload, signatures }: Signed, { output 
     }
   }
   const { agentId: id, generation: number, issuedAt, scores } = read.manifest;
+  const assets = assetsIn(payload).size;
   const signedBy = signatures.map(({ key }) => key);
   const ids = Object.keys(scores);
   if (session.json && output !== undefined) {
@@ -152,6 +154,8 @@ async function hand(session: Session, { payload, signatures }: Signed, { output 
   if (!session.json) {
     const what = ids.length === 0 ? "no Scores, which removes everything" : `Scores ${ids.join(", ")}`;
     say(visible(`generation ${number} of ${id}, issued at ${issuedAt}, ${what}, signed by ${signedBy.join(", ")}`));
+    if (assets > 0)
+      say(`It names ${assets === 1 ? "an asset" : `${assets} assets`}; harmony asset put FILE uploads one.`);
     if (output !== undefined) say(`It is in ${output}; harmony verify tells what a device will say to it.`);
   }
   return EXIT.done;
