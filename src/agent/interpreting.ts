@@ -1,5 +1,5 @@
 import { attenuate, type PortTable } from "../scores/attenuate.ts";
-import type { Clock, Log, MaybePromise } from "../scores/context.ts";
+import type { Assets, Clock, Log, MaybePromise } from "../scores/context.ts";
 import { type Found, type GuardedSurroundings, interpretNow, type Permission, preview } from "../scores/interpret.ts";
 import type { OnlyTold, Outcome } from "../scores/outcome.ts";
 import type { AnyScore } from "../scores/score.ts";
@@ -202,6 +202,7 @@ class Look implements GuardedSurroundings {
   readonly clock: Clock;
   readonly log: Log;
   readonly stop: AbortSignal;
+  readonly assets: Assets | undefined;
   readonly notified: boolean;
   readonly #notices: readonly Notice[];
   readonly #ledger: Ledger;
@@ -215,7 +216,7 @@ class Look implements GuardedSurroundings {
   #run: string | null = null;
 
   constructor(
-    { ports, clock, log, stop, ledger, gate }: ReconcilerParts,
+    { ports, clock, log, stop, assets, ledger, gate }: ReconcilerParts,
     around: InterpretingParts,
     of: Resource,
     decoded: Accepted,
@@ -226,6 +227,7 @@ class Look implements GuardedSurroundings {
     this.clock = clock;
     this.log = log;
     this.stop = stop;
+    this.assets = assets;
     this.notified = notices.length > 0;
     this.#notices = notices;
     this.#ledger = ledger;

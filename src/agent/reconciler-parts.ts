@@ -1,5 +1,5 @@
 import type { PortTable } from "../scores/attenuate.ts";
-import type { Clock, Log } from "../scores/context.ts";
+import type { Assets, Clock, Log } from "../scores/context.ts";
 import type { Gate } from "../wire/decode.ts";
 import type { Ledger } from "./ledger.ts";
 
@@ -9,6 +9,8 @@ export interface ReconcilerParts {
   /** Read anew each time, since a host may come to offer more, or less. */
   readonly gate: Pick<Gate, "kinds" | "topology">;
   readonly clock: Clock;
+  /** Default: none. */
+  readonly assets?: Assets | undefined;
   readonly ledger: Ledger;
   readonly log: Log;
   readonly stop: AbortSignal;

@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { createInterface } from "node:readline/promises";
+import type { Writable } from "node:stream";
 
 /** All that a command sees of the process, so that tests can run it in theirs. */
 export interface Io {
@@ -6,6 +8,8 @@ export interface Io {
   readonly out: (text: string) => void;
   /** Everything else: progress, errors, hints. */
   readonly err: (text: string) => void;
+  /** Resolves once so much of {@link out} was read that more may be written, or the command is to end. Left out: at once. */
+  readonly outTaken?: () => Promise<void>;
   readonly outIsTerminal: boolean;
   readonly errIsTerminal: boolean;
   /** Puts a question to whoever sits at the terminal; null where nobody does. */
@@ -33,6 +37,7 @@ export async function withProcessIo<T>(run: (io: Io) => Promise<T>): Promise<T> 
     return await run({
       out: (text) => void process.stdout.write(text),
       err: (text) => void process.stderr.write(text),
+      outTaken: () => taken(process.stdout, signal),
       outIsTerminal: process.stdout.isTTY,
       errIsTerminal: process.stderr.isTTY,
       ask: process.stdin.isTTY && process.stderr.isTTY ? (question) => ask(question, signal) : null,
@@ -43,6 +48,12 @@ export async function withProcessIo<T>(run: (io: Io) => Promise<T>): Promise<T> 
   } finally {
     process.removeListener("SIGINT", end).removeListener("SIGTERM", end);
   }
+}
+
+/** What nobody reads would be kept in memory, all of it. */
+async function taken(stream: Writable, signal: AbortSignal): Promise<void> {
+  // Whoever went away is told of as an error, and a command that is to end need not wait.
+  if (stream.writableNeedDrain) await once(stream, "drain", { signal }).catch(() => {});
 }
 
 async function ask(question: string, signal: AbortSignal): Promise<string> {

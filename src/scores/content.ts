@@ -1,8 +1,9 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import * as z from "zod";
+import { AssetRef } from "./asset.ts";
 
-/** The bytes of a file: text, stored as UTF-8, or any bytes in base64. */
+/** The bytes of a file: text, stored as UTF-8, any bytes in base64, or an asset. */
 export const Content = z.union([
   z
     .string()
@@ -11,8 +12,11 @@ export const Content = z.union([
       "half of a surrogate pair has no UTF-8: use { base64 } for bytes that are no text",
     ),
   z.strictObject({ base64: z.base64() }),
+  AssetRef,
 ]);
 export type Content = z.infer<typeof Content>;
+/** What the spec carries itself. */
+export type InlineContent = Exclude<Content, AssetRef>;
 
 /** What a plan needs to know of content without carrying it. */
 export interface Digest {
@@ -28,15 +32,20 @@ const digests = new WeakMap<object, Digest>();
 /** The size and the hash of `holder.content`. */
 export function digestOf(holder: { readonly content: Content }): Digest {
   let digest = digests.get(holder);
-  if (digest === undefined) {
-    const bytes = bytesOf(holder.content);
-    digests.set(holder, (digest = { size: bytes.length, sha256: bytesToHex(sha256(bytes)) }));
-  }
+  if (digest === undefined) digests.set(holder, (digest = digestIn(holder.content)));
   return digest;
 }
 
+function digestIn(content: Content): Digest {
+  if (isAsset(content)) return { size: content.size, sha256: content.asset };
+  const bytes = bytesOf(content);
+  return { size: bytes.length, sha256: bytesToHex(sha256(bytes)) };
+}
+
+export const isAsset = (content: Content): content is AssetRef => typeof content === "object" && "asset" in content;
+
 /** The bytes of content: text as UTF-8. */
-export const bytesOf = (content: Content): Uint8Array =>
+export const bytesOf = (content: InlineContent): Uint8Array =>
   typeof content === "string"
     ? new TextEncoder().encode(content)
     : Uint8Array.from(atob(content.base64), (character) => character.charCodeAt(0));

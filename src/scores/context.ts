@@ -1,3 +1,5 @@
+import type { AssetRef } from "./asset.ts";
+
 /** Time, passed in: nothing in the project reads a clock or sets a timer but through this. */
 export interface Clock {
   /** Wall time, for what people read. It can jump. */
@@ -17,6 +19,22 @@ export interface Context {
   readonly signal: AbortSignal;
   readonly clock: Clock;
   readonly log: Log;
+}
+
+/** Files of any size by their hash, which the agent brings to the device. Every call rejects with a PortError alone. */
+export interface Assets {
+  /**
+   * Resolves once the asset is whole on the device, and its hash was seen to be right. `copyTo`: the path that it is to be
+   * copied to, so that there is room for both. What a signal interrupts goes on from there at the next call.
+   */
+  fetch(ref: AssetRef, how: { readonly signal: AbortSignal; readonly copyTo?: string }): Promise<void>;
+  /** Its bytes, piece by piece. Where they are not what the hash says, it rejects in place of ending: use none before the end. */
+  read(ref: AssetRef, signal: AbortSignal): AsyncIterable<Uint8Array>;
+}
+
+/** What is handed to `apply` in place of {@link Context}. */
+export interface ApplyContext extends Context {
+  readonly assets: Assets;
 }
 
 export type MaybePromise<T> = T | Promise<T>;

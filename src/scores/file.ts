@@ -1,7 +1,8 @@
 import { match } from "ts-pattern";
 import * as z from "zod";
-import { FileSystemHost } from "../capabilities/file-system-host.ts";
-import { bytesOf, Content, digestOf } from "./content.ts";
+import { type Attributes, type FileSystemEntry, FileSystemHost } from "../capabilities/file-system-host.ts";
+import type { ApplyContext } from "./context.ts";
+import { bytesOf, Content, digestOf, isAsset } from "./content.ts";
 import {
   attributesToSet,
   claimedParents,
@@ -16,13 +17,14 @@ import {
   seeOthers,
   SetAttributes,
 } from "./entries.ts";
+import { fetchMs } from "./asset.ts";
 import { AbsolutePath, Account, Mode } from "./paths.ts";
 import { Score } from "./score.ts";
 
 const spec = z.strictObject({
   /** Where the file is. Links are never followed: the path names real directories. */
   path: AbsolutePath,
-  /** All of it: text, or `{ base64 }`. At most about 64 KiB. */
+  /** All of it: text, or `{ base64 }`, at most about 64 KiB; or of any size an asset: `asset("./FILE")`. */
   content: Content,
   /** Default `"0644"`. */
   mode: Mode.default("0644"),
@@ -48,6 +50,8 @@ const observed = z.discriminatedUnion("state", [
 ]);
 
 const step = z.discriminatedUnion("do", [
+  /** Brings an asset to the device, unless it is there already. */
+  z.object({ do: z.literal("fetch"), path: z.string(), asset: z.string(), size: z.number() }),
   MakeDirectory,
   z.object({
     do: z.literal("write"),
@@ -80,13 +84,11 @@ export class FileScore extends Score(
       { _tag: "content", bytes: digestOf(wanted).size },
     ],
 
-    observe(wanted, { FileSystemHost: fs }) {
+    observe(wanted, { FileSystemHost: fs }, context) {
       const { path } = wanted;
-      const entry = fs.inspect(path, { hashUpTo: digestOf(wanted).size });
-      if (entry.type === "directory") return { state: "foreign", path, at: path, what: "directory" };
-      if (entry.type !== "file") return seeOthers(path, entry, fs);
-      const { size, sha256, mode, owner, group, uid, gid } = entry;
-      return { state: "present", path, size, sha256, mode, owner, group, uid, gid };
+      const hashUpTo = digestOf(wanted).size;
+      if (hashUpTo <= AT_ONCE_BYTES) return seenAt(path, fs.inspect(path, { hashUpTo }), fs);
+      return fs.examine(path, { hashUpTo, signal: context.signal }).then((entry) => seenAt(path, entry, fs));
     },
 
     plan(wanted, seen) {
@@ -94,12 +96,13 @@ export class FileScore extends Score(
       if (seen.state === "foreign") return obstructedBy(seen, "file");
       const { size, sha256 } = digestOf(wanted);
       const write = { do: "write", path, size, sha256 } as const;
+      const fetch = isAsset(wanted.content) ? [{ do: "fetch", path, asset: sha256, size } as const] : [];
       if (seen.state === "absent") {
         if (seen.missingParents.length > 0 && !parents) return parentsMissing(path, seen.missingParents);
         const made = seen.missingParents.map((parent) => ({ do: "makeDirectory", path: parent }) as const);
-        return [...made, { ...write, replaces: null }];
+        return [...fetch, ...made, { ...write, replaces: null }];
       }
-      if (seen.sha256 !== sha256) return [{ ...write, replaces: seen.sha256 ?? "unread" }];
+      if (seen.sha256 !== sha256) return [...fetch, { ...write, replaces: seen.sha256 ?? "unread" }];
       const attributes = attributesToSet(wanted, seen);
       return attributes === null ? [] : [{ do: "setAttributes", path, ...attributes }];
     },
@@ -119,10 +122,16 @@ export class FileScore extends Score(
     claims: (taken) => (taken.do === "makeDirectory" ? [taken.path] : []),
     inherits: ({ path }, claim) => path.startsWith(`${claim}/`),
 
-    apply: (taken, wanted, { FileSystemHost: fs }) =>
+    pauses: ({ do: taken }) => (taken === "fetch" ? "aside" : null),
+    deadlineMs: ({ content }) => (isAsset(content) ? fetchMs(content) : 30_000),
+
+    apply: (taken, wanted, { FileSystemHost: fs }, context) =>
       match(taken)
+        .with({ do: "fetch" }, ({ path, asset, size }) =>
+          context.assets.fetch({ asset, size }, { signal: context.signal, copyTo: path }),
+        )
         .with({ do: "makeDirectory" }, ({ path }) => fs.makeDirectory(path, { mode: "0755" }))
-        .with({ do: "write" }, ({ path }) => fs.writeFile(path, bytesOf(wanted.content), wanted))
+        .with({ do: "write" }, ({ path }) => put(path, wanted, fs, context))
         .with({ do: "setAttributes" }, ({ path, ...attributes }) => fs.setAttributes(path, attributes))
         .with({ do: "remove" }, ({ path }) => fs.removeFile(path))
         .with({ do: "removeDirectoryIfEmpty" }, ({ path }) => removeIfEmpty(path, fs))
@@ -131,3 +140,24 @@ export class FileScore extends Score(
     watch: ({ path }, { FileSystemHost: fs }, changed) => fs.watch(path, changed),
   },
 ) {}
+
+/** What is larger is read and hashed a slice at a time. */
+const AT_ONCE_BYTES = 1024 * 1024;
+
+function seenAt(path: string, entry: FileSystemEntry, fs: Pick<FileSystemHost, "inspect">): z.infer<typeof observed> {
+  if (entry.type === "directory") return { state: "foreign", path, at: path, what: "directory" };
+  if (entry.type !== "file") return seeOthers(path, entry, fs);
+  const { size, sha256, mode, owner, group, uid, gid } = entry;
+  return { state: "present", path, size, sha256, mode, owner, group, uid, gid };
+}
+
+/** An asset is copied from where it was brought to, piece by piece. */
+const put = (
+  path: string,
+  { content, ...attributes }: Attributes & { readonly content: Content },
+  fs: FileSystemHost,
+  { assets, signal }: ApplyContext,
+): Promise<void> =>
+  isAsset(content)
+    ? fs.writePieces(path, assets.read(content, signal), attributes)
+    : fs.writeFile(path, bytesOf(content), attributes);

@@ -1,9 +1,12 @@
 import * as z from "zod";
 import type { AnyCapability, PortOf, ReadPortOf } from "../capabilities/capability.ts";
-import type { Context, MaybePromise } from "./context.ts";
+import { InvalidSpec } from "./invalid-spec.ts";
+import type { ApplyContext, Context, MaybePromise } from "./context.ts";
 import { SPEC_LIMIT_BYTES, type Carried, type Frozen, forbiddenKey, freeze, specBytes } from "./spec.ts";
 import type { Plan } from "./outcome.ts";
 import type { Reach } from "./reach.ts";
+
+export { InvalidSpec };
 
 type Needs = readonly AnyCapability[];
 
@@ -52,7 +55,7 @@ export interface Interpretation<N extends Needs, Spec, Seen, Step> {
    */
   retire(spec: Spec, observed: Seen, claims: ReadonlySet<string>): Plan<Step>;
   /** Takes one step. Must be safe to repeat: it may have been cut short, or its answer lost. */
-  apply(step: Step, spec: Spec, ports: Ports<N>, context: Context): MaybePromise<void>;
+  apply(step: Step, spec: Spec, ports: Ports<N>, context: ApplyContext): MaybePromise<void>;
   /**
    * Pure. What a step brings into being that could as well have been there before, in the kind's own words (a directory's
    * path, say). Written to the agent's ledger before the step is taken and handed to `retire`, so that what was there
@@ -110,7 +113,7 @@ export interface Bound<N extends Needs, Seen, Step> {
   observe(ports: ReadPorts<N>, context: Context): MaybePromise<Seen>;
   plan(observed: Seen): Plan<Step>;
   retire(observed: Seen, claims: ReadonlySet<string>): Plan<Step>;
-  apply(step: Step, ports: Ports<N>, context: Context): MaybePromise<void>;
+  apply(step: Step, ports: Ports<N>, context: ApplyContext): MaybePromise<void>;
   claims(step: Step): readonly string[];
   inherits(claim: string): boolean;
   awaits(observed: Seen): boolean;
@@ -175,11 +178,6 @@ export interface AnyScoreClass {
   parse(spec: unknown): AnyScore;
 }
 
-/** A spec that its kind does not accept. `message` names the kind and every field that is wrong. */
-export class InvalidSpec extends Error {
-  override readonly name = "InvalidSpec";
-}
-
 /** Compile-time conditions on a spec's schema; the parameter's type is the error message. */
 type SpecRule<Out, In> = [Out] extends [In]
   ? [Out] extends [Carried<Out>]
@@ -238,7 +236,7 @@ export function Score<
         throw new InvalidSpec(
           `${kind}@${shape.version}: the spec is ${bytes} bytes, the limit is ${SPEC_LIMIT_BYTES} (64 KiB). ` +
             "Desired state is read by every agent at every change, so it stays small: split it into several Scores, " +
-            "or ship the bytes in a package or an image.",
+            'or ship the bytes as an asset: { content: asset("./FILE") }.',
         );
       }
       this.spec = freeze(parsed.data);
@@ -289,7 +287,7 @@ class Binding<N extends Needs, Spec, Seen, Step> implements Bound<N, Seen, Step>
   retire(observed: Seen, claims: ReadonlySet<string>): Plan<Step> {
     return this.#how.retire(this.#spec, observed, claims);
   }
-  apply(step: Step, ports: Ports<N>, context: Context): MaybePromise<void> {
+  apply(step: Step, ports: Ports<N>, context: ApplyContext): MaybePromise<void> {
     return this.#how.apply(step, this.#spec, ports, context);
   }
   claims(step: Step): readonly string[] {

@@ -1,5 +1,7 @@
 import * as fc from "fast-check";
 import { FileScore } from "../scores/file.ts";
+import type { AssetRef } from "../scores/asset.ts";
+import { FakeAssets } from "./fake-assets.ts";
 import type { FakeTreeEntry } from "./fake-file-system.ts";
 import { parentOf } from "./fake-paths.ts";
 import {
@@ -18,20 +20,27 @@ import {
 import { same } from "./same.ts";
 import type { World } from "./world.ts";
 
-type Spec = PathSpec & { readonly content: string | { readonly base64: string } };
+type Spec = PathSpec & { readonly content: string | { readonly base64: string } | AssetRef };
 
-/** Text, and bytes that are no text, in base64. */
+/** What is on the server of every generated device. */
+const ASSETS = [[], [0, 255, 7], Array.from({ length: 23 }, (_, at) => at * 11)].map((bytes) => Uint8Array.from(bytes));
+const refOf = (bytes: Uint8Array): AssetRef => new FakeAssets().put(bytes);
+
+/** Text, bytes that are no text, in base64, and assets. */
 const contents: fc.Arbitrary<Spec["content"]> = fc.oneof(
   fc.constantFrom("", "hello\n", "grüße \u{1f389}\n"),
   fc.string({ maxLength: 12 }),
   fc.base64String({ maxLength: 12 }).map((base64) => ({ base64 })),
   fc.constant({ base64: "/wD+" }),
+  fc.constantFrom(...ASSETS.map(refOf)),
 );
 
 const bytesOf = (content: Spec["content"]): Uint8Array =>
   typeof content === "string"
     ? new TextEncoder().encode(content)
-    : new Uint8Array(Buffer.from(content.base64, "base64"));
+    : "base64" in content
+      ? new Uint8Array(Buffer.from(content.base64, "base64"))
+      : (ASSETS.find((bytes) => refOf(bytes).asset === content.asset) ?? new Uint8Array());
 
 const right = ({ content, mode = "0644", owner, group }: Spec): RightEntry => ({
   type: "file",
@@ -47,7 +56,11 @@ export const fileWorld: World<Spec, Entries, EntryChange, FakeTreeEntry> = {
   specs: fc.tuple(pathSpecs, contents).map(([spec, content]) => ({ ...spec, content })),
   devices: (spec) => devicesAround(spec.path, right(spec)),
   changes: (spec) => changesAround(spec.path, right(spec)),
-  open: openEntries,
+  open(device) {
+    const assets = new FakeAssets();
+    for (const bytes of ASSETS) assets.put(bytes);
+    return { ...openEntries(device), assets };
+  },
   about: ({ path }) => [path, leftoverOf(path)],
   judge: (spec, now) =>
     judgePath(spec, now, { type: "file", mode: "0644" }, (entry) => {

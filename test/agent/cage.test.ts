@@ -110,4 +110,8 @@ test("a percent sign in a path begins no specifier of systemd", () => {
 
 test("a ledger that lies elsewhere can be written", () => {
   expect(read(both({ ...only(), stateDir: "/srv/ledger" }), "ReadWritePaths")).toEqual(["-/srv/ledger"]);
+  expect(read(both({ ...only(), stateDir: "/srv/ledger", cacheDir: "/data/assets" }), "ReadWritePaths")).toEqual([
+    "-/data/assets",
+    "-/srv/ledger",
+  ]);
 });

@@ -18,6 +18,8 @@ export interface HowToRun {
   /** What somebody at the terminal answers; null: nobody sits there. */
   readonly answer?: string | null;
   readonly signal?: AbortSignal;
+  /** Waited for where a slow reader of the output is. */
+  readonly outTaken?: () => Promise<void>;
   /** Sees each piece of output as it comes. */
   readonly onOutput?: (text: string) => void;
 }
@@ -36,6 +38,7 @@ export async function harmony(argv: readonly string[], how: HowToRun = {}): Prom
       err += text;
       how.onOutput?.(text);
     },
+    ...(how.outTaken === undefined ? {} : { outTaken: how.outTaken }),
     outIsTerminal: terminal,
     errIsTerminal: terminal,
     ask: answer === null ? null : async () => answer,

@@ -14,6 +14,8 @@ export interface Caged {
   readonly creds: string | null;
   /** Where its ledger is; null: where the unit has it made. */
   readonly stateDir: string | null;
+  /** Where its assets are; null: in the state directory. */
+  readonly cacheDir?: string | null;
 }
 
 /** What the agent itself needs. It keeps all rights of root from it, every folder but its own, and all that nobody uses. */
@@ -112,7 +114,7 @@ const condition = ({ creds }: Caged): string =>
   creds === null ? "" : `ConditionPathExists=${creds.replaceAll("%", "%%")}\n`;
 
 /** Settings that are lists add to what is there; the others take its place. */
-function opening({ capabilities, paths, stateDir }: Caged): string {
+function opening({ capabilities, paths, stateDir, cacheDir = null }: Caged): string {
   const needs = (Object.entries(NEEDS) satisfies [string, Need][]).filter(([name]) =>
     capabilities.some((each) => each === name),
   );
@@ -120,7 +122,7 @@ function opening({ capabilities, paths, stateDir }: Caged): string {
   const shown = new Set(needs.flatMap(([, { speaksTo = [] }]) => speaksTo));
   const hidden = Object.entries(SOCKETS).filter(([socket]) => ![...shown].some((each) => each === socket));
   const all = [
-    ...(stateDir === null ? [] : [`ReadWritePaths=${quoted(stateDir)}`]),
+    ...[stateDir, cacheDir].flatMap((each) => (each === null ? [] : [`ReadWritePaths=${quoted(each)}`])),
     ...(shown.size === 0 ? [] : ["InaccessiblePaths="]),
     ...(shown.size === 0 || hidden.length === 0
       ? []

@@ -1,11 +1,13 @@
 import { resolve } from "node:path";
 import type { Manifest } from "../../topology/manifest.ts";
+import type { AssetFile } from "../asset-files.ts";
 import type { ProgressLine } from "../apply-progress.ts";
 import { reportApply } from "../apply-report.ts";
 import { EXIT, type ExitCode } from "../exit-code.ts";
 import { fitsOrTell, loadOrTell } from "../manifest-file.ts";
 import { displayPath } from "../problem.ts";
 import type { Session } from "../session.ts";
+import { uploadOrTell } from "../uploading.ts";
 import { DEV_AGENT, type Machine } from "./machine.ts";
 import { Saves } from "./saves.ts";
 
@@ -21,7 +23,12 @@ export interface Work {
 }
 
 type Checked =
-  | { readonly _tag: "Fits"; readonly manifest: Manifest; readonly inputs: readonly string[] }
+  | {
+      readonly _tag: "Fits";
+      readonly manifest: Manifest;
+      readonly assets: readonly AssetFile[];
+      readonly inputs: readonly string[];
+    }
   /** `code`: what a command that can do nothing else ends with. */
   | { readonly _tag: "Not"; readonly code: ExitCode; readonly inputs: readonly string[] };
 
@@ -30,10 +37,10 @@ export async function loadFitting(session: Session, file: string): Promise<Check
   const loaded = await loadOrTell(session, file);
   const { inputs } = loaded;
   if (loaded._tag === "CannotLoad") return { _tag: "Not", code: EXIT.usage, inputs };
-  const { manifest } = loaded;
+  const { manifest, assets } = loaded;
   const targets = [{ _tag: "Topology", topology: manifest.topology }] as const;
   const fits = fitsOrTell(session, resolve(session.io.cwd, file), manifest, targets);
-  return fits ? { _tag: "Fits", manifest, inputs } : { _tag: "Not", code: EXIT.finding, inputs };
+  return fits ? { _tag: "Fits", manifest, assets, inputs } : { _tag: "Not", code: EXIT.finding, inputs };
 }
 
 export async function serveOnly({ session, machine, signal }: Work): Promise<ExitCode> {
@@ -45,7 +52,7 @@ export async function serveOnly({ session, machine, signal }: Work): Promise<Exi
 
 export async function applyOnce(work: Work, file: string): Promise<ExitCode> {
   const checked = await loadFitting(work.session, file);
-  return checked._tag === "Not" ? checked.code : apply(work, checked.manifest, work.signal);
+  return checked._tag === "Not" ? checked.code : apply(work, checked, work.signal);
 }
 
 /** Goes on until it is ended; a FILE that is broken for the moment is told, and the device stays as it was. */
@@ -63,7 +70,7 @@ export async function applyAtEachSave(work: Work, file: string): Promise<ExitCod
       const over = AbortSignal.any([signal, stale.signal]);
       const checked = await loadFitting(session, file);
       saves.watch([path, ...checked.inputs]);
-      if (checked._tag === "Fits") await apply(work, checked.manifest, over);
+      if (checked._tag === "Fits") await apply(work, checked, over);
       if (!over.aborted) session.say(`watching ${displayPath(path, session.io.cwd)}; Ctrl-C ends it`);
       await aborted(over);
     }
@@ -75,9 +82,11 @@ export async function applyAtEachSave(work: Work, file: string): Promise<ExitCod
 
 async function apply(
   { session, machine, timeoutMs, begin }: Work,
-  manifest: Manifest,
+  { manifest, assets }: Extract<Checked, { readonly _tag: "Fits" }>,
   signal: AbortSignal,
 ): Promise<ExitCode> {
+  const failed = await uploadOrTell(session, machine.fleet, assets, { signal });
+  if (failed !== null) return signal.aborted ? EXIT.done : failed;
   const { tell, end } = begin();
   const result = await machine.fleet.apply(manifest, DEV_AGENT, { signal, timeoutMs, onProgress: tell }).finally(end);
   // Called off: by a save, which is applied next, or by the end of it all.
