@@ -28,7 +28,12 @@ async function main(order: Order): Promise<void> {
   };
   const crashed = (error: unknown): void => {
     const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    const finding = { _tag: "Finding", kind: "crash", message, input: Buffer.from(current).toString("base64") } as const;
+    const finding = {
+      _tag: "Finding",
+      kind: "crash",
+      message,
+      input: Buffer.from(current).toString("base64"),
+    } as const;
     void tell(finding).then(() => process.exit(1));
   };
   process.on("uncaughtException", crashed);

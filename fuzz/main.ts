@@ -70,7 +70,9 @@ function report(target: string, seed: number, { finding, progress, peakBytes, ms
   }
   const mib = (bytes: number): string => `${Math.round(bytes / 1024 / 1024)} MiB`;
   const what = `${inputs} inputs in ${Math.round(ms / 1000)} s, ${blocks.reached} blocks (${blocks.bySeeds} by the seeds alone), ${kept} kept; at most ${mib(peakBytes)}, grown by ${mib(grownBytes)}`;
-  process.stdout.write(`${target}, seed ${seed}: ${what}; ${finding === null ? "nothing found" : `FOUND: ${finding.kind}`}\n`);
+  process.stdout.write(
+    `${target}, seed ${seed}: ${what}; ${finding === null ? "nothing found" : `FOUND: ${finding.kind}`}\n`,
+  );
   if (finding === null) return;
   process.stdout.write(`${finding.message}\ninput: ${shown(finding.input)}\n`);
   process.stdout.write(`again: npm run fuzz -- ${target} --replay ${file ?? ""}\n`);
@@ -102,7 +104,8 @@ function parse(argv: readonly string[]): Given | string {
     const wrong = positionals.find((name) => !NAMES.includes(name));
     if (wrong !== undefined) throw new TypeError(`there is no target "${wrong}"`);
     const replay = values.replay ?? null;
-    if (replay !== null && positionals.length !== 1) throw new TypeError("--replay needs the one target that reads the file");
+    if (replay !== null && positionals.length !== 1)
+      throw new TypeError("--replay needs the one target that reads the file");
     const seeds = values.seed.map((text) => (text === "random" ? randomInt(1_000_000_000) : whole(text)));
     return {
       names: positionals.length === 0 ? NAMES : positionals,

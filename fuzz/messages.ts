@@ -17,7 +17,12 @@ export type Progress = z.infer<typeof Progress>;
 export const Message = z.discriminatedUnion("_tag", [
   Progress,
   z.object({ _tag: z.literal("Done"), progress: Progress }),
-  z.object({ _tag: z.literal("Finding"), kind: z.enum(["broken", "crash", "memory"]), message: z.string(), input: z.base64() }),
+  z.object({
+    _tag: z.literal("Finding"),
+    kind: z.enum(["broken", "crash", "memory"]),
+    message: z.string(),
+    input: z.base64(),
+  }),
 ]);
 export type Message = z.infer<typeof Message>;
 

@@ -30,7 +30,12 @@ function ofJson(input: Uint8Array, at: number): Uint8Array | null {
   const result = editAt(value, place, (each) => {
     isThere = true;
     const inner = typeof each === "string" ? ofJson(Buffer.from(each), simpler + 4) : null;
-    return [undefined, 0, typeof each === "string" ? each.slice(0, each.length / 2) : [], inner === null ? "" : Buffer.from(inner).toString()][simpler];
+    return [
+      undefined,
+      0,
+      typeof each === "string" ? each.slice(0, each.length / 2) : [],
+      inner === null ? "" : Buffer.from(inner).toString(),
+    ][simpler];
   });
   return isThere ? Buffer.from(stringified(result)) : null;
 }

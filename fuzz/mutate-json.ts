@@ -10,9 +10,8 @@ const PLACES_LIMIT = 4000;
 
 /** The input with its structure changed; null where it is no JSON. */
 export function mutateJson(input: Uint8Array, other: Uint8Array, random: Random): Uint8Array | null {
-  const value = parsed(Buffer.from(input).toString());
-  if (value === undefined) return null;
-  let result = value;
+  let result = parsed(Buffer.from(input).toString());
+  if (result === undefined) return null;
   for (let times = 1 + random.below(3); times > 0; times -= 1) result = mutateValue(result, other, random);
   return Buffer.from(stringified(result));
 }
@@ -68,7 +67,9 @@ function editedParts(value: object, root: unknown, random: Random): unknown {
     case 2:
       return entries([...all, [`${one?.[0] ?? ""}${random.below(10)}`, one?.[1] ?? null]]);
     case 3:
-      return entries(all.map((each) => (each === one ? [each[0], two?.[1]] : each === two ? [each[0], one?.[1]] : each)));
+      return entries(
+        all.map((each) => (each === one ? [each[0], two?.[1]] : each === two ? [each[0], one?.[1]] : each)),
+      );
     default:
       return entries(all.map((each) => (each === one ? [key, each[1]] : each)));
   }
@@ -77,7 +78,15 @@ function editedParts(value: object, root: unknown, random: Random): unknown {
 function editedText(text: string, random: Random): string {
   const at = random.below(text.length + 1);
   const odd = random.pick(ODD_TEXTS) ?? "";
-  return random.pick([text.slice(0, at), text.slice(at), text + text, text.slice(0, at) + odd + text.slice(at), text.slice(0, at) + odd]) ?? "";
+  return (
+    random.pick([
+      text.slice(0, at),
+      text.slice(at),
+      text + text,
+      text.slice(0, at) + odd + text.slice(at),
+      text.slice(0, at) + odd,
+    ]) ?? ""
+  );
 }
 
 function nestedIn(value: unknown, random: Random): unknown {

@@ -15,7 +15,26 @@ export function mutate(input: Uint8Array, other: Uint8Array, random: Random): Ui
 }
 
 const TOKENS: readonly string[] = [
-  ...['"', "{", "}", "[", "]", ",", ":", "\\", "\n", "\r\n", "\0", "0", "-", "null", "true", "1e999", "-0", "9".repeat(40)],
+  ...[
+    '"',
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    ":",
+    "\\",
+    "\n",
+    "\r\n",
+    "\0",
+    "0",
+    "-",
+    "null",
+    "true",
+    "1e999",
+    "-0",
+    "9".repeat(40),
+  ],
   ...['"__proto__":{},', '"constructor":0,', "\\u0000", "\\ud800", "[".repeat(100), '{"a":'.repeat(70), "\ufeff"],
   ...ODD_TEXTS,
 ];
@@ -42,13 +61,19 @@ function mutateOnce(bytes: Buffer<ArrayBuffer>, other: Buffer<ArrayBuffer>, rand
     case 4:
       return Buffer.concat([before, bytes.subarray(from, to), bytes.subarray(from)]);
     case 5:
-      return Buffer.concat([before, Buffer.from(random.pick(TOKENS) ?? ""), bytes.subarray(random.chance(0.5) ? from : to)]);
+      return Buffer.concat([
+        before,
+        Buffer.from(random.pick(TOKENS) ?? ""),
+        bytes.subarray(random.chance(0.5) ? from : to),
+      ]);
     case 6: {
       const start = random.below(other.length + 1);
       return Buffer.concat([before, other.subarray(start, start + random.below(256)), bytes.subarray(to)]);
     }
     default:
-      return random.chance(0.3) ? Buffer.from(before) : Buffer.concat([before, other.subarray(random.below(other.length + 1))]);
+      return random.chance(0.3)
+        ? Buffer.from(before)
+        : Buffer.concat([before, other.subarray(random.below(other.length + 1))]);
   }
 }
 

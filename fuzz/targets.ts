@@ -4,5 +4,7 @@ import type { Target } from "./target.ts";
 export const TARGETS: Readonly<Record<string, () => Promise<Target>>> = {
   wire: async () => (await import("./targets/wire.ts")).open(),
   policy: async () => (await import("./targets/policy.ts")).open(),
+  dbus: async () => (await import("./targets/dbus.ts")).open(),
+  podman: async () => (await import("./targets/podman.ts")).open(),
   status: async () => (await import("./targets/status.ts")).open(),
 };

@@ -50,11 +50,7 @@ export async function watch(options: WatchOptions): Promise<Watched> {
   const child = fork(program, [JSON.stringify(order)], {
     cwd: ROOT,
     stdio: ["ignore", "ignore", "pipe", "ipc"],
-    execArgv: [
-      "--conditions=harmony-edge-source",
-      "--expose-gc",
-      `--max-old-space-size=${Math.round(memoryMiB / 2)}`,
-    ],
+    execArgv: ["--conditions=harmony-edge-source", "--expose-gc", `--max-old-space-size=${Math.round(memoryMiB / 2)}`],
   });
   let progress: Progress = { _tag: "Progress", inputs: 0, kept: 0, blocks: { bySeeds: 0, reached: 0 }, grownBytes: 0 };
   let heardAt = performance.now();
@@ -82,7 +78,8 @@ export async function watch(options: WatchOptions): Promise<Watched> {
     peakBytes = Math.max(peakBytes, resident);
     if (resident > memoryMiB * 1024 * 1024) end("memory", `the process took ${Math.round(resident / 1024 / 1024)} MiB`);
     const silentMs = performance.now() - heardAt;
-    if (silentMs > (progress.inputs === 0 ? START_MS : hangMs)) end("hang", `nothing went on for ${Math.round(silentMs)} ms`);
+    if (silentMs > (progress.inputs === 0 ? START_MS : hangMs))
+      end("hang", `nothing went on for ${Math.round(silentMs)} ms`);
   }, LOOK_MS);
   const stop = (): void => void child.kill("SIGKILL");
   signal?.addEventListener("abort", stop, { once: true });

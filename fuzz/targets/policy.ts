@@ -22,7 +22,11 @@ const gate: Gate = {
 
 const POLICIES: readonly DevicePolicy[] = [
   {},
-  { kinds: ["File", "Directory"], paths: ["/srv", "/etc/motd"], limits: { scores: 4, manifestBytes: 4096, diskBytes: 1024 } },
+  {
+    kinds: ["File", "Directory"],
+    paths: ["/srv", "/etc/motd"],
+    limits: { scores: 4, manifestBytes: 4096, diskBytes: 1024 },
+  },
   { units: ["web*", "*.timer"], registries: ["ghcr.io/team", "registry.example"], unbounded: ["SystemdService"] },
   { kinds: [], paths: [], units: [], registries: [], unbounded: [] },
   { paths: ["/"], units: ["*.service"] },
@@ -59,19 +63,29 @@ function run(input: Uint8Array): void {
   });
   const denied = (policies: DevicePolicies["policies"]): ReadonlySet<string> => {
     const each = scores.filter(([id, score]) => denialsOfScore(id, score, device(policies)).length > 0);
-    const whole = denialsOfWhole(given.data.scores, scores.map(([, score]) => score), device(policies));
+    const whole = denialsOfWhole(
+      given.data.scores,
+      scores.map(([, score]) => score),
+      device(policies),
+    );
     return new Set([...each.map(([id]) => id), ...(whole.length > 0 ? scores.map(([id]) => id) : [])]);
   };
   const byAll = denied(all);
   for (const [at] of all.entries()) {
     const byLess = denied(all.filter((_, other) => other !== at));
-    promise([...byLess].every((id) => byAll.has(id)), "more policies never allow more");
+    promise(
+      [...byLess].every((id) => byAll.has(id)),
+      "more policies never allow more",
+    );
   }
   for (const { name, rules } of all) {
     const byOne = denied([{ name, rules }]);
     for (const narrower of narrowed(rules)) {
       const byLess = denied([{ name, rules: narrower }]);
-      promise([...byOne].every((id) => byLess.has(id)), "a rule that allows less never allows more");
+      promise(
+        [...byOne].every((id) => byLess.has(id)),
+        "a rule that allows less never allows more",
+      );
     }
   }
   for (const [id, score] of scores) if (!byAll.has(id)) isWithinAll(score, all);
@@ -85,12 +99,17 @@ function isWithinAll(score: AnyScore, policies: DevicePolicies["policies"]): voi
     for (const reach of score.bind().reach ?? []) {
       if (reach._tag === "path" && rules.paths !== undefined) {
         const path = posix.normalize(reach.path);
-        const isBelow = rules.paths.some((prefix) => `${path}/`.replace("//", "/").startsWith(posix.join("/", prefix, "/")));
+        const isBelow = rules.paths.some((prefix) =>
+          `${path}/`.replace("//", "/").startsWith(posix.join("/", prefix, "/")),
+        );
         promise(isBelow, "no path is taken outside of those that are allowed");
       }
       if (reach._tag === "program") {
         const isBound = rules.paths !== undefined || rules.registries !== undefined;
-        promise(!isBound || rules.unbounded?.includes(score.kind) === true, "no program is taken where paths are bound");
+        promise(
+          !isBound || rules.unbounded?.includes(score.kind) === true,
+          "no program is taken where paths are bound",
+        );
       }
     }
   }

@@ -24,7 +24,12 @@ const MESSAGE_LIMIT = 4 * 1024 * 1024;
 /** What control planes and the command line read: documents that somebody wrote in an agent's name. */
 export function open(): Target {
   const golden = (name: string): string => readFileSync(`${GOLDEN}/${name}.json`, "utf8");
-  const base = { status: golden("status"), heartbeat: golden("heartbeat"), capabilities: golden("capabilities"), plan: golden("plan") };
+  const base = {
+    status: golden("status"),
+    heartbeat: golden("heartbeat"),
+    capabilities: golden("capabilities"),
+    plan: golden("plan"),
+  };
   const seeds = [
     base,
     { ...base, status: golden("status-policies"), plan: golden("plan-policies") },
@@ -40,7 +45,12 @@ async function run(input: Uint8Array): Promise<void> {
   await store.ensureBuckets();
   const bytes = Object.fromEntries(PARTS.map((part) => [part, Buffer.from(parts[part], "utf8")]));
   for (const bucket of BUCKETS) {
-    const value = bytes[{ "desired-state": "plan", "actual-state": "status", heartbeat: "heartbeat", capabilities: "capabilities" }[bucket]];
+    const value =
+      bytes[
+        { "desired-state": "plan", "actual-state": "status", heartbeat: "heartbeat", capabilities: "capabilities" }[
+          bucket
+        ]
+      ];
     if (value !== undefined) await store.put(bucket, agentId, value);
   }
   const view = await readStatus({ store, clock: new FakeClock() }, agentId);
@@ -67,7 +77,10 @@ async function run(input: Uint8Array): Promise<void> {
   if (capabilities._tag === "Unreadable") session.complain(capabilities.message);
   for (const text of out) {
     const found = CONTROL.exec(text);
-    promise(found === null, `no document reaches a terminal as a control character: ${JSON.stringify(found?.[0])} in ${JSON.stringify(text.slice(Math.max(0, (found?.index ?? 0) - 40), (found?.index ?? 0) + 20))}`);
+    promise(
+      found === null,
+      `no document reaches a terminal as a control character: ${JSON.stringify(found?.[0])} in ${JSON.stringify(text.slice(Math.max(0, (found?.index ?? 0) - 40), (found?.index ?? 0) + 20))}`,
+    );
   }
 }
 
@@ -78,8 +91,8 @@ const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202
 function partsOf(input: Uint8Array): z.infer<typeof Input> {
   const text = Buffer.from(input).toString();
   try {
-    const read = z.safeParse(Input.partial(), JSON.parse(text));
-    if (read.success) return { status: text, heartbeat: text, capabilities: text, plan: text, ...read.data };
+    const read = z.safeParse(Input, JSON.parse(text));
+    if (read.success) return read.data;
   } catch {
     // It is taken as each of the documents.
   }
