@@ -16,12 +16,3 @@ export function answered<T>(schema: z.ZodType<T>, answer: unknown, doing: string
     next: "Check that the service on the system bus is the one that it says it is, and of a version that is known here.",
   });
 }
-
-/** The value of a text of JSON; undefined, which fits no schema, where it is none. */
-export function jsonIn(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
