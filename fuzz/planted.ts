@@ -27,10 +27,11 @@ export const PLANTED: readonly Planted[] = [
   {
     target: "wire",
     as: "broken",
-    name: "depth is not bounded",
-    file: "wire/scan.ts",
-    snippet: "if (depth > limits.depth)",
-    instead: "if (depth > 1e9)",
+    name: "a refusal repeats all that was sent",
+    file: "wire/decode.ts",
+    snippet:
+      "Buffer.from(message.length > MESSAGE_LIMIT ? `${message.slice(0, MESSAGE_LIMIT)}...` : message).toString();",
+    instead: "Buffer.from(message).toString();",
   },
   {
     target: "wire",
@@ -71,15 +72,19 @@ export const PLANTED: readonly Planted[] = [
     as: "crash",
     name: "a bus that refuses its greeting ends the agent",
     file: "agent/adapters/system-bus.ts",
-    snippet: "direct: true,",
-    instead: "direct: false,",
+    snippet: '    client.connection.on("handlerError", lost);\n',
+    instead: `    void client.connection.stream;
+    client.invokeDbus({ member: "Hello" }, (error: Error | null) => {
+      if (error !== null) throw error;
+    });
+`,
   },
   {
     target: "dbus",
     as: "crash",
-    name: "a message that cannot be handled ends the agent",
+    name: "a bus that takes nobody ends the agent",
     file: "agent/adapters/system-bus.ts",
-    snippet: '    client.connection.on("handlerError", lost);\n',
+    snippet: '    client.connection.on("error", lost);\n',
     instead: "",
   },
   {

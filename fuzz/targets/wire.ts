@@ -16,6 +16,7 @@ import { encodeScore } from "../../src/wire/encode.ts";
 import { AgentId } from "../../src/wire/keys.ts";
 import { MANIFEST_REFUSALS, SCORE_REFUSALS } from "../../src/wire/refusal.ts";
 import { CORPUS } from "../../test/wire/hostile/corpus.ts";
+import { mutate } from "../mutate.ts";
 import { promise, type Target } from "../target.ts";
 
 const GOLDEN = "test/wire/golden";
@@ -46,6 +47,7 @@ const strict: Gate = {
 /** The decoder of envelopes: whatever bytes are in an agent's key. */
 export function open(): Target {
   const golden = readdirSync(GOLDEN).filter((file) => /^([A-Z].*@\d+[a-z-]*|envelope-[a-z]+)\.json$/.test(file));
+  const envelopes = golden.map((file) => readFileSync(`${GOLDEN}/${file}`));
   const pem = readFileSync(`${GOLDEN}/envelope-signed.public-key.pem`);
   const signed = readFileSync(`${GOLDEN}/envelope-signed.json`);
   const opened = openEnvelope(signed);
@@ -59,10 +61,21 @@ export function open(): Target {
   }
   return {
     seeds: [
-      ...golden.map((file) => readFileSync(`${GOLDEN}/${file}`)),
+      ...envelopes,
       // The larger ones are read by test/wire/hostile, and would take all of a short run.
       ...CORPUS.map(({ bytes }) => bytes()).filter(({ length }) => length <= SEED_LIMIT_BYTES),
     ],
+    invent: (random) => {
+      // Something that somebody else signed, or a part of it, on what anybody wrote.
+      const other = openEnvelope(random.pick(envelopes) ?? signed);
+      if (other._tag !== "Inline") return signed;
+      const payload = random.chance(0.5) ? other.payload : opened.payload.replace(/\d/, String(random.below(10)));
+      const signatures = random.chance(0.7)
+        ? opened.signatures
+        : [...other.signatures, ...opened.signatures, ...other.signatures];
+      const made = Buffer.from(JSON.stringify({ wire: 1, payload, signatures }));
+      return random.chance(0.5) ? made : mutate(made, signed, random);
+    },
     run: (input) => {
       const envelope = openEnvelope(input);
       if (envelope._tag === "Refused") return isTold(envelope.refusal, MANIFEST_REFUSALS);
