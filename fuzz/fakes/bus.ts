@@ -12,11 +12,14 @@ export class FakeBus {
   readonly #server: Server;
   readonly #peers = new Set<Peer>();
   script: BusScript;
+  /** How often somebody has come. */
+  connections = 0;
 
   private constructor(script: BusScript) {
     this.script = script;
     this.#server = createServer((socket) => {
       const peer = new Peer(socket, this.script);
+      this.connections += 1;
       this.#peers.add(peer);
       socket.on("close", () => this.#peers.delete(peer));
     });
