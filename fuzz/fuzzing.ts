@@ -7,6 +7,8 @@ import type { Target } from "./target.ts";
 
 const TELL_EVERY_MS = 200;
 const MINIMISE_MS = 10_000;
+/** Of what is told of a finding. */
+const MESSAGE_LIMIT = 4000;
 /** Together, of the inputs that others are made of. */
 const CORPUS_LIMIT_BYTES = 8 * 1024 * 1024;
 /** Looking at what was reached may take about that part of the time. */
@@ -127,7 +129,7 @@ export class Fuzzing {
           );
       };
       const smallest = isMinimised ? await minimise(input, again, MINIMISE_MS) : input;
-      const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      const message = (error instanceof Error ? (error.stack ?? error.message) : String(error)).slice(0, MESSAGE_LIMIT);
       await tell({ _tag: "Finding", kind: "broken", message, input: Buffer.from(smallest).toString("base64") });
       return false;
     }

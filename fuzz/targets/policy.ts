@@ -1,4 +1,5 @@
 import { posix } from "node:path";
+import type { Random } from "../../simulator/random.ts";
 import { readdirSync, readFileSync } from "node:fs";
 import * as z from "zod";
 import { KINDS } from "../../src/scores/index.ts";
@@ -40,7 +41,15 @@ export function open(): Target {
   const seeds = POLICIES.flatMap((policy, at) =>
     scores.map((each, other) => ({ policies: [policy, POLICIES[(at + other) % POLICIES.length]], scores: each })),
   );
-  return { seeds: seeds.map((seed) => Buffer.from(JSON.stringify(seed))), run };
+  return {
+    seeds: seeds.map((seed) => Buffer.from(JSON.stringify(seed))),
+    invent: (random) => {
+      const given = random.pick(scores) ?? {};
+      const policies = Array.from({ length: 1 + random.below(3) }, () => policyAbout(given, random));
+      return Buffer.from(JSON.stringify({ policies, scores: given }));
+    },
+    run,
+  };
 }
 
 function run(input: Uint8Array): void {
@@ -130,6 +139,27 @@ function understood(bytes: Uint8Array): DevicePolicy | null {
   if (read._tag === "Policy") return read.rules;
   promise(read.message.length > 0, "a policy that cannot be used says why");
   return null;
+}
+
+/** A policy of the names that are in these Scores, and of pieces of them: just beside what is allowed is where it goes wrong. */
+function policyAbout(scores: unknown, random: Random): DevicePolicy {
+  const texts =
+    JSON.stringify(scores)
+      .match(/"[^"\\]{1,80}"/g)
+      ?.map((text) => text.slice(1, -1)) ?? [];
+  const some = (wanted: RegExp, change: (text: string) => string): string[] =>
+    texts
+      .filter((text) => wanted.test(text) && random.chance(0.5))
+      .map((text) => (random.chance(0.5) ? change(text) : text));
+  const cut = (text: string): string => text.slice(0, 1 + random.below(text.length));
+  return {
+    ...(random.chance(0.3) && { kinds: some(/^[A-Z][A-Za-z0-9]*$/, cut) }),
+    ...(random.chance(0.7) && { paths: some(/^\//, cut) }),
+    ...(random.chance(0.3) && { units: some(/^[a-z0-9@.-]+\.(service|timer)$/, (text) => `${cut(text)}*`) }),
+    ...(random.chance(0.3) && { registries: some(/^[a-z0-9.-]+\/[a-z0-9./-]+$/, cut) }),
+    ...(random.chance(0.3) && { unbounded: some(/^[A-Z][A-Za-z0-9]*$/, (text) => text) }),
+    ...(random.chance(0.2) && { limits: { scores: random.below(6), manifestBytes: random.below(4096) } }),
+  };
 }
 
 /** Each list without one of its entries, and without the exception. */

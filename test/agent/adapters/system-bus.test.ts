@@ -90,13 +90,13 @@ test("a message larger than anybody sends ends the connection before it is there
 
 test("whatever a signal of systemd's name holds, it is passed over, and the connection stays", async () => {
   const { root, socket } = place();
-  const hostile = { signature: "ua{ss}ua{ss}", body: [1, { toString: "x" }, 2, { toString: "x" }] };
+  const hostile = { signature: "ua{ss}ua{ss}", body: [1, [["toString", "x"]], 2, [["toString", "x"]]] };
   const changed = {
     interface: "org.freedesktop.DBus.Properties",
     member: "PropertiesChanged",
     path: "/org/freedesktop/systemd1/unit/web_2eservice",
     signature: "sa{sv}as",
-    body: ["x", { MainPID: ["a{ss}", { toString: "x" }] }, []],
+    body: ["x", [["MainPID", ["a{ss}", [["toString", "x"]]]]], []],
   };
   const afters = Array.from({ length: 30 }, (_, at) => at + 1);
   const signals = afters.flatMap((after) => [
@@ -156,3 +156,20 @@ test("a time that is none is told as unknown", async () => {
   });
   expect(await host.units(["web.service"], signal)).toMatchObject([{ active: "active", since: null }]);
 });
+
+test.each(["/".padEnd(300, "x"), "/a\0b"])(
+  "a unit whose file can be nowhere is told all the same: %j",
+  async (path) => {
+    const { root, socket } = place();
+    const fragment = { signature: "v", body: [["s", path]] };
+    const server = await FakeBus.listen(socket, BusScript.parse({ answers: { Get: [fragment] } }));
+    const files = new NodeFileSystem({ root });
+    const host = new DbusSystemdHost({ files, address: `unix:path=${socket}` });
+    onTestFinished(() => {
+      host.close();
+      files.close();
+      server.close();
+    });
+    expect(await host.units(["web.service"], signal)).toMatchObject([{ active: "active", fragment: path }]);
+  },
+);
