@@ -96,6 +96,14 @@ export const PLANTED: readonly Planted[] = [
     instead: "",
   },
   {
+    target: "dbus",
+    as: "hang",
+    name: "an array of nothing is read for ever",
+    file: "agent/adapters/system-bus.ts",
+    snippet: "refuseEmptyStructs();\n",
+    instead: "void refuseEmptyStructs;\n",
+  },
+  {
     target: "podman",
     as: "hang",
     name: "another protocol keeps a call waiting",
@@ -126,6 +134,15 @@ export const PLANTED: readonly Planted[] = [
     file: "cli/table.ts",
     snippet: 'printable(typeof cell === "object" ? cell.text : (cell ?? ""));',
     instead: '(printable, typeof cell === "object" ? cell.text : (cell ?? ""));',
+  },
+  {
+    target: "text",
+    as: "broken",
+    name: "what ip prints wrong is a bug of the adapter",
+    file: "agent/adapters/kernel-interface.ts",
+    snippet: "  try {\n    return readPrinted(name, links, routes);\n  } catch (error) {\n",
+    instead:
+      "  try {\n    return readPrinted(name, links, routes);\n  } catch (error) {\n    if (error !== null) throw error;\n",
   },
 ];
 

@@ -6,5 +6,6 @@ export const TARGETS: Readonly<Record<string, () => Promise<Target>>> = {
   policy: async () => (await import("./targets/policy.ts")).open(),
   dbus: async () => (await import("./targets/dbus.ts")).open(),
   podman: async () => (await import("./targets/podman.ts")).open(),
+  text: async () => (await import("./targets/text.ts")).open(),
   status: async () => (await import("./targets/status.ts")).open(),
 };

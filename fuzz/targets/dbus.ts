@@ -102,6 +102,8 @@ const SEEDS: readonly unknown[] = [
   { signals: [{ after: 3, interface: "org.freedesktop.DBus.Properties", member: "PropertiesChanged", odd: 21 }] },
   { edits: [{ at: 200, drop: 1, add: "\u00ff" }], piece: 1 },
   { cut: 700 },
+  // An array of structs without members.
+  { answers: { Get: [{ as: "value", signature: "ay", body: [[1, 2, 3, 4, 5, 6, 7, 8]], patch: ["ay", "ar"] }] } },
 ];
 
 function invent(random: Random): Uint8Array {

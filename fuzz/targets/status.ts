@@ -66,7 +66,7 @@ async function run(input: Uint8Array): Promise<void> {
     printJson({ ...session, jsonLines: true }, asJson(view));
     for (const json of [true, false]) {
       const { status } = view.status;
-      reportApply({ ...session, json }, { _tag: "Converged", generation: 7, revision: 1, status } as never, agentId);
+      reportApply({ ...session, json }, { _tag: "Converged", generation: 7, revision: 1, status }, agentId);
     }
   }
   out.push(agentsTable([view, view], paint(false)), agentReport(view, 8, paint(false), new Date(0)));

@@ -2,6 +2,7 @@ import { createClient, DBusError, type MessageBus } from "dbus-native";
 import { Socket } from "node:net";
 import * as z from "zod";
 import { PortError } from "../../capabilities/port-error.ts";
+import { refuseEmptyStructs } from "./bus-parser.ts";
 
 /** One method call on the bus. */
 export interface BusCall {
@@ -23,6 +24,8 @@ export interface BusSignal {
 }
 
 export { DBusError };
+
+refuseEmptyStructs();
 
 const SYSTEM_BUS = "unix:path=/run/dbus/system_bus_socket";
 const CALL_MS = 10_000;
