@@ -15,6 +15,11 @@ const tell = async (message: Message): Promise<void> =>
     process.send(message, () => resolve());
   });
 
+async function endWith(finding: Message): Promise<void> {
+  await tell(finding);
+  process.exit(1);
+}
+
 async function main(order: Order): Promise<void> {
   const open = TARGETS[order.target];
   if (open === undefined) throw new Error(`there is no target "${order.target}"`);
@@ -34,7 +39,7 @@ async function main(order: Order): Promise<void> {
       message,
       input: Buffer.from(current).toString("base64"),
     } as const;
-    void tell(finding).then(() => process.exit(1));
+    void endWith(finding);
   };
   process.on("uncaughtException", crashed);
   process.on("unhandledRejection", crashed);

@@ -83,8 +83,8 @@ export class Fuzzing {
     coverage.add(taken);
     const lookMs = performance.now() - lookAt;
     const isDear = lookMs > LOOK_SHARE * (lookAt - startedAt);
-    if (target.isRepeatable !== false)
-      this.#batch = Math.max(1, Math.min(BATCH_LIMIT, isDear ? this.#batch * 2 : this.#batch / 2));
+    if (target.isRepeatable === false) return true;
+    this.#batch = Math.max(1, Math.min(BATCH_LIMIT, isDear ? this.#batch * 2 : this.#batch / 2));
     return true;
   }
 

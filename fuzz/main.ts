@@ -104,8 +104,8 @@ function parse(argv: readonly string[]): Given | string {
     const wrong = positionals.find((name) => !NAMES.includes(name));
     if (wrong !== undefined) throw new TypeError(`there is no target "${wrong}"`);
     const replay = values.replay ?? null;
-    if (replay !== null && positionals.length !== 1)
-      throw new TypeError("--replay needs the one target that reads the file");
+    const isOne = positionals.length === 1;
+    if (replay !== null && !isOne) throw new TypeError("--replay needs the one target that reads the file");
     const seeds = values.seed.map((text) => (text === "random" ? randomInt(1_000_000_000) : whole(text)));
     return {
       names: positionals.length === 0 ? NAMES : positionals,

@@ -78,8 +78,8 @@ export async function watch(options: WatchOptions): Promise<Watched> {
     peakBytes = Math.max(peakBytes, resident);
     if (resident > memoryMiB * 1024 * 1024) end("memory", `the process took ${Math.round(resident / 1024 / 1024)} MiB`);
     const silentMs = performance.now() - heardAt;
-    if (silentMs > (progress.inputs === 0 ? START_MS : hangMs))
-      end("hang", `nothing went on for ${Math.round(silentMs)} ms`);
+    const isHanging = silentMs > (progress.inputs === 0 ? START_MS : hangMs);
+    if (isHanging) end("hang", `nothing went on for ${Math.round(silentMs)} ms`);
   }, LOOK_MS);
   const stop = (): void => void child.kill("SIGKILL");
   signal?.addEventListener("abort", stop, { once: true });

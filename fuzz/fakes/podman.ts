@@ -82,9 +82,12 @@ export class FakePodman {
 }
 
 /** What goes over the socket, in pieces; it may be much. */
-function* bytesOf({ status, headers, body, as, times }: Answer): Generator<Buffer> {
+function* bytesOf({ status, headers, body, as, times }: Answer): Generator<Buffer, void, void> {
   const once = Buffer.from(body);
-  if (as === "raw") return yield once;
+  if (as === "raw") {
+    for (let left = times; left > 0; left -= 1) yield once;
+    return;
+  }
   const code = Math.abs(Math.trunc(status)) % 1000;
   const kind = {
     sized: `content-length: ${once.length * times}`,

@@ -125,8 +125,9 @@ function invent(random: Random): Uint8Array {
   };
   const some = <T>(most: number, make: () => T): T[] => Array.from({ length: random.below(most + 1) }, make);
   const byMember = some(3, () => [random.pick(MEMBERS), some(4, () => (random.chance(0.3) ? {} : odd()))] as const);
+  const answers: unknown = Object.fromEntries(byMember);
   const script = {
-    answers: Object.fromEntries(byMember),
+    answers,
     signals: some(3, signal),
     edits: random.chance(0.2)
       ? some(3, () => ({ at: random.below(3000), drop: random.below(3), add: String.fromCharCode(random.below(256)) }))

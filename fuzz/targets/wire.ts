@@ -79,8 +79,9 @@ export function open(): Target {
     run: (input) => {
       const envelope = openEnvelope(input);
       if (envelope._tag === "Refused") return isTold(envelope.refusal, MANIFEST_REFUSALS);
-      if (envelope._tag === "Asset")
+      if (envelope._tag === "Asset") {
         return promise(/^[0-9a-f]{64}$/.test(envelope.sha256), "an asset is named by its hash");
+      }
       const { payload, signatures } = envelope;
       const decoded = decodePayload(payload, signatures, plain, null);
       const again = decodePayload(payload, signatures, plain, null, scoresOf(decoded));

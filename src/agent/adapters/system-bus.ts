@@ -146,14 +146,15 @@ export class SystemBus {
   }
 
   /** A bus wants to be greeted first; one that does not answer that is no bus. */
-  #greet({ connection, invokeDbus }: MessageBus, lost: () => void): void {
+  #greet(client: MessageBus, lost: () => void): void {
+    const { connection } = client;
     const { stream } = connection;
     const tooMuch = (): void => {
       if (stream instanceof Socket && stream.bytesRead > GREETING_LIMIT_BYTES) lost();
     };
     stream.on("readable", tooMuch);
     connection.on("connect", () => stream.off("readable", tooMuch));
-    invokeDbus({ member: "Hello" }, { timeout: CALL_MS }).then(() => {}, lost);
+    client.invokeDbus({ member: "Hello" }, { timeout: CALL_MS }).then(() => {}, lost);
   }
 
   #heard(message: unknown): void {
