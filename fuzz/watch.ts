@@ -71,7 +71,10 @@ export async function watch(options: WatchOptions): Promise<Watched> {
     heardAt = performance.now();
     if (message._tag === "Finding") found(message.kind, message.message, Buffer.from(message.input, "base64"));
     else if (message._tag === "Done") [isDone, progress] = [true, message.progress];
-    else options.onProgress?.((progress = message));
+    else {
+      progress = message;
+      options.onProgress?.(progress);
+    }
   });
   const timer = setInterval(() => {
     const resident = residentBytes(child.pid);

@@ -4,6 +4,9 @@ import { PortError } from "../../capabilities/port-error.ts";
 /** Of what was wrong with an answer, as much is told. */
 const TOLD_LIMIT = 300;
 
+/** The path of an object on the bus. Another one can be answered and not be asked for. */
+export const ObjectPath = z.string().regex(/^\/([A-Za-z0-9_]+(\/[A-Za-z0-9_]+)*)?$/);
+
 /** What a service on the bus answered, where it is what was asked for. `doing` begins the sentence of the error. */
 export function answered<T>(schema: z.ZodType<T>, answer: unknown, doing: string): T {
   const read = z.safeParse(schema, answer);

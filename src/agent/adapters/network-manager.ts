@@ -3,7 +3,7 @@ import * as z from "zod";
 import type { InterfaceProfile } from "../../capabilities/network-configurator.ts";
 import { PortError } from "../../capabilities/port-error.ts";
 import { addressOfBytes, canonical } from "../../scores/ip-addresses.ts";
-import { answered } from "./bus-answer.ts";
+import { answered, ObjectPath } from "./bus-answer.ts";
 import { type KernelInterface, setLink } from "./kernel-interface.ts";
 import type { BackEnd, Before, Look } from "./network-back-end.ts";
 import { busNameOf, NetworkBus } from "./network-bus.ts";
@@ -90,7 +90,7 @@ export class NetworkManager implements BackEnd {
     const device = await this.#device(name, signal);
     const body = [[device], seconds, DELETE_NEW_CONNECTIONS];
     const doing = `Arming the way back of ${name}`;
-    return answered(z.string(), await this.#bus.ask("CheckpointCreate", "aouu", body, doing, signal), doing);
+    return answered(ObjectPath, await this.#bus.ask("CheckpointCreate", "aouu", body, doing, signal), doing);
   }
 
   async disarm(name: string, checkpoint: string, signal: AbortSignal): Promise<boolean> {
@@ -163,7 +163,7 @@ export class NetworkManager implements BackEnd {
 
   async #device(name: string, signal: AbortSignal): Promise<string> {
     const doing = `Asking NetworkManager for ${name}`;
-    return answered(z.string(), await this.#bus.ask("GetDeviceByIpIface", "s", [name], doing, signal), doing);
+    return answered(ObjectPath, await this.#bus.ask("GetDeviceByIpIface", "s", [name], doing, signal), doing);
   }
 
   /** The path of a stored profile; null where there is none. */
@@ -177,7 +177,7 @@ export class NetworkManager implements BackEnd {
     };
     try {
       const doing = "Asking NetworkManager for a profile";
-      return answered(z.string(), await this.#bus.call(call, doing, signal), doing);
+      return answered(ObjectPath, await this.#bus.call(call, doing, signal), doing);
     } catch (error) {
       if (busNameOf(error).endsWith(".InvalidConnection")) return null;
       throw error;

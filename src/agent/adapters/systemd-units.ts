@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { UnitState } from "../../capabilities/systemd-host.ts";
-import { answered } from "./bus-answer.ts";
+import { answered, ObjectPath } from "./bus-answer.ts";
 import { gaveUp } from "./systemd-errors.ts";
 import { pathOf, SystemdManager } from "./systemd-manager.ts";
 import { FRESH_MS, UnitLinks } from "./unit-links.ts";
@@ -11,7 +11,7 @@ const UNIT = "org.freedesktop.systemd1.Unit";
 const BELIEVED_MS = 5 * 60_000;
 
 const Rows = z.array(
-  z.tuple([z.string(), z.string(), z.string(), z.string(), z.string(), z.string(), z.string()], z.unknown()),
+  z.tuple([z.string(), z.string(), z.string(), z.string(), z.string(), z.string(), ObjectPath], z.unknown()),
 );
 const Count = z.union([z.number(), z.bigint()]).transform(Number);
 

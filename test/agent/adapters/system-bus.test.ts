@@ -121,6 +121,17 @@ test("whatever a signal of systemd's name holds, it is passed over, and the conn
 
 test.each([
   ["a text in place of the units", { ListUnitsByNames: [{ signature: "s", body: ["x"] }] }],
+  [
+    "a path that cannot be asked for",
+    {
+      ListUnitsByNames: [
+        {
+          signature: "a(ssssssssss)",
+          body: [[["web.service", "", "loaded", "active", "running", "", "/a-b", "", "", "/"]]],
+        },
+      ],
+    },
+  ],
   ["a number in place of a property", { Get: [{ signature: "v", body: [["u", 7]] }] }],
 ])("%s is refused by name", async (_, answers) => {
   const { root, socket } = place();
