@@ -38,9 +38,8 @@ export const PLANTED: readonly Planted[] = [
     as: "broken",
     name: "any signature by a known key will do",
     file: "wire/signature.ts",
-    snippet:
-      'publicKey !== undefined && verifyBytes(null, Buffer.from(payload, "utf8"), publicKey, Buffer.from(sig, "base64"))',
-    instead: "publicKey !== undefined && sig !== verifyBytes.name",
+    snippet: "fits: verifyBytes(null, bytes, each.publicKey, signature)",
+    instead: "fits: signature.length > 0 || verifyBytes(null, bytes, each.publicKey, signature)",
   },
   {
     target: "wire",

@@ -1,4 +1,5 @@
 import type { Clock, Log } from "../scores/context.ts";
+import type { Authors } from "../wire/authors.ts";
 import type { Gate } from "../wire/decode.ts";
 import type { DevicePolicies } from "../wire/device-policy.ts";
 import type { AgentId } from "../wire/keys.ts";
@@ -14,6 +15,8 @@ export interface AgentParts {
   readonly agentId: AgentId;
   readonly kinds: Gate["kinds"];
   readonly trustedKeys: Gate["trustedKeys"];
+  /** The authors that the device's file names; asked each time, since it may change. Default: there is no such file. */
+  readonly authors?: (() => Authors) | undefined;
   /** What the device's owner allows; asked each time, since it may change. Default: everything. */
   readonly policy?: (() => DevicePolicies) | undefined;
   /** Has been looked at once. */

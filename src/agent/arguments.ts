@@ -10,6 +10,7 @@ import { type Caged, CONFIGURATION, DROP_IN } from "./cage/unit.ts";
 
 export const USAGE = `Usage: harmony agent run --id ID [options]
        harmony agent enroll --id ID [options]   (makes this device's key; see harmony agent enroll --help)
+       harmony agent take FILE | status         (with no server; see harmony agent take --help)
        harmony agent doctor [options]
        harmony agent unit [options]
 
@@ -28,6 +29,8 @@ Options:
   --server URL           the NATS server, several with commas (env HARMONY_SERVER, default nats://127.0.0.1:4222)
   --creds FILE           NATS credentials (env HARMONY_CREDS)
   --trust NAME=FILE      accept only manifests signed by this Ed25519 public key (PEM); may be repeated
+  --authors FILE         accept only manifests signed by authors whom this file names (JSON; see docs/security.md), or by
+                         --trust; read again when it changes
   --policy FILE          take from others only what this file allows (see docs/security.md); read again when it changes
   --drift-interval TIME  how often every Score is looked at, e.g. 30s, 5m (default: ${DRIFT_PASS_MS / 60_000}m)
   --failover PAIR        be one of the two members of this pair: its manifest, in desired-state.PAIR, is in force on the one
@@ -52,6 +55,8 @@ export interface AgentArguments {
   readonly server: string;
   readonly credsFile: string | null;
   readonly trust: readonly { readonly name: string; readonly file: string }[];
+  /** Null: none. */
+  readonly authorsFile: string | null;
   /** Null: none. */
   readonly policyFile: string | null;
   /** What the flags were read from, if anything. */
@@ -99,7 +104,7 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
   const [asked] = positionals;
   if (positionals.length !== 1 || (asked !== "run" && asked !== "doctor" && asked !== "unit")) {
     return wrong(
-      'the things to ask for are "harmony agent run", "harmony agent doctor", "harmony agent unit" and "harmony agent enroll"',
+      'the things to ask for are "harmony agent run", "harmony agent doctor", "harmony agent unit", "harmony agent take", "harmony agent status" and "harmony agent enroll"',
     );
   }
   if (asked !== "unit" && (values.write === true || values["drop-in"] === true)) {
@@ -151,6 +156,7 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
     server,
     credsFile: values.creds ?? set(env["HARMONY_CREDS"]) ?? null,
     trust,
+    authorsFile: values.authors ?? null,
     policyFile: values.policy ?? null,
     configFile: values.config ?? null,
     allowAuditedShell,
@@ -191,6 +197,7 @@ export const OPTIONS = {
   server: { type: "string" },
   creds: { type: "string" },
   trust: { type: "string", multiple: true },
+  authors: { type: "string" },
   policy: { type: "string" },
   "drift-interval": { type: "string" },
   "allow-audited-shell": { type: "boolean" },

@@ -9,6 +9,9 @@ import { connectStore } from "../wire/nats/connect.ts";
 import { serverList } from "../wire/nats/server-list.ts";
 import { VERSION } from "../wire/version.ts";
 import { agentPolicy } from "./adapters/agent-policy.ts";
+import { authorsFile } from "./adapters/authors-file.ts";
+import { askAgent } from "./adapters/local-commands.ts";
+import { serveLocal } from "./adapters/local-socket.ts";
 import { StateDirectory } from "./adapters/state-directory.ts";
 import { SelfReportFile } from "./adapters/self-report-file.ts";
 import { lockState } from "./adapters/state-lock.ts";
@@ -21,6 +24,7 @@ import { configurationFile, readConfiguration, type ReadConfiguration } from "./
 import { doctorText } from "./doctor.ts";
 import { lookAtDevice } from "./adapters/device-look.ts";
 import { Ledger } from "./ledger.ts";
+import { answer } from "./local-requests.ts";
 import { VitalSigns } from "./vital-signs.ts";
 import { assemble } from "./wiring.ts";
 
@@ -40,6 +44,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
   const { words } = configured;
   if (argv[0] === "enroll") return enroll(argv.slice(1), process.env, process, words);
+  if (argv[0] === "take" || argv[0] === "status") return askAgent(argv, process, words);
   const parsed = parseArguments([...words, ...argv], process.env);
   switch (parsed._tag) {
     case "Help":
@@ -120,6 +125,7 @@ async function run(given: AgentArguments): Promise<number> {
     driftPassMs: given.driftPassMs,
     capabilities: given.capabilities,
     trustedKeys: trusted,
+    authors: given.authorsFile === null ? undefined : authorsFile(resolve(given.authorsFile), log),
     reserved: policy.reserved,
     policy: policy.current,
     store,
@@ -138,6 +144,8 @@ async function run(given: AgentArguments): Promise<number> {
   });
   await host.look();
   agent.start();
+  const local = { agentId: given.agentId, agent, disk: state, now: () => systemClock.now() };
+  const closeLocal = await serveLocal(state.path, (request) => answer(request, local), log);
   // Of an agent that works in a directory the machine is told nothing.
   const file = root === "/" ? new SelfReportFile() : null;
   const signs = new VitalSigns({
@@ -153,6 +161,7 @@ async function run(given: AgentArguments): Promise<number> {
   signs.started();
   log("stopping", { signal: await asked });
   signs.stopping();
+  closeLocal();
   const inTime = await Promise.race([
     Promise.resolve(failover?.stop())
       .then(() => agent.stop())

@@ -48,6 +48,7 @@ export interface AgentSettings extends HostSettings {
   readonly bootId: string;
   readonly driftPassMs: number;
   readonly trustedKeys: TrustedKeys;
+  readonly authors?: AgentParts["authors"];
   readonly policy: () => DevicePolicies;
   readonly store: Store;
   readonly ledger: Ledger;
@@ -167,11 +168,12 @@ function failover(from: Parts): Failover | null {
 }
 
 function agentParts(from: Parts): AgentParts {
-  const { agentId, bootId, trustedKeys, policy, store, ledger, driftPassMs } = from.get(Settings);
+  const { agentId, bootId, trustedKeys, authors, policy, store, ledger, driftPassMs } = from.get(Settings);
   return {
     agentId,
     kinds: KINDS,
     trustedKeys,
+    authors,
     policy,
     host: from.get(HostToken),
     device: deviceFacts(),

@@ -103,6 +103,11 @@ export function reportApply(session: Session, result: ApplyResult, agentId: stri
       say(`  Nothing was shipped to ${agentId}.`);
       return EXIT.finding;
     })
+    .with({ _tag: "Unfit" }, ({ reason, message }) => {
+      complain(`${reason}: ${message}`);
+      say("  Nothing was shipped.");
+      return EXIT.finding;
+    })
     .with({ _tag: "TooLarge" }, ({ bytes, limit }) => {
       complain(
         `the manifest is ${bytes} bytes, the most that an agent reads is ${limit}`,

@@ -10,7 +10,9 @@ import { addFleet } from "./commands/fleet.ts";
 import { addKinds } from "./commands/kinds.ts";
 import { addPlan } from "./commands/plan.ts";
 import { addRemove } from "./commands/remove.ts";
+import { addSign } from "./commands/sign.ts";
 import { addStatus } from "./commands/status.ts";
+import { addVerify } from "./commands/verify.ts";
 import { EXIT, type ExitCode } from "./exit-code.ts";
 import { type Io, withProcessIo } from "./io.ts";
 import { DEFAULT_SERVER, openSession } from "./session.ts";
@@ -66,6 +68,8 @@ function programOf(io: Io, run: Run): Command {
     addApply,
     addRemove,
     addStatus,
+    addSign,
+    addVerify,
     addKinds,
     addAgent,
     addFleet,

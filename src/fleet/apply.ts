@@ -1,4 +1,4 @@
-import { objections, type Target } from "../check/check.ts";
+import { objections, type Target, unsigned } from "../check/check.ts";
 import type { Manifest } from "../topology/manifest.ts";
 import { topology } from "../topology/topology.ts";
 import { digestOf } from "../wire/digest.ts";
@@ -45,7 +45,9 @@ export async function apply(
   const signal = options.signal ?? new AbortController().signal;
   const time = deadline(parts.clock, timeoutMs);
   try {
-    const refused = await prepare(parts.store, manifest, agentId, { signal: AbortSignal.any([signal, time.signal]) });
+    const refused = await prepare(parts.store, manifest, agentId, signers, {
+      signal: AbortSignal.any([signal, time.signal]),
+    });
     if (signal.aborted) return { _tag: "Cancelled", shipped: null };
     if (refused !== null) return refused;
     const shipment = { manifest, agentId, signers, retryFailed, signal, late: time.signal, onProgress };
@@ -86,6 +88,7 @@ async function prepare(
   store: FleetParts["store"],
   manifest: Manifest,
   agentId: AgentId,
+  signers: Signers,
   call: CallOptions,
 ): Promise<NotShipped | null> {
   const targets: Target[] = [{ _tag: "Topology", topology: manifest.topology }];
@@ -99,9 +102,19 @@ async function prepare(
   const document = await readCapabilities(store, agentId, call);
   if (document._tag === "Unreachable") return { _tag: "NotReached", unreachable: document, stored: false };
   if (document._tag !== "Read") return null;
-  const found = objections(manifest, [{ _tag: "Agent", document: document.document }]);
+  const target: Target = { _tag: "Agent", document: document.document };
+  const found = [...objections(manifest, [target]), ...unsigned(manifest, target, authorsOf(signers))];
   return found.length > 0 ? { _tag: "Lacking", objections: found } : null;
 }
+
+/** Each once, whatever names and keys they have twice. */
+const authorsOf = (signers: Signers): readonly string[] => [
+  ...new Set(
+    signers
+      .filter(({ privateKey }, at) => signers.findIndex((each) => each.privateKey.equals(privateKey)) === at)
+      .map(({ key }) => key),
+  ),
+];
 
 /** What the agent says that it offers. One that cannot be read says nothing: the agent itself refuses what it must. */
 export async function readCapabilities(store: Store, agentId: AgentId, call: CallOptions) {

@@ -2,14 +2,16 @@
 import type { Manifest } from "../topology/manifest.ts";
 import type { AgentId } from "../wire/keys.ts";
 import type { CallOptions, Unreachable } from "../wire/store.ts";
+import { applyBundle, type SignedManifest } from "./apply-bundle.ts";
 import { apply, type ApplyOptions, remove } from "./apply.ts";
 import { type Desired, readDesired } from "./desired.ts";
 import type { FleetParts } from "./parts.ts";
-import { plan, type PlanOptions, type PlanResult } from "./plan.ts";
+import { plan, planBundle, type PlanOptions, type PlanResult } from "./plan.ts";
 import type { ApplyResult } from "./result.ts";
 import { type AgentView, status, statusOfAll } from "./view.ts";
 import { watch, type WatchOptions } from "./watch.ts";
 
+export type { SignedManifest } from "./apply-bundle.ts";
 export type { ApplyOptions } from "./apply.ts";
 export type { Desired } from "./desired.ts";
 export { STALE_MS } from "./liveness.ts";
@@ -23,8 +25,12 @@ export type { WatchOptions } from "./watch.ts";
 
 export interface Fleet {
   apply(manifest: Manifest, agentId: AgentId, options?: ApplyOptions): Promise<ApplyResult>;
+  /** Ships what was signed elsewhere, as it is. */
+  applyBundle(bundle: SignedManifest, agentId: AgentId, options?: ApplyOptions): Promise<ApplyResult>;
   remove(agentId: AgentId, options?: ApplyOptions): Promise<ApplyResult>;
   plan(manifest: Manifest, agentId: AgentId, options?: PlanOptions): Promise<PlanResult>;
+  /** Asks about what was signed elsewhere. */
+  planBundle(bundle: SignedManifest, agentId: AgentId, options?: PlanOptions): Promise<PlanResult>;
   /** The manifest that lies in the agent's key. */
   desired(agentId: AgentId, options?: CallOptions): Promise<Desired | Unreachable>;
   status(agentId: AgentId, options?: CallOptions): Promise<AgentView | Unreachable>;
@@ -42,8 +48,10 @@ export interface Fleet {
  */
 export const createFleet = (parts: FleetParts): Fleet => ({
   apply: (manifest, agentId, options) => apply(parts, manifest, agentId, options),
+  applyBundle: (bundle, agentId, options) => applyBundle(parts, bundle, agentId, options),
   remove: (agentId, options) => remove(parts, agentId, options),
   plan: (manifest, agentId, options) => plan(parts, manifest, agentId, options),
+  planBundle: (bundle, agentId, options) => planBundle(parts, bundle, agentId, options),
   desired: (agentId, options = {}) => readDesired(parts.store, agentId, options),
   status: (agentId, options) => status(parts, agentId, options),
   statusOfAll: (options) => statusOfAll(parts, options),

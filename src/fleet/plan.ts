@@ -1,11 +1,11 @@
 import type { Manifest } from "../topology/manifest.ts";
 import { type AgentId, planSubject } from "../wire/keys.ts";
 import { PlanReply, readDocument } from "../wire/status.ts";
-import type { CallOptions, Unreachable } from "../wire/store.ts";
+import type { CallOptions, Store, Unreachable } from "../wire/store.ts";
+import { packSigned, type SignedManifest } from "./apply-bundle.ts";
 import { pack, type Signers } from "./pack.ts";
 import type { FleetParts } from "./parts.ts";
 import type { NotShipped } from "./result.ts";
-import { highestKnown } from "./ship.ts";
 
 export interface PlanOptions {
   readonly signal?: AbortSignal | undefined;
@@ -32,12 +32,30 @@ export async function plan(
   { signal, timeoutMs = DEFAULT_TIMEOUT_MS, signers = [] }: PlanOptions = {},
 ): Promise<PlanResult> {
   const call: CallOptions = { signal };
-  const known = await highestKnown(store, agentId, call);
-  if (known._tag === "Unreachable") return known.reason === "NoBucket" ? nobody(agentId) : known;
-  const generation = known.generation + 1;
+  // The agent does not look at it. What is signed to be asked about must be of no use to whoever would ship it instead.
+  const generation = 1;
   const packed = await pack(store, { manifest, agentId, signers, generation, issuedAt: clock.now() }, call);
-  if (packed._tag !== "Packed") return packed;
-  const reply = await store.request(planSubject(agentId), packed.envelope, { signal, timeoutMs });
+  return packed._tag === "Packed" ? ask(store, agentId, packed.envelope, { signal, timeoutMs }) : packed;
+}
+
+/** The same of a manifest that was signed elsewhere, as it is: also whether it has the signatures that it takes. */
+export async function planBundle(
+  { store }: FleetParts,
+  { payload, signatures }: SignedManifest,
+  agentId: AgentId,
+  { signal, timeoutMs = DEFAULT_TIMEOUT_MS }: Omit<PlanOptions, "signers"> = {},
+): Promise<PlanResult> {
+  const packed = await packSigned(store, payload, signatures, { signal });
+  return packed._tag === "Packed" ? ask(store, agentId, packed.envelope, { signal, timeoutMs }) : packed;
+}
+
+async function ask(
+  store: Store,
+  agentId: AgentId,
+  envelope: Uint8Array,
+  { signal, timeoutMs }: { readonly signal: AbortSignal | undefined; readonly timeoutMs: number },
+): Promise<PlanResult> {
+  const reply = await store.request(planSubject(agentId), envelope, { signal, timeoutMs });
   if (reply._tag === "NobodyThere") return nobody(agentId);
   if (reply._tag === "Unreachable") {
     if (reply.reason !== "TimedOut" || signal?.aborted === true) return reply;

@@ -1,3 +1,5 @@
+import { SIGNATURE_REFUSALS } from "./signature.ts";
+
 /** Why one Score is refused, while the others go on. */
 export type ScoreRefusal =
   | { readonly reason: "MalformedScore"; readonly message: string }
@@ -12,7 +14,9 @@ export type ScoreRefusal =
   /** It comes after, or restarts on, an id that is not in the manifest, or that comes after itself. */
   | { readonly reason: "InvalidOrder"; readonly message: string }
   /** A policy of the device does not allow it. */
-  | { readonly reason: "PolicyDenied"; readonly message: string };
+  | { readonly reason: "PolicyDenied"; readonly message: string }
+  /** Its kind needs the signatures of more authors than have signed. */
+  | { readonly reason: "ThresholdNotMet"; readonly message: string };
 
 export const SCORE_REFUSALS = [
   "MalformedScore",
@@ -24,6 +28,7 @@ export const SCORE_REFUSALS = [
   "DuplicateIdentity",
   "InvalidOrder",
   "PolicyDenied",
+  "ThresholdNotMet",
 ] as const satisfies readonly ScoreRefusal["reason"][];
 
 /** Why a whole manifest is refused. What is in force stays in force. */
@@ -32,16 +37,20 @@ export interface ManifestRefusal {
   readonly message: string;
   /** The generation that it says it is, where it could be read. */
   readonly generation: number | null;
+  /** The authors whose good signatures it has; left out where it did not come to that. */
+  readonly signedBy?: readonly string[];
 }
 
 export const MANIFEST_REFUSALS = [
   "TooLarge",
   "Malformed",
-  "BadSignature",
+  ...SIGNATURE_REFUSALS,
   "WrongAgent",
   "StaleGeneration",
   /** The envelope names an asset that is not there, or whose bytes do not have that hash. */
   "MissingPayload",
   /** A ceiling of the device's policy, or a policy that cannot be read. */
   "PolicyDenied",
+  /** It drops what only several authors together may have dropped. */
+  "ThresholdNotMet",
 ] as const;

@@ -97,6 +97,10 @@ export const errorOfRefusal = ({ reason, message }: ScoreRefusal): ScoreError =>
     )
     .with("MalformedScore", "RequiresMismatch", () => "Send it with the same version of harmony as the agent's.")
     .with("InvalidSpec", () => "Correct the spec (harmony kinds KIND shows its schema) and apply again.")
+    .with(
+      "ThresholdNotMet",
+      () => "Have other authors sign the very same bundle (harmony sign BUNDLE --sign NAME=FILE), and apply it again.",
+    )
     .with("PolicyDenied", () => "Change the Score, or ask the owner of the device to change its policy.")
     .with("DuplicateIdentity", "InvalidOrder", () => "Correct the manifest and apply again.")
     .exhaustive(),

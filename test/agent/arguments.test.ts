@@ -17,6 +17,7 @@ describe("the agent's arguments", () => {
       stateDir: null,
       server: "nats://127.0.0.1:4222",
       configFile: null,
+      authorsFile: null,
       policyFile: null,
       credsFile: null,
       trust: [],

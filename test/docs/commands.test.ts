@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { USAGE } from "../../src/agent/arguments.ts";
 import { ENROLL_USAGE } from "../../src/agent/enrol-arguments.ts";
+import { LOCAL_USAGE } from "../../src/agent/local-arguments.ts";
 import { main } from "../../src/cli/main.ts";
 import { blocks, pageAt, pages, root } from "./pages.ts";
 
@@ -26,11 +27,17 @@ const calls: readonly Said[] = [
   return words === undefined ? [] : [{ place, words }];
 });
 
+const OF_AGENT: ReadonlyMap<string | undefined, string> = new Map([
+  ["enroll", ENROLL_USAGE],
+  ["take", LOCAL_USAGE],
+  ["status", LOCAL_USAGE],
+]);
+
 /** The help of one command, or of the program; empty where there is no such command. `part`: of a command of commands. */
 async function help(command: string | undefined, part?: string): Promise<string> {
   // Asked for the help of a command that it does not know, the program tells its own.
   if (command !== undefined && !isIn(await help(undefined), command)) return "";
-  if (command === "agent") return part === "enroll" ? ENROLL_USAGE : USAGE;
+  if (command === "agent") return OF_AGENT.get(part) ?? USAGE;
   if (part !== undefined && !isIn(await help(command), part)) return "";
   let text = "";
   const write = (more: string): void => void (text += more);
@@ -80,7 +87,9 @@ test("every npm script that is shown exists", () => {
 });
 
 test("every flag of the agent is told in the guide for operators", () => {
-  const flags = [...`${USAGE}${ENROLL_USAGE}`.matchAll(/^ {2}(?:-\w, )?(--[\w-]+)/gm)].map(([, flag = ""]) => flag);
+  const flags = [...`${USAGE}${ENROLL_USAGE}${LOCAL_USAGE}`.matchAll(/^ {2}(?:-\w, )?(--[\w-]+)/gm)].map(
+    ([, flag = ""]) => flag,
+  );
   expect(flags.length).toBeGreaterThan(5);
   const { text } = pageAt("docs/operating.md");
   expect(flags.filter((flag) => !text.includes(`| \`${flag}\` |`))).toEqual([]);
