@@ -8,7 +8,7 @@ const HANG_MS = 5000;
 
 test.each(PLANTED)("the fuzzer $target finds: $name", { timeout: 180_000 }, async (planted) => {
   const finding = await withPlanted(planted, { seed: 1, seconds: SECONDS, hangMs: HANG_MS });
-  expect(finding?.kind).toBe(planted.as);
+  expect(planted.as).toContain(finding?.kind);
 });
 
 test("each fuzzer has a fault to find", () => {
