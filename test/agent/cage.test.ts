@@ -75,7 +75,13 @@ test("no configuration lets go of what holds for all", () => {
   fc.assert(
     fc.property(caged, (given) => {
       const text = both(given);
-      for (const line of ["NoNewPrivileges=yes", "ProtectSystem=strict", "RestrictNamespaces=yes", "MemoryMax=384M"]) {
+      for (const line of [
+        "Environment=MALLOC_ARENA_MAX=1 MALLOC_MMAP_THRESHOLD_=131072 MALLOC_TRIM_THRESHOLD_=131072",
+        "NoNewPrivileges=yes",
+        "ProtectSystem=strict",
+        "RestrictNamespaces=yes",
+        "MemoryMax=384M",
+      ]) {
         const name = line.slice(0, line.indexOf("="));
         expect([...text.matchAll(new RegExp(`^${name}=.*$`, "gm"))].flat()).toEqual([line]);
       }
