@@ -154,8 +154,9 @@ async function hand(session: Session, { payload, signatures }: Signed, { output 
   if (!session.json) {
     const what = ids.length === 0 ? "no Scores, which removes everything" : `Scores ${ids.join(", ")}`;
     say(visible(`generation ${number} of ${id}, issued at ${issuedAt}, ${what}, signed by ${signedBy.join(", ")}`));
-    if (assets > 0)
+    if (assets > 0) {
       say(`It names ${assets === 1 ? "an asset" : `${assets} assets`}; harmony asset put FILE uploads one.`);
+    }
     if (output !== undefined) say(`It is in ${output}; harmony verify tells what a device will say to it.`);
   }
   return EXIT.done;

@@ -6,7 +6,7 @@ import { FileScore } from "../../../src/scores/index.ts";
 import { assetsIn } from "../../../src/wire/assets-in.ts";
 import { payloadOf } from "../support/manifests.ts";
 
-const [a, b, c] = ["a", "b", "c"].map((letter) => letter.repeat(64)) as [string, string, string];
+const [a, b, c] = ["a".repeat(64), "b".repeat(64), "c".repeat(64)] as const;
 const naming = (generation: number, ...hashes: readonly string[]): Accepted => ({
   generation,
   revision: generation,
