@@ -44,7 +44,7 @@ export interface Place {
   readonly directory: string;
   /** How long one is to watch that watches; null: as long as it takes by itself. */
   readonly minutes: number | null;
-  /** How many bytes the agent of "idle" is made to keep with each heartbeat; 0: none. */
+  /** How many bytes the agent of "idle" and "leak" is made to keep with each heartbeat; 0: none. */
   readonly leakBytes: number;
   readonly progress: (sentence: string) => void;
   /** Called when the benchmark is over, however it ended; the last one first. */

@@ -26,7 +26,14 @@ export function decoded(count: number, generation = 1): DecodedManifest {
   const scores = new Map(
     indexes(count).map((index) => [idOf(index), decodeScore(encodeScore(fileScore(index)), gate)]),
   );
-  return { generation, issuedAt: new Date().toISOString(), scores, rollbackOnFailure: null, retryFailed: false };
+  return {
+    generation,
+    issuedAt: new Date().toISOString(),
+    scores,
+    signedBy: [],
+    rollbackOnFailure: null,
+    retryFailed: false,
+  };
 }
 
 /** Puts the files there without the agent. */

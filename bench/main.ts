@@ -10,15 +10,16 @@ import { drift } from "./drift.ts";
 import type { Benchmark, Figure, Place, Spread, Unit } from "./figure.ts";
 import { footprint } from "./footprint.ts";
 import { idle } from "./idle.ts";
+import { leak } from "./leak.ts";
 import { pass } from "./pass.ts";
 import { units } from "./units.ts";
 
-const ALL: readonly Benchmark[] = [pass, codec, drift, apply, footprint, units, idle];
+const ALL: readonly Benchmark[] = [pass, codec, drift, apply, footprint, units, leak, idle];
 
 const USAGE = `Usage: npm run bench -- [--only NAME]... [--minutes N] [--leak BYTES] [--json]
 
   --minutes N   how long "idle" watches; default 10
-  --leak BYTES  have the agent of "idle" keep so many with each heartbeat: the run has to miss its target then
+  --leak BYTES  have the agent of "idle" and "leak" keep so many with each heartbeat: the run has to miss a target then
 
 Benchmarks: ${ALL.map(({ name }) => name).join(", ")}
 `;

@@ -4,6 +4,7 @@ import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build as bundle } from "esbuild";
 import { build } from "../scripts/build.mjs";
+import { ALLOCATOR } from "../src/agent/cage/unit.ts";
 import type { Place } from "./figure.ts";
 
 const STOP_MS = 10_000;
@@ -71,10 +72,13 @@ export async function bundleBare(name: "bare-client" | "bare-repairer", place: P
   return outfile;
 }
 
+/** As the package's unit starts the agent; so are the baselines, which gain by it as well. */
+const environment: NodeJS.ProcessEnv = { ...process.env, ...ALLOCATOR };
+
 /** What it says goes to a file of the benchmark's own directory. */
 export function start(place: Place, name: string, { path }: Runtime, args: readonly string[]): Process {
   const said = join(place.directory, `${name}.log`);
-  const child = spawn(path, args, { stdio: ["ignore", "ignore", openSync(said, "a")] });
+  const child = spawn(path, args, { env: environment, stdio: ["ignore", "ignore", openSync(said, "a")] });
   const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   // However this process ends, its children do not stay behind.
   const orphan = (): void => void child.kill("SIGKILL");

@@ -48,6 +48,7 @@ function manifest(files: string, generation: number, version: number): DecodedMa
   return {
     generation,
     issuedAt: new Date().toISOString(),
+    signedBy: [],
     rollbackOnFailure: null,
     retryFailed: false,
     scores: new Map(scores.map(([id, score]) => [id, decodeScore(encodeScore(score), gate)])),

@@ -13,6 +13,7 @@ import { PackageManager } from "../src/capabilities/package-manager.ts";
 import { PacketFilter } from "../src/capabilities/packet-filter.ts";
 import { NetworkConfigurator } from "../src/capabilities/network-configurator.ts";
 import { SystemdHost } from "../src/capabilities/systemd-host.ts";
+import { assetOf } from "../src/scores/asset.ts";
 import {
   ContainerScore,
   DirectoryScore,
@@ -68,6 +69,17 @@ const SAMPLES: Readonly<Record<string, Readonly<Record<string, AnyScore>>>> = {
     empty: new FileScore({ path: "/etc/nologin", content: "" }),
     "empty.bytes": new FileScore({ path: "/etc/empty", content: { base64: "" }, owner: "0" }),
     "path-with-all-sorts": new FileScore({ path: "/srv/\u00fcber uns/a.b\\c", content: "\0\u007f" }),
+  },
+  "File@1-assets": {
+    asset: new FileScore({
+      path: "/srv/site.tar.zst",
+      content: { asset: "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824", size: 5 },
+      parents: true,
+    }),
+    empty: new FileScore({
+      path: "/srv/none",
+      content: assetOf("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", 0),
+    }),
   },
   "Directory@1": {
     defaults: new DirectoryScore({ path: "/srv/www" }),

@@ -121,7 +121,9 @@ const changelog = (version: string, epoch: number): string => `${NAME} (${versio
 /** Of what this package has of the command line: the agent. */
 function completion(): string {
   const values: Readonly<Record<string, Value>> = {
-    ...Object.fromEntries(["creds", "config", "ca", "trust"].map((name) => [name, { _tag: "File" } as const])),
+    ...Object.fromEntries(
+      ["creds", "config", "ca", "trust", "authors", "policy"].map((name) => [name, { _tag: "File" } as const]),
+    ),
     ...Object.fromEntries(["root", "state-dir", "path"].map((name) => [name, { _tag: "Directory" } as const])),
     capability: { _tag: "Words", words: PiTopology.offers.map(({ name }) => name) },
   };
@@ -130,7 +132,7 @@ function completion(): string {
     about: "",
     value: type === "boolean" ? null : (values[name] ?? ({ _tag: "Free" } as const)),
   }));
-  const words = ["run", "doctor", "enroll", "unit"];
+  const words = ["run", "doctor", "enroll", "unit", "take", "status"];
   const agent = { name: "agent", about: "", flags, value: { _tag: "Words", words } as const };
   return bash({ name: "harmony", about: "", flags: [], value: null, commands: [agent] });
 }

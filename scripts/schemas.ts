@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import * as z from "zod";
 import { KINDS } from "../src/scores/index.ts";
 import { SCORE_ID } from "../src/topology/parts.ts";
+import * as authors from "../src/wire/authors.ts";
 import * as devicePolicy from "../src/wire/device-policy.ts";
 import * as envelope from "../src/wire/envelope.ts";
 import * as keys from "../src/wire/keys.ts";
@@ -70,6 +71,12 @@ const DOCUMENTS: readonly Document[] = [
     description: "What the owner of a device lets others ask of it: the file of `harmony agent run --policy FILE`.",
     schema: devicePolicy.DevicePolicy,
   },
+  {
+    file: "authors.schema.json",
+    title: "Authors",
+    description: "Whose manifests a device takes: the file of `harmony agent run --authors FILE`.",
+    schema: authors.AuthorsFile,
+  },
 ];
 
 /** The comments of all schemas, by the schema. */
@@ -81,6 +88,7 @@ for (const [file, module] of [
   ["status", status],
   ["envelope", envelope],
   ["device-policy", devicePolicy],
+  ["authors", authors],
 ] as const) {
   const comments = schemaDocs(join(root, `src/wire/${file}.ts`));
   for (const [name, value] of Object.entries(module)) {

@@ -160,6 +160,18 @@ export class Line implements Store {
     return this.#ask("reads an asset", options, () => this.#inner.getAsset(sha256, { limit: options.limit }));
   }
 
+  findAsset(sha256: string, options?: CallOptions): ReturnType<Store["findAsset"]> {
+    return this.#ask("looks for an asset", options, () => this.#inner.findAsset(sha256));
+  }
+
+  readAsset(object: string, after: number, options?: CallOptions): ReturnType<Store["readAsset"]> {
+    return this.#ask("reads a piece of an asset", options, () => this.#inner.readAsset(object, after));
+  }
+
+  streamAsset(...given: Parameters<Store["streamAsset"]>): ReturnType<Store["streamAsset"]> {
+    return this.#ask("stores an asset", undefined, () => this.#inner.streamAsset(...given));
+  }
+
   serve(subject: string, handler: (request: Uint8Array) => Promise<Uint8Array>): () => void {
     this.handlers.set(subject, handler);
     return () => void this.handlers.delete(subject);

@@ -235,7 +235,7 @@ export async function bundled(entry: string, planted: Planted): Promise<string> 
   return outputFiles[0]?.text ?? "";
 }
 
-const planting = ({ name, file, snippet, instead }: Planted): Plugin => ({
+export const planting = ({ name, file, snippet, instead }: Planted): Plugin => ({
   name: "planting",
   setup(bundling) {
     bundling.onLoad({ filter: new RegExp(`/src/${file.replaceAll(".", "\\.")}$`) }, async ({ path }) => {

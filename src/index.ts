@@ -15,6 +15,8 @@ export {
   SystemdUnitScore,
   wanFirewallPorts,
 } from "./scores/index.ts";
+export { asset, assetOf } from "./scores/asset.ts";
+export type { AssetRef } from "./scores/asset.ts";
 export { InvalidSpec, Score } from "./scores/score.ts";
 export type {
   AnyScore,
@@ -25,7 +27,7 @@ export type {
   ScoreClass,
   ScoreShape,
 } from "./scores/score.ts";
-export type { ApplyContext, Clock, Context, Log } from "./scores/context.ts";
+export type { ApplyContext, Assets, Clock, Context, Log } from "./scores/context.ts";
 export type { Failure, Obstruction, Outcome, Plan } from "./scores/outcome.ts";
 export { AbsolutePath, Account, Mode } from "./scores/paths.ts";
 export { secret } from "./scores/secret.ts";
@@ -55,6 +57,7 @@ export type {
   AgentView,
   ApplyOptions,
   ApplyResult,
+  AssetSource,
   Desired,
   Fleet,
   FleetParts,
@@ -67,6 +70,7 @@ export type {
   SecretsGiven,
   SecretsRefused,
   Shipped,
+  UploadOptions,
   WatchOptions,
 } from "./fleet/index.ts";
 export { AgentId } from "./wire/keys.ts";
@@ -74,4 +78,4 @@ export { connectStore } from "./wire/nats/connect.ts";
 export type { Connected, ConnectOptions } from "./wire/nats/connect.ts";
 export type { AgentStatus, CapabilitiesDocument, Heartbeat, PlanReply, ScoreStatus } from "./wire/status.ts";
 export type { ToldStatus } from "./wire/told-status.ts";
-export type { CallOptions, Store, StoreAdmin, Unreachable } from "./wire/store.ts";
+export type { CallOptions, Store, StoreAdmin, StreamedAsset, Unreachable } from "./wire/store.ts";

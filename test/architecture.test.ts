@@ -33,7 +33,7 @@ const whereAllowed: readonly (readonly [specifier: RegExp, from: RegExp])[] = [
   [/^(tsyringe|reflect-metadata)(\/|$)/, /^agent\/container\.ts$/],
   [/^(superjson|json-canonicalize)$/, /^wire\//],
   [/^(commander|esbuild)$/, /^cli\//],
-  [/^dbus-native$/, /^agent\/adapters\//],
+  [/^dbus-native(\/|$)/, /^agent\/adapters\//],
   [/^ipaddr\.js$/, /^scores\/ip-addresses\.ts$/],
   [/^fast-check$/, /^testing\//],
   [/^(zod|ts-pattern|@noble\/hashes\/.+)$/, /^(?!capabilities\/)/],

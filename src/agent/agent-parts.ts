@@ -1,4 +1,5 @@
 import type { Clock, Log } from "../scores/context.ts";
+import type { Authors } from "../wire/authors.ts";
 import type { Gate } from "../wire/decode.ts";
 import type { DevicePolicies } from "../wire/device-policy.ts";
 import type { AgentId } from "../wire/keys.ts";
@@ -6,6 +7,7 @@ import type { CapabilitiesDocument } from "../wire/status.ts";
 import type { Store } from "../wire/store.ts";
 import type { SecretAccess } from "../wire/secrets/opener.ts";
 import type { DeviceKeys } from "./device-keys.ts";
+import type { AssetCache } from "./assets/asset-cache.ts";
 import type { AgentHost } from "./host.ts";
 import type { Ledger } from "./ledger.ts";
 import type { AgentPresence, PresenceParts } from "./presence.ts";
@@ -16,6 +18,8 @@ export interface AgentParts {
   readonly agentId: AgentId;
   readonly kinds: Gate["kinds"];
   readonly trustedKeys: Gate["trustedKeys"];
+  /** The authors that the device's file names; asked each time, since it may change. Default: there is no such file. */
+  readonly authors?: (() => Authors) | undefined;
   /** What the device's owner allows; asked each time, since it may change. Default: everything. */
   readonly policy?: (() => DevicePolicies) | undefined;
   /** What it opens secrets with. Default: nothing, and Scores that need it are refused. */
@@ -27,6 +31,8 @@ export interface AgentParts {
   readonly device: CapabilitiesDocument["device"];
   readonly store: Store;
   readonly ledger: Ledger;
+  /** Default: Scores that refer to assets fail. */
+  readonly assets?: AssetCache | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly random: () => number;

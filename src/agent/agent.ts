@@ -1,16 +1,20 @@
 import { type DecodedManifest, decodePayload, type Gate, type InForce } from "../wire/decode.ts";
+import type { Envelope } from "../wire/envelope.ts";
 import type { AgentStatus, Condition } from "../wire/status.ts";
 import type { ToldStatus } from "../wire/told-status.ts";
 import { forTaken } from "../wire/policy-gate.ts";
 import { Opener } from "../wire/secrets/opener.ts";
 import { VERSION } from "../wire/version.ts";
 import type { AgentParts } from "./agent-parts.ts";
+import { NOT_TAKEN, takeBrought } from "./brought.ts";
 import { capabilitiesOf } from "./capabilities-of.ts";
 import { DesiredState } from "./desired-state.ts";
+import { floorOf } from "./generation-mark.ts";
 import { FreeSpace } from "./free-space.ts";
+import { stillWanted } from "./permits.ts";
 import type { Accepted } from "./saved-manifest.ts";
 import { servePlans } from "./planner.ts";
-import { watchPolicy } from "./policy-watch.ts";
+import { watchFile } from "./policy-watch.ts";
 import { type AgentPresence, Presence, type PresenceParts } from "./presence.ts";
 import type { Passes, Progress } from "./progress.ts";
 import { Reconciler } from "./reconciler.ts";
@@ -43,8 +47,8 @@ export class Agent {
   #conditions: readonly ToldStatus["conditions"][number][] = [];
   #reading: Reading | null = null;
   #revision = 0;
-  /** The generation that an earlier start told of, for when the ledger was lost. */
-  #floor = 0;
+  /** The generation that an earlier start told of, for when the device itself knows of none any more. */
+  #told = 0;
   #fencedBy: number | null = null;
   readonly #link: Link;
   readonly #space: FreeSpace;
@@ -60,9 +64,10 @@ export class Agent {
 
   constructor(parts: AgentParts) {
     this.#parts = parts;
-    const { agentId, kinds, trustedKeys, host, store, clock, log, random, bootId, policy } = parts;
+    const { agentId, kinds, trustedKeys, authors, host, store, clock, log, random, bootId, policy } = parts;
     const { deviceKeys, onSecretAccess } = parts;
     const opener = deviceKeys && new Opener({ agentId, keys: () => deviceKeys.own, onAccess: onSecretAccess });
+    const held = () => stillWanted(parts.ledger.owned.values(), this.#reconciler.statuses());
     const gate: Gate = {
       opener,
       agentId,
@@ -73,6 +78,15 @@ export class Agent {
       },
       get policy() {
         return policy?.();
+      },
+      get authors() {
+        return authors?.();
+      },
+      get now() {
+        return clock.now();
+      },
+      get held() {
+        return held();
       },
     };
     this.#gate = gate;
@@ -91,8 +105,8 @@ export class Agent {
       ...parts,
       statuses: () => this.#reconciler.statuses(),
       carriedThrough: () => this.#reconciler.observedGeneration,
-      goBack: ({ payload }) => {
-        const manifest = this.#decodeAgain(payload);
+      goBack: (to) => {
+        const manifest = this.#decodeAgain(to);
         if (manifest !== null) this.#reconciler.accept(manifest, "intentional");
         return manifest !== null;
       },
@@ -125,7 +139,7 @@ export class Agent {
       log,
       random,
       inForce: () => this.#inForce(),
-      onManifest: (manifest, payload, revision) => this.#accept(manifest, payload, revision),
+      onManifest: (manifest, accepted) => this.#accept(manifest, accepted),
       onReading: (reading, revision) => this.#read(reading, revision),
     });
   }
@@ -144,6 +158,18 @@ export class Agent {
     return dated(conditionsOf(this.facts), this.#conditions, this.#parts.clock.now());
   }
 
+  /** Takes a bundle that somebody brought to the device itself, if the gate lets it: with no server too. */
+  take(bytes: Uint8Array): Reading {
+    if (this.#stop.signal.aborted) return NOT_TAKEN;
+    const take = (...given: readonly [string, Envelope["signatures"]]) => this.#desired.take(...given, this.#revision);
+    return takeBrought(bytes, take, this.#parts.log);
+  }
+
+  /** As it would be told now; asking does not count as telling. */
+  get status(): AgentStatus {
+    return this.#document(this.conditions);
+  }
+
   /** Whether its loop does what it is there for; null where it is not to do anything any more. */
   get progress(): { readonly loop: Progress; readonly passes: Passes } | null {
     if (this.#stop.signal.aborted) return null;
@@ -153,10 +179,12 @@ export class Agent {
   }
 
   start(): void {
-    const { store, log, host, policy, clock } = this.#parts;
+    const { store, log, host, policy, authors, clock } = this.#parts;
     if (this.#parts.pair === undefined) this.#resume();
     host.onChange(() => this.#hostChanged());
-    if (policy !== undefined) this.#endings.push(watchPolicy(policy, clock, () => this.#policyChanged()));
+    if (policy !== undefined) this.#endings.push(watchFile(policy, clock, () => this.#policyChanged()));
+    // What is in force goes on, whoever has gone; what was refused may be taken now.
+    if (authors !== undefined) this.#endings.push(watchFile(authors, clock, () => this.#desired.readAnew()));
     this.#scheduleDriftPass();
     this.#parts.ledger.onTrouble = () => this.#report(true);
     void this.#space.look();
@@ -233,15 +261,15 @@ export class Agent {
 
   /** What came back after a failure, where something did; else what was accepted last. */
   #inForceOf(instead: Accepted | null, accepted: Accepted): DecodedManifest | null {
-    const back = instead && this.#decodeAgain(instead.payload);
+    const back = instead && this.#decodeAgain(instead);
     if (instead !== null && back === null) this.#trial.noWayBack();
-    return back ?? this.#decodeAgain(accepted.payload);
+    return back ?? this.#decodeAgain(accepted);
   }
 
   /** What was accepted before. Its signature was checked then, and the ledger is the agent's own. */
-  #decodeAgain(payload: string): DecodedManifest | null {
+  #decodeAgain({ payload, signedBy = [] }: Accepted): DecodedManifest | null {
     const policy = this.#gate.policy && forTaken(this.#gate.policy);
-    const decoded = decodePayload(payload, [], { ...this.#gate, trustedKeys: new Map(), policy }, null);
+    const decoded = decodePayload(payload, [], { ...this.#gate, policy, signedBy, held: undefined }, null);
     if (decoded._tag === "Decoded") return decoded.manifest;
     const { reason, message } = decoded.refusal;
     this.#parts.log("the manifest in the ledger cannot be decoded any more", { reason, message });
@@ -280,11 +308,15 @@ export class Agent {
       return;
     }
     log("took an epoch", { epoch: taken.epoch });
-    this.#floor = taken.before?.generation ?? 0;
+    this.#told = taken.before?.generation ?? 0;
     if (this.#conditions.length === 0) this.#conditions = taken.before?.conditions ?? [];
     this.#reporter.begin(taken.statusRevision);
     this.#desired.start();
     this.#report(true);
+  }
+
+  get #isCarriedThrough(): boolean {
+    return this.#reconciler.observedGeneration === this.#reconciler.generation;
   }
 
   /** Of the newest manifest that was taken up: 0 where what the ledger holds cannot be decoded. */
@@ -294,17 +326,21 @@ export class Agent {
 
   #inForce(): InForce | null {
     const { accepted } = this.#parts.ledger;
+    const floor = floorOf(this.#parts, this.#told);
     // What could not be decoded at the start, or was another agent's, is saved and not in force.
     const isInForce = accepted !== null && accepted.generation === this.#generation;
-    if (isInForce && accepted.generation >= this.#floor) return accepted;
-    return this.#floor > 0 ? { generation: this.#floor, payload: null } : null;
+    if (isInForce && accepted.generation >= floor) return accepted;
+    return floor > 0 ? { generation: floor, payload: null } : null;
   }
 
-  #accept(manifest: DecodedManifest, payload: string, revision: number): void {
+  #accept(manifest: DecodedManifest, accepted: Accepted): void {
     const { ledger, log } = this.#parts;
-    log("accepted a manifest", { generation: manifest.generation, revision, scores: manifest.scores.size });
-    ledger.accept({ generation: manifest.generation, payload, revision });
-    this.#reading = { _tag: "Accepted", generation: manifest.generation };
+    const { generation, scores, signedBy } = manifest;
+    const { revision } = accepted;
+    log("accepted a manifest", { generation, revision, scores: scores.size, ...(signedBy.length > 0 && { signedBy }) });
+    ledger.accept(accepted, this.#parts.agentId);
+    this.#parts.assets?.release();
+    this.#reading = { _tag: "Accepted", generation };
     this.#revision = revision;
     this.#trial.accepted(manifest);
     this.#reconciler.accept(manifest, "intentional");
@@ -353,6 +389,7 @@ export class Agent {
     const { ledger, log } = this.#parts;
     if (this.#stop.signal.aborted) return;
     if (how === "settled") this.#trial.settled();
+    if (how === "settled" && this.#isCarriedThrough) this.#parts.assets?.collect();
     // Writes nothing where all is saved, and makes good what could not be saved before.
     if (how === "settled") {
       void ledger.flush().catch((error: unknown) => log("the ledger could not be saved", { error: String(error) }));
@@ -399,19 +436,22 @@ export class Agent {
   }
 
   #status(): AgentStatus {
-    const { agentId, host, clock, bootId, pair } = this.#parts;
-    const { facts } = this;
-    const { generation, observedGeneration, scores, rolledBack } = facts;
-    const conditions = dated(conditionsOf(facts), this.#conditions, clock.now());
+    const { conditions } = this;
     this.#conditions = conditions;
-    this.#toldWorking = facts.isWorking;
+    this.#toldWorking = this.#reconciler.isWorking;
+    return this.#document(conditions);
+  }
+
+  #document(conditions: readonly Condition[]): AgentStatus {
+    const { agentId, host, bootId, pair } = this.#parts;
+    const { generation, observedGeneration, scores, rolledBack } = this.facts;
     return {
       agentId,
       generation,
       observedGeneration,
       observedRevision: this.#revision,
       epoch: this.#presence.epoch,
-      conditions,
+      conditions: [...conditions],
       scores,
       ...(rolledBack !== null && { rolledBack }),
       agent: { version: VERSION, bootId, topology: host.topology.name, ...(pair && { member: pair.member }) },

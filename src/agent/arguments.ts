@@ -5,12 +5,14 @@ import { isServer, serverList } from "../wire/nats/server-list.ts";
 import { PiTopology } from "../topology/pi.ts";
 import type { TrustedKeys } from "../wire/signature.ts";
 import { DRIFT_PASS_MS } from "./agent.ts";
+import { parseSize } from "./assets/cache-limit.ts";
 import type { CapabilityName } from "./cage/needs.ts";
 import { type Caged, CONFIGURATION, DROP_IN } from "./cage/unit.ts";
 
 export const USAGE = `Usage: harmony agent run --id ID [options]
        harmony agent enroll --id ID [options]   (makes this device's key; see harmony agent enroll --help)
        harmony agent key [options]   (shows the key that secrets are sealed for; see harmony agent key --help)
+       harmony agent take FILE | status         (with no server; see harmony agent take --help)
        harmony agent doctor [options]
        harmony agent unit [options]
 
@@ -26,9 +28,13 @@ Options:
   --id ID                the agent's id: a-z, 0-9 and "-", at most 63
   --root DIR             the directory that is "/" to every Score (default: /)
   --state-dir DIR        where the agent keeps its ledger (default: ROOT/var/lib/harmony-edge/agent)
+  --cache-dir DIR        where the agent keeps the assets that Scores refer to (default: "assets" in the state directory)
+  --cache-limit SIZE     how much of them, such as 500M or 2G (default: a fifth of the file system, at most 1G)
   --server URL           the NATS server, several with commas (env HARMONY_SERVER, default nats://127.0.0.1:4222)
   --creds FILE           NATS credentials (env HARMONY_CREDS)
   --trust NAME=FILE      accept only manifests signed by this Ed25519 public key (PEM); may be repeated
+  --authors FILE         accept only manifests signed by authors whom this file names (JSON; see docs/security.md), or by
+                         --trust; read again when it changes
   --policy FILE          take from others only what this file allows (see docs/security.md); read again when it changes
   --drift-interval TIME  how often every Score is looked at, e.g. 30s, 5m (default: ${DRIFT_PASS_MS / 60_000}m)
   --failover PAIR        be one of the two members of this pair: its manifest, in desired-state.PAIR, is in force on the one
@@ -50,9 +56,14 @@ export interface AgentArguments {
   readonly agentId: AgentId;
   readonly root: string;
   readonly stateDir: string | null;
+  readonly cacheDir: string | null;
+  /** Bytes. */
+  readonly cacheLimit: number | null;
   readonly server: string;
   readonly credsFile: string | null;
   readonly trust: readonly { readonly name: string; readonly file: string }[];
+  /** Null: none. */
+  readonly authorsFile: string | null;
   /** Null: none. */
   readonly policyFile: string | null;
   /** What the flags were read from, if anything. */
@@ -100,7 +111,7 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
   const [asked] = positionals;
   if (positionals.length !== 1 || (asked !== "run" && asked !== "doctor" && asked !== "unit")) {
     return wrong(
-      'the things to ask for are "harmony agent run", "harmony agent doctor", "harmony agent unit", "harmony agent key" and "harmony agent enroll"',
+      'the things to ask for are "harmony agent run", "harmony agent doctor", "harmony agent unit", "harmony agent key", "harmony agent take", "harmony agent status" and "harmony agent enroll"',
     );
   }
   if (asked !== "unit" && (values.write === true || values["drop-in"] === true)) {
@@ -113,7 +124,13 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
   const paths = values.path ?? null;
   const odd = (paths ?? []).find((path) => !/^\/[^\p{Cc}]*$/u.test(path) || path.split("/").includes(".."));
   if (odd !== undefined) return wrong(`--path is an absolute path without "..", and not ${JSON.stringify(odd)}`);
-  const caged: Caged = { capabilities, paths, stateDir: values["state-dir"] ?? null, creds: values.creds ?? null };
+  const caged: Caged = {
+    capabilities,
+    paths,
+    stateDir: values["state-dir"] ?? null,
+    cacheDir: values["cache-dir"] ?? null,
+    creds: values.creds ?? null,
+  };
   if (asked === "unit") {
     const how = values.write === true ? "write" : values["drop-in"] === true ? "drop-in" : "whole";
     const command = `/usr/bin/harmony agent run --config ${values.config ?? `${CONFIGURATION}/agent.json`}`;
@@ -135,6 +152,10 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
   if (driftPassMs === null) {
     return wrong("--drift-interval is a number with ms, s, m or h, such as 5m, at least 100ms and at most 497h");
   }
+  const cacheLimit = values["cache-limit"] === undefined ? null : parseSize(values["cache-limit"]);
+  if (cacheLimit === null && values["cache-limit"] !== undefined) {
+    return wrong("--cache-limit is a number of bytes, or of K, M or G, such as 500M");
+  }
   const trust = (values.trust ?? []).map((each) => ({
     name: each.slice(0, each.indexOf("=")),
     file: each.slice(each.indexOf("=") + 1),
@@ -149,9 +170,12 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
   const given = {
     root: values.root ?? "/",
     stateDir: values["state-dir"] ?? null,
+    cacheDir: values["cache-dir"] ?? null,
+    cacheLimit,
     server,
     credsFile: values.creds ?? set(env["HARMONY_CREDS"]) ?? null,
     trust,
+    authorsFile: values.authors ?? null,
     policyFile: values.policy ?? null,
     configFile: values.config ?? null,
     allowAuditedShell,
@@ -189,9 +213,12 @@ export const OPTIONS = {
   id: { type: "string" },
   root: { type: "string" },
   "state-dir": { type: "string" },
+  "cache-dir": { type: "string" },
+  "cache-limit": { type: "string" },
   server: { type: "string" },
   creds: { type: "string" },
   trust: { type: "string", multiple: true },
+  authors: { type: "string" },
   policy: { type: "string" },
   "drift-interval": { type: "string" },
   "allow-audited-shell": { type: "boolean" },

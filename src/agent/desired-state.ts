@@ -3,7 +3,9 @@ import type { Clock, Log } from "../scores/context.ts";
 import { type DecodedManifest, decodePayload, type Gate, type InForce, openEnvelope } from "../wire/decode.ts";
 import { type Envelope, PAYLOAD_LIMIT_BYTES } from "../wire/envelope.ts";
 import type { ManifestRefusal } from "../wire/refusal.ts";
+import { fitting } from "../wire/signature.ts";
 import type { Store } from "../wire/store.ts";
+import type { Accepted } from "./saved-manifest.ts";
 import type { Reading } from "./status-document.ts";
 
 /** The key is read at least this often, with a fifth of jitter either way, whether or not a hint came. */
@@ -12,6 +14,9 @@ const RETRY_MIN_MS = 500;
 const RETRY_MAX_MS = 15_000;
 /** An answer older than one already seen comes from a follower that lags; asked this often again, it is a new store. */
 const LAGS = 3;
+
+/** What is refused by the clock alone is held against it again. */
+const TIMED: ReadonlySet<string> = new Set<ManifestRefusal["reason"]>(["KeyExpired", "KeyNotYetValid"]);
 
 export type Payload =
   | { readonly _tag: "Text"; readonly payload: string; readonly signatures: Envelope["signatures"] }
@@ -47,6 +52,12 @@ export async function payloadOf(bytes: Uint8Array, store: Store): Promise<Payloa
   }
 }
 
+/** Whether one signed it who had not when it was accepted: together they may be enough for what one could not have. */
+function signedByMore(payload: string, signatures: Envelope["signatures"], gate: Gate, { signedBy = [] }: InForce) {
+  const fit = fitting(payload, signatures, gate);
+  return fit._tag === "Fitting" && fit.keys.some(({ name }) => !signedBy.includes(name));
+}
+
 export interface DesiredStateParts {
   readonly store: Store;
   readonly gate: Gate;
@@ -54,7 +65,7 @@ export interface DesiredStateParts {
   readonly log: Log;
   readonly random: () => number;
   readonly inForce: () => InForce | null;
-  readonly onManifest: (manifest: DecodedManifest, payload: string, revision: number) => void;
+  readonly onManifest: (manifest: DecodedManifest, accepted: Accepted) => void;
   readonly onReading: (reading: Reading, revision: number) => void;
 }
 
@@ -161,20 +172,41 @@ export class DesiredState {
     return this.#done(found.revision, digest);
   }
 
+  /** Takes what came by another way than the key, if the gate lets it, and says what became of it. */
+  take(payload: string, signatures: Envelope["signatures"], revision: number): Reading {
+    return this.#judge(payload, signatures, revision).reading;
+  }
+
   #decode(payload: string, signatures: Envelope["signatures"], revision: number): void {
-    const { gate, inForce, onManifest, onReading } = this.#parts;
+    const { reading, isTaken } = this.#judge(payload, signatures, revision);
+    if (!isTaken) this.#parts.onReading(reading, revision);
+    // The clock that says so may be wrong.
+    this.#isAnew = reading._tag === "Refused" && TIMED.has(reading.refusal.reason);
+  }
+
+  #judge(
+    payload: string,
+    signatures: Envelope["signatures"],
+    revision: number,
+  ): { readonly reading: Reading; readonly isTaken: boolean } {
+    const { gate, inForce, onManifest } = this.#parts;
     const before = inForce();
-    if (before?.payload === payload) {
-      onReading({ _tag: "Accepted", generation: before.generation }, revision);
-      return;
+    const asBefore =
+      before?.payload === payload ? ({ _tag: "Accepted", generation: before.generation } as const) : null;
+    if (asBefore !== null && before !== null && !signedByMore(payload, signatures, gate, before)) {
+      return { reading: asBefore, isTaken: false };
     }
     const decoded = decodePayload(payload, signatures, gate, before, this.#scores);
-    if (decoded._tag === "Refused") {
-      onReading(decoded, revision);
-      return;
-    }
-    this.#scores = decoded.manifest.scores;
-    onManifest(decoded.manifest, payload, revision);
+    if (decoded._tag === "Refused") return { reading: asBefore ?? decoded, isTaken: false };
+    const { scores, generation, signedBy } = decoded.manifest;
+    this.#scores = scores;
+    onManifest(decoded.manifest, {
+      generation,
+      payload,
+      revision,
+      ...(signedBy.length > 0 && { signedBy: [...signedBy], signatures: [...signatures] }),
+    });
+    return { reading: { _tag: "Accepted", generation }, isTaken: true };
   }
 
   #done(revision: number, digest: string): number {

@@ -1,5 +1,5 @@
 import { attenuate, type PortTable } from "../scores/attenuate.ts";
-import type { Clock, Log, MaybePromise } from "../scores/context.ts";
+import type { Assets, Clock, Log, MaybePromise } from "../scores/context.ts";
 import { type Found, type GuardedSurroundings, interpretNow, type Permission, preview } from "../scores/interpret.ts";
 import type { OnlyTold, Outcome } from "../scores/outcome.ts";
 import type { AnyScore } from "../scores/score.ts";
@@ -203,6 +203,7 @@ class Look implements GuardedSurroundings {
   readonly clock: Clock;
   readonly log: Log;
   readonly stop: AbortSignal;
+  readonly assets: Assets | undefined;
   readonly notified: boolean;
   readonly #opener: ReconcilerParts["opener"];
   readonly #notices: readonly Notice[];
@@ -217,7 +218,7 @@ class Look implements GuardedSurroundings {
   #run: string | null = null;
 
   constructor(
-    { ports, clock, log, stop, ledger, gate, opener }: ReconcilerParts,
+    { ports, clock, log, stop, assets, ledger, gate, opener }: ReconcilerParts,
     around: InterpretingParts,
     of: Resource,
     decoded: Accepted,
@@ -228,6 +229,7 @@ class Look implements GuardedSurroundings {
     this.clock = clock;
     this.log = log;
     this.stop = stop;
+    this.assets = assets;
     this.notified = notices.length > 0;
     this.#opener = opener;
     this.#notices = notices;

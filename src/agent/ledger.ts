@@ -1,8 +1,10 @@
 import { PortError, type PortProblem } from "../capabilities/port-error.ts";
 import type { Log } from "../scores/context.ts";
 import type { WireScore } from "../wire/envelope.ts";
+import type { AgentId } from "../wire/keys.ts";
 import type { ScoreStatus } from "../wire/status.ts";
 import type { Disk } from "./disk.ts";
+import { GenerationMark } from "./generation-mark.ts";
 import {
   asLines,
   type Line,
@@ -57,13 +59,16 @@ export class Ledger {
   /** Called when {@link trouble} becomes another. */
   onTrouble: () => void = () => {};
 
-  private constructor(disk: Disk, log: Log) {
+  readonly #mark: GenerationMark;
+
+  private constructor(disk: Disk, mark: GenerationMark, log: Log) {
     this.#disk = disk;
+    this.#mark = mark;
     this.#log = log;
   }
 
   static async open(disk: Disk, log: Log): Promise<Ledger> {
-    const ledger = new Ledger(disk, log);
+    const ledger = new Ledger(disk, await GenerationMark.open(disk), log);
     await ledger.#load();
     return ledger;
   }
@@ -76,6 +81,10 @@ export class Ledger {
   get accepted(): Accepted | null {
     return this.#accepted;
   }
+  /** The highest generation that this agent ever accepted here; 0 where none is known. */
+  highestOf(agentId: AgentId): number {
+    return this.#mark.highestOf(agentId);
+  }
   /** By identity. */
   get owned(): ReadonlyMap<string, Owned> {
     return this.#owned;
@@ -85,9 +94,11 @@ export class Ledger {
     return this.#statuses;
   }
 
-  accept(accepted: Accepted): void {
+  /** `by`: the agent, which from now on remembers that it has come so far. */
+  accept(accepted: Accepted, by?: AgentId): void {
     this.#accepted = accepted;
     this.#acceptedIsSaved = false;
+    if (by !== undefined) this.#mark.raise(by, accepted.generation);
   }
 
   /** The last manifest that was wholly Ready on this device. */
@@ -237,6 +248,7 @@ export class Ledger {
       this.#unsaved = rest;
       await this.#append(ruled);
       const accepted = this.#accepted;
+      await this.#mark.save();
       await this.#disk.replace(MANIFEST, savedBytes(accepted));
       this.#acceptedIsSaved = this.#accepted === accepted;
     }

@@ -1,14 +1,18 @@
+import "./adapters/small-heap.ts";
 import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
-import { setFlagsFromString } from "node:v8";
 import type { Log } from "../scores/context.ts";
 import type { AgentId } from "../wire/keys.ts";
 import { connectStore } from "../wire/nats/connect.ts";
 import { serverList } from "../wire/nats/server-list.ts";
 import { VERSION } from "../wire/version.ts";
 import { agentPolicy } from "./adapters/agent-policy.ts";
+import { authorsFile } from "./adapters/authors-file.ts";
+import { askAgent } from "./adapters/local-commands.ts";
+import { serveLocal } from "./adapters/local-socket.ts";
+import { openAssets } from "./adapters/open-assets.ts";
 import { StateDirectory } from "./adapters/state-directory.ts";
 import { SelfReportFile } from "./adapters/self-report-file.ts";
 import { lockState } from "./adapters/state-lock.ts";
@@ -23,12 +27,9 @@ import { DeviceKeys } from "./device-keys.ts";
 import { doctorText } from "./doctor.ts";
 import { lookAtDevice } from "./adapters/device-look.ts";
 import { Ledger } from "./ledger.ts";
+import { answer } from "./local-requests.ts";
 import { VitalSigns } from "./vital-signs.ts";
 import { assemble } from "./wiring.ts";
-
-// A manifest of a thousand Scores makes V8 grow its space for new objects to 32 MiB, which it then keeps for good. On a
-// board with 512 MiB that is dear, and the agent's few short-lived objects need none of it: measured, it saves 29 MiB.
-setFlagsFromString("--semi-space-growth-factor=1");
 
 /** How long a stop may take before the process leaves all the same. */
 const STOP_MS = 10_000;
@@ -43,6 +44,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   const { words } = configured;
   if (argv[0] === "key") return showKey(argv.slice(1), process, words);
   if (argv[0] === "enroll") return enroll(argv.slice(1), process.env, process, words);
+  if (argv[0] === "take" || argv[0] === "status") return askAgent(argv, process, words);
   const parsed = parseArguments([...words, ...argv], process.env);
   switch (parsed._tag) {
     case "Help":
@@ -118,6 +120,8 @@ async function run(given: AgentArguments): Promise<number> {
   if (connected._tag === "Unreachable") throw new Error(connected.message);
   const { store } = connected;
   const bootId = randomUUID();
+  const ledgers = [ledger, ...(pair === null ? [] : [pair.ledger])];
+  const assets = await openAssets({ ...given, root, statePath: state.path, store, ledgers, log });
   const policy = await agentPolicy({ ...given, root, state, log });
   const { agent, host, failover } = assemble({
     agentId: given.agentId,
@@ -128,11 +132,13 @@ async function run(given: AgentArguments): Promise<number> {
     driftPassMs: given.driftPassMs,
     capabilities: given.capabilities,
     trustedKeys: trusted,
+    authors: given.authorsFile === null ? undefined : authorsFile(resolve(given.authorsFile), log),
     reserved: policy.reserved,
     policy: policy.current,
     ...(deviceKeys && { deviceKeys }),
     store,
     ledger,
+    assets,
     log,
     pair,
   });
@@ -147,6 +153,8 @@ async function run(given: AgentArguments): Promise<number> {
   });
   await host.look();
   agent.start();
+  const local = { agentId: given.agentId, agent, disk: state, now: () => systemClock.now() };
+  const closeLocal = await serveLocal(state.path, (request) => answer(request, local), log);
   // Of an agent that works in a directory the machine is told nothing.
   const file = root === "/" ? new SelfReportFile() : null;
   const signs = new VitalSigns({
@@ -162,9 +170,11 @@ async function run(given: AgentArguments): Promise<number> {
   signs.started();
   log("stopping", { signal: await asked });
   signs.stopping();
+  closeLocal();
   const inTime = await Promise.race([
     Promise.resolve(failover?.stop())
       .then(() => agent.stop())
+      .then(() => assets.idle())
       .then(() => store.close())
       .then(() => true),
     new Promise<false>((late) => setTimeout(() => late(false), STOP_MS).unref()),

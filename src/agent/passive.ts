@@ -22,7 +22,14 @@ export class Passive {
 
   start(): void {
     const generation = this.#parts.ledger.accepted?.generation ?? 0;
-    const nothing = { generation, issuedAt: "", scores: new Map(), rollbackOnFailure: null, retryFailed: false };
+    const nothing = {
+      generation,
+      issuedAt: "",
+      scores: new Map(),
+      signedBy: [],
+      rollbackOnFailure: null,
+      retryFailed: false,
+    };
     this.#reconciler.accept(nothing, "corrective");
   }
 

@@ -1,6 +1,7 @@
 import type { Found, Permission } from "../scores/interpret.ts";
 import type { Obstruction } from "../scores/outcome.ts";
 import type { Policies } from "../topology/policies.ts";
+import type { ScoreStatus } from "../wire/status.ts";
 import type { Owned } from "./journal.ts";
 
 /** What is known of a Score before it is looked at. */
@@ -37,3 +38,10 @@ const notItsOwn = ({ identity }: Standing): Obstruction => ({
 
 /** Whether what it made stays when it is dropped. */
 export const isLeft = ({ removal, ownership }: Policies): boolean => removal === "orphan" || ownership === "observe";
+
+/** What the agent has made and is not about to remove, by the ids of its Scores. */
+export const stillWanted = (
+  owned: Iterable<Owned>,
+  statuses: Readonly<Record<string, ScoreStatus>>,
+): readonly { readonly id: string; readonly kind: string }[] =>
+  [...owned].flatMap(({ id, wire }) => (statuses[id]?.state === "Retiring" ? [] : [{ id, kind: wire.kind }]));

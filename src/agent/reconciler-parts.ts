@@ -1,5 +1,5 @@
 import type { PortTable } from "../scores/attenuate.ts";
-import type { Clock, Log } from "../scores/context.ts";
+import type { Assets, Clock, Log } from "../scores/context.ts";
 import type { Gate } from "../wire/decode.ts";
 import type { Opener } from "../wire/secrets/opener.ts";
 import type { Ledger } from "./ledger.ts";
@@ -12,6 +12,8 @@ export interface ReconcilerParts {
   /** Default: there are no secrets. */
   readonly opener?: Opener | undefined;
   readonly clock: Clock;
+  /** Default: none. */
+  readonly assets?: Assets | undefined;
   readonly ledger: Ledger;
   readonly log: Log;
   readonly stop: AbortSignal;

@@ -1,8 +1,18 @@
 import { createHash } from "node:crypto";
 import * as z from "zod";
+import { Signature } from "../wire/envelope.ts";
 
 /** A manifest as it is saved: the exact text that was accepted, and the revision of the key that held it. */
-const Saved = z.object({ sha256: z.string(), revision: z.int(), generation: z.int(), payload: z.string() });
+const Saved = z.object({
+  sha256: z.string(),
+  revision: z.int(),
+  generation: z.int(),
+  payload: z.string(),
+  /** The authors whose signatures were good when it was accepted: their keys may end, and it goes on. */
+  signedBy: z.array(z.string()).exactOptional(),
+  /** As they came with it. */
+  signatures: z.array(Signature).exactOptional(),
+});
 export type Accepted = Omit<z.infer<typeof Saved>, "sha256">;
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");

@@ -21,6 +21,7 @@ import { breathe, sleeplessClock, systemClock } from "./adapters/system-clock.ts
 import { SystemdOffering } from "./adapters/systemd-offering.ts";
 import type { AgentParts } from "./agent-parts.ts";
 import { Agent } from "./agent.ts";
+import type { AssetCache } from "./assets/asset-cache.ts";
 import type { CapabilityName } from "./cage/needs.ts";
 import { Parts, token } from "./container.ts";
 import type { DeviceKeys } from "./device-keys.ts";
@@ -49,11 +50,14 @@ export interface AgentSettings extends HostSettings {
   readonly bootId: string;
   readonly driftPassMs: number;
   readonly trustedKeys: TrustedKeys;
+  readonly authors?: AgentParts["authors"];
   readonly policy: () => DevicePolicies;
   /** Default: none, and Scores with secrets are refused. */
   readonly deviceKeys?: DeviceKeys;
   readonly store: Store;
   readonly ledger: Ledger;
+  /** Default: Scores that refer to assets fail. */
+  readonly assets?: AssetCache;
   /** The pair that the agent is a member of, and where that is remembered; null: none. */
   readonly pair: { readonly id: AgentId; readonly disk: Disk; readonly ledger: Ledger } | null;
 }
@@ -170,17 +174,20 @@ function failover(from: Parts): Failover | null {
 }
 
 function agentParts(from: Parts): AgentParts {
-  const { agentId, bootId, trustedKeys, policy, deviceKeys, store, ledger, driftPassMs } = from.get(Settings);
+  const { agentId, bootId, trustedKeys, authors, policy, deviceKeys, store, ledger, assets, driftPassMs } =
+    from.get(Settings);
   return {
     agentId,
     kinds: KINDS,
     trustedKeys,
+    authors,
     policy,
     deviceKeys,
     host: from.get(HostToken),
     device: deviceFacts(),
     store,
     ledger,
+    assets,
     driftPassMs,
     ...around(from),
     random: Math.random,

@@ -57,6 +57,11 @@ export interface Attributes {
 export interface FileSystemHost {
   /** Looks at a path. A regular file of at most `hashUpTo` bytes (default 1 MiB) is read whole and hashed. */
   inspect(path: string, options?: { readonly hashUpTo?: number }): FileSystemEntry;
+  /**
+   * As {@link inspect}, for a file of any size: it is read a slice at a time, and others go on in between. One that has the
+   * inode, size and times that it had when it was hashed last is not read again, for a day at the most.
+   */
+  examine(path: string, options: { readonly hashUpTo: number; readonly signal: AbortSignal }): Promise<FileSystemEntry>;
   /** Tells when the entry at `path` may have changed. Never misses on purpose, may tell too often; returns the way to stop. */
   watch(path: string, changed: () => void): () => void;
   /**
@@ -71,6 +76,11 @@ export interface FileSystemHost {
    */
   writeFile(path: string, bytes: Uint8Array, attributes: Attributes): Promise<void>;
   /**
+   * As {@link writeFile}, of any size: the pieces are never held together. Where they end with an error, nothing has happened,
+   * and this rejects with that error.
+   */
+  writePieces(path: string, pieces: AsyncIterable<Uint8Array>, attributes: Attributes): Promise<void>;
+  /**
    * Sets permissions and owner of the regular file or directory at `path`; refuses anything else, and a file that has
    * other names (hard links), which the change would reach too (`Obstructed`).
    */
@@ -81,4 +91,6 @@ export interface FileSystemHost {
   removeDirectory(path: string): Promise<void>;
 }
 
-export const FileSystemHost = capability<FileSystemHost>()("FileSystemHost", { reads: ["inspect", "watch"] });
+export const FileSystemHost = capability<FileSystemHost>()("FileSystemHost", {
+  reads: ["inspect", "examine", "watch"],
+});

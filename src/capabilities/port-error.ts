@@ -13,6 +13,8 @@ export type PortErrorCode =
   | "Unsupported"
   | "Invalid"
   | "Unavailable"
+  /** What is there, or came, is not what its hash says. */
+  | "Corrupt"
   /** It was done, did not prove itself, and what was there before is back. */
   | "RolledBack"
   | "Failed";

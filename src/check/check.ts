@@ -5,6 +5,8 @@ import type { Topology } from "../topology/topology.ts";
 import type { CapabilitiesDocument } from "../wire/status.ts";
 import { encodeScores } from "../wire/encode.ts";
 import { denialsOfScore, denialsOfWhole } from "../wire/policy-gate.ts";
+import type { DevicePolicies } from "../wire/device-policy.ts";
+import { neededFor, tooFewFor } from "../wire/threshold.ts";
 import type { Denial } from "../wire/policy-rules.ts";
 import type { Finding, Objection } from "./finding.ts";
 
@@ -23,9 +25,33 @@ export const objections = (manifest: Manifest, targets: readonly Target[]): read
     ...denials(manifest, target),
   ]);
 
-/** The same, about a file. */
+/** The same, about a file, which nobody has signed yet: what needs several authors is told as a warning. */
 export const check = (file: string, manifest: Manifest, targets: readonly Target[]): readonly Finding[] =>
-  objections(manifest, targets).map((objection) => ({ ...objection, file }));
+  [...objections(manifest, targets), ...targets.flatMap((target) => signaturesNeeded(manifest, target))].map(
+    (objection) => ({ ...objection, file }),
+  );
+
+const signaturesNeeded = (manifest: Manifest, target: Target): readonly Objection[] =>
+  aboutSignatures(manifest, target, "warning", (id, kind, policy) => neededFor({ id, kind }, policy)?.sentence);
+
+/** What the owner of the device does not take from these authors alone. */
+export const unsigned = (manifest: Manifest, target: Target, signedBy: readonly string[]): readonly Objection[] =>
+  aboutSignatures(manifest, target, "error", (id, kind, policy) => tooFewFor({ id, kind }, signedBy, policy));
+
+function aboutSignatures(
+  { scores }: Manifest,
+  target: Target,
+  severity: Objection["severity"],
+  sentenceOf: (id: string, kind: string, policy: DevicePolicies) => string | null | undefined,
+): readonly Objection[] {
+  const policy = target._tag === "Agent" ? target.document.policy : undefined;
+  if (policy === undefined) return [];
+  const about = { rule: "ThresholdNotMet", severity, capability: null, target: targetName(target) } as const;
+  return Object.entries(scores).flatMap(([scoreId, { kind }]) => {
+    const sentence = sentenceOf(scoreId, kind, policy) ?? null;
+    return sentence === null ? [] : [{ ...about, scoreId, kind, sentence }];
+  });
+}
 
 /** Which of the secrets that a manifest refers to are not among these. */
 export const missingSecrets = (manifest: Manifest, given: ReadonlySet<string>): readonly Objection[] =>

@@ -2,9 +2,10 @@ import { match } from "ts-pattern";
 import type { Missing, Progress } from "../fleet/index.ts";
 import { spoken } from "./duration.ts";
 import { printable } from "./paint.ts";
+import { sizeText } from "../scores/size-text.ts";
 import type { Session } from "./session.ts";
 
-const CLEAR_LINE = "\r\u001b[2K";
+export const CLEAR_LINE = "\r\u001b[2K";
 /** Longer lines would wrap, and then could not be cleared. */
 const LIVE_WIDTH = 78;
 
@@ -59,7 +60,7 @@ const lineOf = (progress: Progress, agentId: string): string =>
     .with(
       { _tag: "Stored" },
       ({ generation, bytes, asAsset }) =>
-        `generation ${generation} is stored (${size(bytes)}${asAsset ? ", as an asset" : ""})`,
+        `generation ${generation} is stored (${sizeText(bytes)}${asAsset ? ", as an asset" : ""})`,
     )
     .with(
       { _tag: "StaleGeneration" },
@@ -84,5 +85,3 @@ export function summary(missing: readonly Missing[], most: number): string {
   const more = missing.length - told.length;
   return `${told.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
 }
-
-const size = (bytes: number): string => (bytes < 1024 ? `${bytes} bytes` : `${(bytes / 1024).toFixed(1)} KiB`);

@@ -108,10 +108,15 @@ export function reportApply(session: Session, result: ApplyResult, agentId: stri
       say(`  Nothing was shipped to ${agentId}.`);
       return EXIT.finding;
     })
+    .with({ _tag: "Unfit" }, ({ reason, message }) => {
+      complain(`${reason}: ${message}`);
+      say("  Nothing was shipped.");
+      return EXIT.finding;
+    })
     .with({ _tag: "TooLarge" }, ({ bytes, limit }) => {
       complain(
         `the manifest is ${bytes} bytes, the most that an agent reads is ${limit}`,
-        "Take some Scores out, or ship large content in a package or an image.",
+        'Take some Scores out, or ship large content as assets: content: asset("./FILE").',
       );
       return EXIT.finding;
     })

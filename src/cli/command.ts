@@ -51,6 +51,13 @@ export const port =
     throw new InvalidArgumentError(`A port is a number from ${lowest} to 65535.`);
   };
 
+/** The number of a manifest. */
+export function generation(text: string): number {
+  const number = Number(text);
+  if (/^\d{1,15}$/.test(text) && number >= 1) return number;
+  throw new InvalidArgumentError("A generation is a whole number, at least 1.");
+}
+
 /** For an option that may be given several times. */
 export const several = (value: string, before: unknown): readonly unknown[] =>
   (Array.isArray(before) ? before : []).concat(value);

@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { createInterface } from "node:readline/promises";
+import type { Writable } from "node:stream";
 
 /** All that a command sees of the process, so that tests can run it in theirs. */
 export interface Io {
@@ -6,6 +8,8 @@ export interface Io {
   readonly out: (text: string) => void;
   /** Everything else: progress, errors, hints. */
   readonly err: (text: string) => void;
+  /** Resolves once so much of {@link out} was read that more may be written, or the command is to end. Left out: at once. */
+  readonly outTaken?: () => Promise<void>;
   readonly outIsTerminal: boolean;
   readonly errIsTerminal: boolean;
   /** All of standard input, to its end. */
@@ -35,6 +39,7 @@ export async function withProcessIo<T>(run: (io: Io) => Promise<T>): Promise<T> 
     return await run({
       out: (text) => void process.stdout.write(text),
       err: (text) => void process.stderr.write(text),
+      outTaken: () => taken(process.stdout, signal),
       outIsTerminal: process.stdout.isTTY,
       errIsTerminal: process.stderr.isTTY,
       input: standardInput,
@@ -55,6 +60,12 @@ async function standardInput(): Promise<Uint8Array> {
   // It may be a secret, of which one copy is enough.
   for (const chunk of chunks) chunk.fill(0);
   return all;
+}
+
+/** What nobody reads would be kept in memory, all of it. */
+async function taken(stream: Writable, signal: AbortSignal): Promise<void> {
+  // Whoever went away is told of as an error, and a command that is to end need not wait.
+  if (stream.writableNeedDrain) await once(stream, "drain", { signal }).catch(() => {});
 }
 
 async function ask(question: string, signal: AbortSignal): Promise<string> {

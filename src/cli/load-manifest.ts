@@ -1,15 +1,22 @@
 import { Console } from "node:console";
 import { statSync } from "node:fs";
 import { createRequire } from "node:module";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { Writable } from "node:stream";
 import * as library from "../index.ts";
+import { AssetFiles, type AssetFile } from "./asset-files.ts";
 import { isManifest, type Manifest } from "../topology/manifest.ts";
 import { type Bundle, bundleManifest, HANDED } from "./manifest-bundle.ts";
 import type { Problem } from "./problem.ts";
 
 export type Loaded =
-  | { readonly _tag: "Loaded"; readonly manifest: Manifest; readonly inputs: readonly string[] }
+  | {
+      readonly _tag: "Loaded";
+      readonly manifest: Manifest;
+      readonly inputs: readonly string[];
+      /** The files that it refers to. */
+      readonly assets: readonly AssetFile[];
+    }
   | {
       readonly _tag: "CannotLoad";
       readonly problems: readonly Problem[];
@@ -47,12 +54,18 @@ export async function loadManifest(file: string, { cwd, print }: LoadOptions): P
   if (!stat.isFile()) return unread([{ file: path, message: "this is no file" }]);
   const bundle = await bundleManifest(path, Object.keys(library));
   if (bundle._tag === "Broken") return unread(bundle.problems);
-  const { inputs } = bundle;
-  const no = (problem: Problem): Loaded => ({ _tag: "CannotLoad", problems: [problem], inputs, ran: true });
+  const assets = new AssetFiles(dirname(path));
+  const inputsNow = (): readonly string[] => [...bundle.inputs, ...assets.paths];
+  const no = (problem: Problem): Loaded => ({
+    _tag: "CannotLoad",
+    problems: [problem],
+    inputs: inputsNow(),
+    ran: true,
+  });
   const name = `harmony-manifest-${(loads += 1)}`;
   let module: object;
   try {
-    module = await run(bundle, name, print);
+    module = await run(bundle, name, print, assets);
   } catch (error) {
     return no(problemOf(error, path, name, bundle));
   }
@@ -70,11 +83,11 @@ export async function loadManifest(file: string, { cwd, print }: LoadOptions): P
         : "not made by manifest()";
     return no({ file: path, message: `the default export is ${what}` });
   }
-  return { _tag: "Loaded", manifest: exported, inputs };
+  return { _tag: "Loaded", manifest: exported, inputs: inputsNow(), assets: assets.files };
 }
 
 /** The module's exports: not the default one alone, which would be awaited on its way. */
-async function run({ code }: Bundle, name: string, print: LoadOptions["print"]): Promise<object> {
+async function run({ code }: Bundle, name: string, print: LoadOptions["print"], assets: AssetFiles): Promise<object> {
   const stream = new Writable({
     decodeStrings: false,
     write(text, _encoding, done) {
@@ -82,7 +95,7 @@ async function run({ code }: Bundle, name: string, print: LoadOptions["print"]):
       done();
     },
   });
-  const handed = { library, createRequire, console: new Console(stream) };
+  const handed = { library: { ...library, asset: assets.asset }, createRequire, console: new Console(stream) };
   Object.defineProperty(globalThis, HANDED, { value: handed, configurable: true });
   // The name makes each load a module of its own and stands in stack traces in place of the whole text.
   const url = `data:text/javascript;base64,${Buffer.from(`${code}\n//# sourceURL=${name}\n`).toString("base64")}`;

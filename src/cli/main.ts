@@ -3,6 +3,7 @@ import { VERSION } from "../wire/version.ts";
 import { examples, type Run, runWith } from "./command.ts";
 import { addAgent } from "./commands/agent.ts";
 import { addApply } from "./commands/apply.ts";
+import { addAsset } from "./commands/asset.ts";
 import { addCheck } from "./commands/check.ts";
 import { addCompletion } from "./commands/completion.ts";
 import { addDev } from "./commands/dev.ts";
@@ -10,7 +11,9 @@ import { addFleet } from "./commands/fleet.ts";
 import { addKinds } from "./commands/kinds.ts";
 import { addPlan } from "./commands/plan.ts";
 import { addRemove } from "./commands/remove.ts";
+import { addSign } from "./commands/sign.ts";
 import { addStatus } from "./commands/status.ts";
+import { addVerify } from "./commands/verify.ts";
 import { EXIT, type ExitCode } from "./exit-code.ts";
 import { type Io, withProcessIo } from "./io.ts";
 import { DEFAULT_SERVER, openSession } from "./session.ts";
@@ -66,7 +69,10 @@ function programOf(io: Io, run: Run): Command {
     addApply,
     addRemove,
     addStatus,
+    addSign,
+    addVerify,
     addKinds,
+    addAsset,
     addAgent,
     addFleet,
     addCompletion,

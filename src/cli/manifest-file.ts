@@ -1,6 +1,8 @@
+import { resolve } from "node:path";
 import { format, objections, type Target } from "../check/index.ts";
 import type { Manifest } from "../topology/manifest.ts";
 import { VERSION } from "../wire/version.ts";
+import { EXIT, type ExitCode } from "./exit-code.ts";
 import { type Loaded, loadManifest } from "./load-manifest.ts";
 import { visible } from "./paint.ts";
 import { displayPath, problemLine } from "./problem.ts";
@@ -29,4 +31,13 @@ export function fitsOrTell(
   const scores = Object.entries(manifest.scores).map(([id, { kind }]) => ({ id, kind }));
   say(visible(format({ files: [{ file: shown, scores, targets: [] }], findings }, "text", VERSION).trimEnd()));
   return false;
+}
+
+/** The manifest in FILE, where it can be loaded and runs on its own topology; else what the command ends with, all told. */
+export async function manifestOrCode(session: Session, file: string): Promise<Manifest | ExitCode> {
+  const loaded = await loadOrTell(session, file);
+  if (loaded._tag === "CannotLoad") return EXIT.usage;
+  const { manifest } = loaded;
+  const target = { _tag: "Topology", topology: manifest.topology } as const;
+  return fitsOrTell(session, resolve(session.io.cwd, file), manifest, [target]) ? manifest : EXIT.finding;
 }

@@ -38,7 +38,7 @@ export function tellUnreachable(session: Session, { reason, message }: Unreachab
   const hints: Record<Unreachable["reason"], string> = {
     Disconnected:
       "Is a server running there? Name another one with --server URL or HARMONY_SERVER; harmony dev starts one.",
-    TimedOut: "Look at the server's load and its JetStream store, then try again.",
+    TimedOut: "Look at the server's load, and whether the disk of its JetStream store is full; then try again.",
     NoBucket: "Apply a manifest first: that makes the buckets.",
     Denied: "The server refuses these credentials for this; name others with --creds FILE or HARMONY_CREDS.",
     Failed: "Look at the server's log.",

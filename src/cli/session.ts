@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { Io } from "./io.ts";
-import { type Paint, paint, visible } from "./paint.ts";
+import { escaped, type Paint, paint, visible } from "./paint.ts";
 
 /** The flags that every command takes, before or after its name. */
 const Flags = z.object({
@@ -59,4 +59,4 @@ const firstSet = (...values: readonly (string | undefined)[]): string | undefine
 
 /** Writes one document to standard output. */
 export const printJson = ({ io, jsonLines }: Session, document: unknown): void =>
-  io.out(`${jsonLines ? JSON.stringify(document) : JSON.stringify(document, null, 2)}\n`);
+  io.out(`${escaped(jsonLines ? JSON.stringify(document) : JSON.stringify(document, null, 2))}\n`);

@@ -1,4 +1,4 @@
-import { objections, type Target } from "../check/check.ts";
+import { objections, type Target, unsigned } from "../check/check.ts";
 import type { Manifest } from "../topology/manifest.ts";
 import { topology } from "../topology/topology.ts";
 import type { AgentId } from "../wire/keys.ts";
@@ -48,7 +48,7 @@ export async function apply(
   const time = deadline(parts.clock, timeoutMs);
   try {
     const call = { signal: AbortSignal.any([signal, time.signal]) };
-    const prepared = await prepare(parts.store, manifest, agentId, secrets, call);
+    const prepared = await prepare(parts.store, manifest, agentId, { secrets, signers }, call);
     if (signal.aborted) return { _tag: "Cancelled", shipped: null };
     if (prepared._tag !== "Sealed") return prepared;
     const { sealed } = prepared;
@@ -92,7 +92,7 @@ async function prepare(
   store: FleetParts["store"],
   manifest: Manifest,
   agentId: AgentId,
-  secrets: SecretsGiven,
+  { secrets, signers }: { readonly secrets: SecretsGiven; readonly signers: Signers },
   call: CallOptions,
 ): Promise<NotShipped | Extract<Sealing, { readonly _tag: "Sealed" }>> {
   const targets: Target[] = [{ _tag: "Topology", topology: manifest.topology }];
@@ -106,7 +106,18 @@ async function prepare(
   const document = await readCapabilities(store, agentId, call);
   if (document._tag === "Unreachable") return { _tag: "NotReached", unreachable: document, stored: false };
   const told = document._tag === "Read" ? document.document : null;
-  const found = told === null ? [] : objections(manifest, [{ _tag: "Agent", document: told }]);
+  const target: Target | null = told && { _tag: "Agent", document: told };
+  const found =
+    target === null ? [] : [...objections(manifest, [target]), ...unsigned(manifest, target, authorsOf(signers))];
   if (found.length > 0) return { _tag: "Lacking", objections: found };
   return sealGiven(manifest, agentId, secrets, told?.sealingKey ?? null);
 }
+
+/** Each once, whatever names and keys they have twice. */
+const authorsOf = (signers: Signers): readonly string[] => [
+  ...new Set(
+    signers
+      .filter(({ privateKey }, at) => signers.findIndex((each) => each.privateKey.equals(privateKey)) === at)
+      .map(({ key }) => key),
+  ),
+];

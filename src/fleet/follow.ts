@@ -24,7 +24,7 @@ export interface Following {
 
 type Followed = Exclude<
   ApplyResult,
-  { readonly _tag: "Shipped" | "Lacking" | "TooLarge" | "Contended" | "NotReached" }
+  { readonly _tag: "Shipped" | "Lacking" | "Unfit" | "TooLarge" | "Contended" | "NotReached" }
 >;
 
 /** Watches the agent's status until it says what became of the manifest that was shipped, or there is no time left. */

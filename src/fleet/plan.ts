@@ -1,12 +1,13 @@
 import type { Manifest } from "../topology/manifest.ts";
 import { type AgentId, planSubject } from "../wire/keys.ts";
 import { PlanReply, readDocument } from "../wire/status.ts";
-import type { CallOptions, Unreachable } from "../wire/store.ts";
+import type { CallOptions, Store, Unreachable } from "../wire/store.ts";
+import { packSigned, type SignedManifest } from "./apply-bundle.ts";
 import { pack, type Signers } from "./pack.ts";
 import type { FleetParts } from "./parts.ts";
 import type { NotShipped } from "./result.ts";
 import { publishedKey } from "./capabilities.ts";
-import { resolve, sealGiven, type SecretsGiven } from "./secrets.ts";
+import { type Resolved, resolve, sealGiven, secretsOf, type SecretsGiven } from "./secrets.ts";
 import { highestKnown } from "./ship.ts";
 
 export interface PlanOptions {
@@ -36,24 +37,54 @@ export async function plan(
   { signal, timeoutMs = DEFAULT_TIMEOUT_MS, signers = [], secrets = {} }: PlanOptions = {},
 ): Promise<PlanResult> {
   const call: CallOptions = { signal };
+  const sealed = await secretsFor(store, manifest, agentId, { secrets, signers }, call);
+  if (sealed._tag !== "Resolved") return sealed;
+  // The agent does not look at it. What is signed to be asked about must be of no use to whoever would ship it instead.
+  const generation = 1;
+  const toPack = { manifest, agentId, signers, generation, issuedAt: clock.now(), secrets: sealed.secrets };
+  const packed = await pack(store, toPack, call);
+  return packed._tag === "Packed" ? ask(store, agentId, packed.envelope, { signal, timeoutMs }) : packed;
+}
+
+/** Those that the manifest refers to, as they would be shipped with it. */
+async function secretsFor(
+  store: Store,
+  manifest: Manifest,
+  agentId: AgentId,
+  { secrets, signers }: { readonly secrets: SecretsGiven; readonly signers: Signers },
+  call: CallOptions,
+): Promise<Resolved | Extract<PlanResult, { readonly _tag: "NoAnswer" }> | Unreachable> {
+  const { values = new Map<string, Uint8Array>(), trustedKeys = [] } = secrets;
+  if (values.size === 0 && secretsOf(manifest).length === 0) {
+    return { _tag: "Resolved", secrets: new Map(), carried: [] };
+  }
   const known = await highestKnown(store, agentId, call);
   if (known._tag === "Unreachable") return known.reason === "NoBucket" ? nobody(agentId) : known;
-  const published = secrets.values === undefined ? null : await publishedKey(store, agentId, call);
+  const published = values.size === 0 ? null : await publishedKey(store, agentId, call);
   if (published !== null && typeof published !== "string") return published;
   const sealing = sealGiven(manifest, agentId, secrets, published);
   if (sealing._tag !== "Sealed") return sealing;
-  const { trustedKeys = [] } = secrets;
-  const resolved = resolve(
-    { manifest, agentId, sealed: sealing.sealed, trustedKeys, signers },
-    known.current,
-    known.generation,
-  );
-  if (resolved._tag !== "Resolved") return resolved;
-  const generation = known.generation + 1;
-  const toPack = { manifest, agentId, signers, generation, issuedAt: clock.now(), secrets: resolved.secrets };
-  const packed = await pack(store, toPack, call);
-  if (packed._tag !== "Packed") return packed;
-  const reply = await store.request(planSubject(agentId), packed.envelope, { signal, timeoutMs });
+  return resolve({ manifest, agentId, sealed: sealing.sealed, trustedKeys, signers }, known.current, known.generation);
+}
+
+/** The same of a manifest that was signed elsewhere, as it is: also whether it has the signatures that it takes. */
+export async function planBundle(
+  { store }: FleetParts,
+  { payload, signatures }: SignedManifest,
+  agentId: AgentId,
+  { signal, timeoutMs = DEFAULT_TIMEOUT_MS }: Omit<PlanOptions, "signers"> = {},
+): Promise<PlanResult> {
+  const packed = await packSigned(store, payload, signatures, { signal });
+  return packed._tag === "Packed" ? ask(store, agentId, packed.envelope, { signal, timeoutMs }) : packed;
+}
+
+async function ask(
+  store: Store,
+  agentId: AgentId,
+  envelope: Uint8Array,
+  { signal, timeoutMs }: { readonly signal: AbortSignal | undefined; readonly timeoutMs: number },
+): Promise<PlanResult> {
+  const reply = await store.request(planSubject(agentId), envelope, { signal, timeoutMs });
   if (reply._tag === "NobodyThere") return nobody(agentId);
   if (reply._tag === "Unreachable") {
     if (reply.reason !== "TimedOut" || signal?.aborted === true) return reply;
@@ -65,7 +96,7 @@ export async function plan(
     : { _tag: "Unreadable", message: `the answer of agent ${agentId} cannot be read: ${read.message}` };
 }
 
-const nobody = (agentId: AgentId): PlanResult => ({
+const nobody = (agentId: AgentId): Extract<PlanResult, { readonly _tag: "NoAnswer" }> => ({
   _tag: "NoAnswer",
   message: `agent ${agentId} is not connected to the server`,
 });

@@ -42,6 +42,7 @@ export async function ship(parts: FleetParts, shipment: Shipment): Promise<Store
   const issuedAt = clock.now();
   let sent: Packed | null = null;
   let conflicts = 0;
+  let why: Unreachable | null = null;
   for (;;) {
     const attempt = await tryOnce(parts.store, shipment, issuedAt, sent);
     if (attempt._tag === "Conflict") {
@@ -51,7 +52,9 @@ export async function ship(parts: FleetParts, shipment: Shipment): Promise<Store
       onProgress({ _tag: "Conflict" });
     } else if (attempt._tag === "Lost") {
       sent = attempt.sent;
-      const { unreachable } = attempt;
+      // An attempt that was called off does not know what the one before it was told.
+      const unreachable: Unreachable = (signal.aborted || late.aborted ? why : null) ?? attempt.unreachable;
+      why = unreachable;
       const answered = unreachable.reason === "Denied" || unreachable.reason === "NoBucket";
       if (sent === null && signal.aborted) return { _tag: "Cancelled", shipped: null };
       if (sent === null || answered) return { _tag: "NotReached", unreachable, stored: false };

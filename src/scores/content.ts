@@ -1,9 +1,12 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import * as z from "zod";
+import { AssetRef } from "./asset.ts";
 import { isSecret, SecretRef } from "./secret.ts";
 
-/** The bytes of a file: text, stored as UTF-8, any bytes in base64, or a secret, which `secret("name")` names. */
+/**
+ * The bytes of a file: text, stored as UTF-8, any bytes in base64, an asset, or a secret, which `secret("name")` names.
+ */
 export const Content = z.union([
   z
     .string()
@@ -12,11 +15,12 @@ export const Content = z.union([
       "half of a surrogate pair has no UTF-8: use { base64 } for bytes that are no text",
     ),
   z.strictObject({ base64: z.base64() }),
+  AssetRef,
   SecretRef,
 ]);
 export type Content = z.infer<typeof Content>;
-/** Content that the spec itself holds. */
-type Held = Exclude<Content, SecretRef>;
+/** What the spec carries itself. */
+export type InlineContent = Exclude<Content, AssetRef | SecretRef>;
 
 /** What a plan needs to know of content without carrying it. */
 export interface Digest {
@@ -29,20 +33,25 @@ export interface Digest {
 /** A Score is looked at for years and its content never changes, so it is hashed once. Its bytes are not kept: they are seldom written. */
 const digests = new WeakMap<object, Digest>();
 
-/** The size and the hash of `holder.content`; null where that is not in the spec. */
+/** The size and the hash of `holder.content`; null where it is a secret. */
 export function digestOf(holder: { readonly content: Content }): Digest | null {
   const { content } = holder;
   if (isSecret(content)) return null;
   let digest = digests.get(holder);
-  if (digest === undefined) {
-    const bytes = bytesOf(content);
-    digests.set(holder, (digest = { size: bytes.length, sha256: bytesToHex(sha256(bytes)) }));
-  }
+  if (digest === undefined) digests.set(holder, (digest = digestIn(content)));
   return digest;
 }
 
+function digestIn(content: Exclude<Content, SecretRef>): Digest {
+  if (isAsset(content)) return { size: content.size, sha256: content.asset };
+  const bytes = bytesOf(content);
+  return { size: bytes.length, sha256: bytesToHex(sha256(bytes)) };
+}
+
+export const isAsset = (content: Content): content is AssetRef => typeof content === "object" && "asset" in content;
+
 /** The bytes of content: text as UTF-8. */
-export const bytesOf = (content: Held): Uint8Array =>
+export const bytesOf = (content: InlineContent): Uint8Array =>
   typeof content === "string"
     ? new TextEncoder().encode(content)
     : Uint8Array.from(atob(content.base64), (character) => character.charCodeAt(0));

@@ -1,3 +1,4 @@
+import type { AssetRef } from "./asset.ts";
 import type { Secrets, SecretsSeen } from "./secret.ts";
 
 /** Time, passed in: nothing in the project reads a clock or sets a timer but through this. */
@@ -21,8 +22,22 @@ export interface Context {
   readonly log: Log;
   readonly secrets: SecretsSeen;
 }
-/** The same for `apply`, which may also open the secrets that the spec refers to. */
+
+/** Files of any size by their hash, which the agent brings to the device. Every call rejects with a PortError alone. */
+export interface Assets {
+  /**
+   * Resolves once the asset is whole on the device, and its hash was seen to be right. `copyTo`: the path that it is to be
+   * copied to, so that there is room for both. What a signal interrupts goes on from there at the next call.
+   */
+  fetch(ref: AssetRef, how: { readonly signal: AbortSignal; readonly copyTo?: string }): Promise<void>;
+  /** Its bytes, piece by piece. Where they are not what the hash says, it rejects in place of ending: use none before the end. */
+  read(ref: AssetRef, signal: AbortSignal): AsyncIterable<Uint8Array>;
+}
+
+/** What is handed to `apply` in place of {@link Context}. */
 export interface ApplyContext extends Context {
+  readonly assets: Assets;
+  /** Those that the spec refers to, to be opened as well. */
   readonly secrets: Secrets;
 }
 

@@ -15,7 +15,7 @@ export class Expired extends Error {
  * The time that one interpretation has. A pass over a thousand converged files makes a thousand of these, so the timer
  * and the AbortController come into being only when a port really makes somebody wait.
  */
-export class Deadline implements ApplyContext {
+export class Deadline implements Omit<ApplyContext, "assets"> {
   readonly clock: Clock;
   readonly log: Log;
   readonly secrets: Secrets;

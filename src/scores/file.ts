@@ -1,7 +1,8 @@
 import { match } from "ts-pattern";
 import * as z from "zod";
-import { FileSystemHost } from "../capabilities/file-system-host.ts";
-import { bytesOf, Content, digestOf } from "./content.ts";
+import { type Attributes, type FileSystemEntry, FileSystemHost } from "../capabilities/file-system-host.ts";
+import type { ApplyContext } from "./context.ts";
+import { bytesOf, Content, digestOf, isAsset } from "./content.ts";
 import {
   attributesToSet,
   claimedParents,
@@ -16,15 +17,16 @@ import {
   seeOthers,
   SetAttributes,
 } from "./entries.ts";
+import { fetchMs } from "./asset.ts";
 import { AbsolutePath, Account, Mode } from "./paths.ts";
 import { Score } from "./score.ts";
-import { isSecret, SECRET_LIMIT_BYTES } from "./secret.ts";
+import { isSecret, SECRET_LIMIT_BYTES, type SecretsSeen } from "./secret.ts";
 
 const spec = z
   .strictObject({
     /** Where the file is. Links are never followed: the path names real directories. */
     path: AbsolutePath,
-    /** All of it: text, `{ base64 }`, or `secret("name")`. At most about 64 KiB, a secret 16 KiB. */
+    /** All of it: text or `{ base64 }`, at most about 64 KiB; of any size an asset: `asset("./FILE")`; or `secret("name")`, at most 16 KiB. */
     content: Content,
     /** Default `"0644"`; of a secret `"0400"`, and no mode that lets everybody at it. */
     mode: Mode.optional(),
@@ -68,6 +70,8 @@ const observed = z.discriminatedUnion("state", [
 ]);
 
 const step = z.discriminatedUnion("do", [
+  /** Brings an asset to the device, unless it is there already. */
+  z.object({ do: z.literal("fetch"), path: z.string(), asset: z.string(), size: z.number() }),
   MakeDirectory,
   z.object({
     do: z.literal("write"),
@@ -85,6 +89,7 @@ const step = z.discriminatedUnion("do", [
   RemoveIfEmpty,
 ]);
 
+type Observed = z.infer<typeof observed>;
 type Wanted = { readonly content: Content };
 
 /** What a step tells of the content. */
@@ -118,33 +123,26 @@ export class FileScore extends Score(
     ],
     secrets: ({ content }) => (isSecret(content) ? [content.secret] : []),
 
-    observe(wanted, { FileSystemHost: fs }, { secrets }) {
-      const { path, content } = wanted;
-      const digest = digestOf(wanted);
-      const entry = fs.inspect(path, { hashUpTo: digest?.size ?? SECRET_LIMIT_BYTES });
-      if (entry.type === "directory") return { state: "foreign", path, at: path, what: "directory" };
-      if (entry.type !== "file") return seeOthers(path, entry, fs);
-      const { size, sha256, mode, owner, group, uid, gid } = entry;
-      const attributes = { mode, owner, group, uid, gid };
-      if (isSecret(content)) {
-        const seen = { name: content.secret, isSo: secrets.matches(content, sha256) };
-        return { state: "present", path, size: null, sha256: null, secret: seen, ...attributes };
-      }
-      // By the hash of what is short, as a secret that stood there before may be, it can be found.
-      const isTold = sha256 === digest?.sha256 || isOpenToAll(mode);
-      return { state: "present", path, size, sha256: isTold ? sha256 : null, ...attributes };
+    observe(wanted, { FileSystemHost: fs }, context) {
+      const { path } = wanted;
+      const hashUpTo = digestOf(wanted)?.size ?? SECRET_LIMIT_BYTES;
+      const seen = (entry: FileSystemEntry): Observed => seenAt(wanted, entry, fs, context.secrets);
+      if (hashUpTo <= AT_ONCE_BYTES) return seen(fs.inspect(path, { hashUpTo }));
+      return fs.examine(path, { hashUpTo, signal: context.signal }).then(seen);
     },
 
     plan(wanted, seen) {
       const { path, parents } = wanted;
       if (seen.state === "foreign") return obstructedBy(seen, "file");
+      const { content } = wanted;
       const write = { do: "write", path, ...toWrite(wanted) } as const;
+      const fetch = isAsset(content) ? [{ do: "fetch", path, asset: content.asset, size: content.size } as const] : [];
       if (seen.state === "absent") {
         if (seen.missingParents.length > 0 && !parents) return parentsMissing(path, seen.missingParents);
         const made = seen.missingParents.map((parent) => ({ do: "makeDirectory", path: parent }) as const);
-        return [...made, { ...write, replaces: null }];
+        return [...fetch, ...made, { ...write, replaces: null }];
       }
-      if (!isAsWanted(wanted, seen)) return [{ ...write, replaces: seen.sha256 ?? "unread" }];
+      if (!isAsWanted(wanted, seen)) return [...fetch, { ...write, replaces: seen.sha256 ?? "unread" }];
       const attributes = attributesToSet(wanted, seen);
       return attributes === null ? [] : [{ do: "setAttributes", path, ...attributes }];
     },
@@ -164,14 +162,16 @@ export class FileScore extends Score(
     claims: (taken) => (taken.do === "makeDirectory" ? [taken.path] : []),
     inherits: ({ path }, claim) => path.startsWith(`${claim}/`),
 
-    apply: (taken, wanted, { FileSystemHost: fs }, { secrets }) =>
+    pauses: ({ do: taken }) => (taken === "fetch" ? "aside" : null),
+    deadlineMs: ({ content }) => (isAsset(content) ? fetchMs(content) : 30_000),
+
+    apply: (taken, wanted, { FileSystemHost: fs }, context) =>
       match(taken)
-        .with({ do: "makeDirectory" }, ({ path }) => fs.makeDirectory(path, { mode: "0755" }))
-        .with({ do: "write" }, ({ path }) =>
-          isSecret(wanted.content)
-            ? secrets.use(wanted.content, (bytes) => fs.writeFile(path, bytes, wanted))
-            : fs.writeFile(path, bytesOf(wanted.content), wanted),
+        .with({ do: "fetch" }, ({ path, asset, size }) =>
+          context.assets.fetch({ asset, size }, { signal: context.signal, copyTo: path }),
         )
+        .with({ do: "makeDirectory" }, ({ path }) => fs.makeDirectory(path, { mode: "0755" }))
+        .with({ do: "write" }, ({ path }) => put(path, wanted, fs, context))
         .with({ do: "setAttributes" }, ({ path, ...attributes }) => fs.setAttributes(path, attributes))
         .with({ do: "remove" }, ({ path }) => fs.removeFile(path))
         .with({ do: "removeDirectoryIfEmpty" }, ({ path }) => removeIfEmpty(path, fs))
@@ -180,3 +180,38 @@ export class FileScore extends Score(
     watch: ({ path }, { FileSystemHost: fs }, changed) => fs.watch(path, changed),
   },
 ) {}
+
+/** What is larger is read and hashed a slice at a time. */
+const AT_ONCE_BYTES = 1024 * 1024;
+
+function seenAt(
+  wanted: Wanted & { readonly path: string },
+  entry: FileSystemEntry,
+  fs: Pick<FileSystemHost, "inspect">,
+  secrets: SecretsSeen,
+): Observed {
+  const { path, content } = wanted;
+  if (entry.type === "directory") return { state: "foreign", path, at: path, what: "directory" };
+  if (entry.type !== "file") return seeOthers(path, entry, fs);
+  const { size, sha256, mode, owner, group, uid, gid } = entry;
+  const attributes = { mode, owner, group, uid, gid };
+  if (isSecret(content)) {
+    const seen = { name: content.secret, isSo: secrets.matches(content, sha256) };
+    return { state: "present", path, size: null, sha256: null, secret: seen, ...attributes };
+  }
+  // By the hash of what is short, as a secret that stood there before may be, it can be found.
+  const isTold = sha256 === digestOf(wanted)?.sha256 || isOpenToAll(mode);
+  return { state: "present", path, size, sha256: isTold ? sha256 : null, ...attributes };
+}
+
+/** An asset is copied from where it was brought to, piece by piece. */
+function put(
+  path: string,
+  { content, ...attributes }: Attributes & Wanted,
+  fs: FileSystemHost,
+  { assets, secrets, signal }: ApplyContext,
+): Promise<void> {
+  if (isAsset(content)) return fs.writePieces(path, assets.read(content, signal), attributes);
+  if (isSecret(content)) return secrets.use(content, (bytes) => fs.writeFile(path, bytes, attributes));
+  return fs.writeFile(path, bytesOf(content), attributes);
+}

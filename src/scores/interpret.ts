@@ -1,7 +1,8 @@
 import { match, P } from "ts-pattern";
 import { PortError } from "../capabilities/port-error.ts";
+import { acting } from "./acting.ts";
 import { attenuate, type PortTable } from "./attenuate.ts";
-import type { Clock, Log, MaybePromise } from "./context.ts";
+import type { Assets, Clock, Log, MaybePromise } from "./context.ts";
 import { Deadline, Expired } from "./deadline.ts";
 import type { Failure, Obstruction, OnlyTold, Outcome, Phase, Plan, Preview } from "./outcome.ts";
 import type { AnyScore, Bound } from "./score.ts";
@@ -17,6 +18,8 @@ export interface Surroundings {
   readonly stop: AbortSignal;
   /** The Score is handed those alone that its spec refers to. Default: there are none. */
   readonly secrets?: Secrets | undefined;
+  /** Default: there are none, and what wants one fails. */
+  readonly assets?: Assets | undefined;
 }
 
 export interface ApplySurroundings extends Surroundings {
@@ -179,12 +182,12 @@ function converge<T>(
   deadline: Deadline,
   decide: Decide,
   deciding: Phase,
-  acting: Phase,
+  phase: Phase,
   guarded: Guard<T>,
 ): MaybePromise<Outcome | T> {
   const { reads, full } = attenuate(score.requires, around.ports);
   // Only the first look: by the second one it has been started anew.
-  const restarts = around.notified === true && acting === "apply";
+  const restarts = around.notified === true && phase === "apply";
   const decideFirst: Decide = restarts
     ? (seen) => (around.isAnew?.(bound.run(seen)) === true ? decide(seen) : bound.restart(seen))
     : decide;
@@ -194,16 +197,7 @@ function converge<T>(
     const why = restarts && isSo(first.observed, bound) ? "restart" : "change";
     const held = guarded(first, why);
     if (held !== null) return held;
-    return take(
-      first,
-      why,
-      bound,
-      full,
-      around,
-      deadline,
-      () => look(bound, reads, deadline, decide, deciding),
-      acting,
-    );
+    return take(first, why, bound, full, around, deadline, () => look(bound, reads, deadline, decide, deciding), phase);
   });
 }
 
@@ -221,26 +215,27 @@ async function take(
   around: ApplySurroundings,
   deadline: Deadline,
   again: () => MaybePromise<Looked>,
-  acting: Phase,
+  phase: Phase,
 ): Promise<Outcome> {
   const did: unknown[] = [];
+  const context = acting(deadline, around.assets);
   const claim = (): Promise<void> =>
     around.claim(
       first.steps.flatMap((step) => bound.claims(step)),
       why,
     );
-  const claimed = await attempt(() => deadline.within(claim), acting, null, bound);
+  const claimed = await attempt(() => deadline.within(claim), phase, null, bound);
   if (claimed._tag === "Failed") return fail(interruptedAt(claimed.failure, first.steps), first.observed, did);
   for (const step of first.steps) {
     const remaining = first.steps.slice(did.length);
     const pause = bound.pauses(step);
     if (pause === "aside") around.aside?.();
     if (pause === "gather") {
-      const gathered = await attempt(() => deadline.without(async () => around.gather?.()), acting, step, bound);
+      const gathered = await attempt(() => deadline.without(async () => around.gather?.()), phase, step, bound);
       if (gathered._tag === "Failed") return fail(interruptedAt(gathered.failure, remaining), first.observed, did);
     }
     if (around.superseded()) return fail({ _tag: "Interrupted", remaining }, first.observed, did);
-    const applied = await attempt(() => deadline.within(() => bound.apply(step, full, deadline)), acting, step, bound);
+    const applied = await attempt(() => deadline.within(() => bound.apply(step, full, context)), phase, step, bound);
     if (applied._tag === "Failed") return fail(interruptedAt(applied.failure, remaining), first.observed, did);
     did.push(step);
   }

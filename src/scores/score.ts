@@ -1,9 +1,12 @@
 import * as z from "zod";
 import type { AnyCapability, PortOf, ReadPortOf } from "../capabilities/capability.ts";
+import { InvalidSpec } from "./invalid-spec.ts";
 import type { ApplyContext, Context, MaybePromise } from "./context.ts";
 import { SPEC_LIMIT_BYTES, type Carried, type Frozen, forbiddenKey, freeze, specBytes } from "./spec.ts";
 import type { Plan } from "./outcome.ts";
 import type { Reach } from "./reach.ts";
+
+export { InvalidSpec };
 
 type Needs = readonly AnyCapability[];
 
@@ -182,11 +185,6 @@ export interface AnyScoreClass {
   parse(spec: unknown): AnyScore;
 }
 
-/** A spec that its kind does not accept. `message` names the kind and every field that is wrong. */
-export class InvalidSpec extends Error {
-  override readonly name = "InvalidSpec";
-}
-
 /** Compile-time conditions on a spec's schema; the parameter's type is the error message. */
 type SpecRule<Out, In> = [Out] extends [In]
   ? [Out] extends [Carried<Out>]
@@ -245,7 +243,7 @@ export function Score<
         throw new InvalidSpec(
           `${kind}@${shape.version}: the spec is ${bytes} bytes, the limit is ${SPEC_LIMIT_BYTES} (64 KiB). ` +
             "Desired state is read by every agent at every change, so it stays small: split it into several Scores, " +
-            "or ship the bytes in a package or an image.",
+            'or ship the bytes as an asset: { content: asset("./FILE") }.',
         );
       }
       this.spec = freeze(parsed.data);

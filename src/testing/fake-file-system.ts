@@ -137,6 +137,10 @@ export class FakeFileSystem implements FileSystemHost {
     return { type: "file", ...attributes, size, sha256 };
   }
 
+  async examine(path: string, options: { readonly hashUpTo: number }): Promise<FileSystemEntry> {
+    return this.inspect(path, options);
+  }
+
   watch(path: string, changed: () => void): () => void {
     partsOf(path);
     const watcher = { path, changed };
@@ -157,6 +161,13 @@ export class FakeFileSystem implements FileSystemHost {
       entries: new Map(),
     });
     this.#touched(path);
+  }
+
+  async writePieces(path: string, pieces: AsyncIterable<Uint8Array>, attributes: Attributes): Promise<void> {
+    // As the real one, which looks at what it is asked for before it begins.
+    this.#write(path, attributes);
+    this.#writes -= 1;
+    return this.writeFile(path, await gathered(pieces), attributes);
   }
 
   async writeFile(path: string, bytes: Uint8Array, attributes: Attributes): Promise<void> {
@@ -298,4 +309,10 @@ export class FakeFileSystem implements FileSystemHost {
       });
     }
   }
+}
+
+async function gathered(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const all: Uint8Array[] = [];
+  for await (const piece of pieces) all.push(piece.slice());
+  return Uint8Array.from(Buffer.concat(all));
 }

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { FakeFileSystem, type FakeEntry, type FakeTreeEntry } from "./fake-file-system.ts";
 import { parentOf, temporaryName } from "./fake-paths.ts";
-import type { Place, Snapshot, Verdict, World } from "./world.ts";
+import type { Place, Snapshot, Verdict } from "./world.ts";
 
 /** What the worlds of File and Directory share: paths, what stands on them, and what others do there. */
 
@@ -130,9 +130,7 @@ export const changesAround = (path: string, right: RightEntry): fc.Arbitrary<Ent
 };
 
 /** A file system in memory that looks so. */
-export const openEntries: World<PathSpec, Entries, EntryChange, FakeTreeEntry>["open"] = (
-  entries,
-): Place<EntryChange, FakeTreeEntry> => {
+export const openEntries = (entries: Entries): Place<EntryChange, FakeTreeEntry> => {
   const fs = new FakeFileSystem({ users: USERS, groups: GROUPS });
   for (const [path, entry] of Object.entries(entries)) fs.put(path, entry);
   return {

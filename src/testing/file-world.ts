@@ -1,5 +1,7 @@
 import * as fc from "fast-check";
 import { FileScore } from "../scores/file.ts";
+import type { AssetRef } from "../scores/asset.ts";
+import { FakeAssets } from "./fake-assets.ts";
 import type { FakeTreeEntry } from "./fake-file-system.ts";
 import { parentOf } from "./fake-paths.ts";
 import {
@@ -20,24 +22,39 @@ import { same } from "./same.ts";
 import type { World } from "./world.ts";
 
 type Spec = PathSpec & {
-  readonly content: string | { readonly base64: string } | { readonly secret: string };
+  readonly content: string | { readonly base64: string } | { readonly secret: string } | AssetRef;
 };
 
-/** Text, bytes that are no text, in base64, and a secret. */
+/** What is on the server of every generated device. */
+const ASSETS = [[], [0, 255, 7], Array.from({ length: 23 }, (_, at) => at * 11)].map((bytes) => Uint8Array.from(bytes));
+const refOf = (bytes: Uint8Array): AssetRef => new FakeAssets().put(bytes);
+
+/** For a place of one's own: the assets that the specs of {@link fileWorld} refer to, on the server and not fetched yet. */
+export function fileAssets(): FakeAssets {
+  const assets = new FakeAssets();
+  for (const bytes of ASSETS) assets.put(bytes);
+  return assets;
+}
+
+/** Text, bytes that are no text, in base64, a secret, and assets. */
 const contents: fc.Arbitrary<Spec["content"]> = fc.oneof(
   fc.constantFrom("", "hello\n", "grüße \u{1f389}\n"),
   fc.string({ maxLength: 12 }),
   fc.base64String({ maxLength: 12 }).map((base64) => ({ base64 })),
   fc.constant({ base64: "/wD+" }),
   fc.constant({ secret: "psk" }),
+  // Often, so that few runs have one.
+  { arbitrary: fc.constantFrom(...ASSETS.map(refOf)), weight: 4 },
 );
 
 const bytesOf = (content: Spec["content"]): Uint8Array =>
   typeof content === "string"
     ? new TextEncoder().encode(content)
-    : "secret" in content
-      ? new TextEncoder().encode(fakeSecret(content.secret))
-      : new Uint8Array(Buffer.from(content.base64, "base64"));
+    : "base64" in content
+      ? new Uint8Array(Buffer.from(content.base64, "base64"))
+      : "secret" in content
+        ? new TextEncoder().encode(fakeSecret(content.secret))
+        : (ASSETS.find((bytes) => refOf(bytes).asset === content.asset) ?? new Uint8Array());
 
 const defaultMode = ({ content }: Spec): string =>
   typeof content !== "string" && "secret" in content ? "0400" : "0644";
@@ -56,7 +73,9 @@ export const fileWorld: World<Spec, Entries, EntryChange, FakeTreeEntry> = {
   specs: fc.tuple(pathSpecs, contents).map(([spec, content]) => closed({ ...spec, content })),
   devices: (spec) => devicesAround(spec.path, right(spec)),
   changes: (spec) => changesAround(spec.path, right(spec)),
-  open: openEntries,
+  open(device) {
+    return { ...openEntries(device), assets: fileAssets() };
+  },
   about: ({ path }) => [path, leftoverOf(path)],
   judge: (spec, now) =>
     judgePath(spec, now, { type: "file", mode: defaultMode(spec) }, (entry) => {

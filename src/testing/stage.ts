@@ -113,6 +113,7 @@ export class Stage {
   #around(superseded: () => boolean): ApplySurroundings {
     return {
       ports: this.ports.table,
+      assets: this.place.assets,
       clock: this.clock,
       log: () => {},
       stop: new AbortController().signal,

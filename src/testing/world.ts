@@ -1,6 +1,6 @@
 import type * as fc from "fast-check";
 import type { PortTable } from "../scores/attenuate.ts";
-import type { MaybePromise } from "../scores/context.ts";
+import type { Assets, MaybePromise } from "../scores/context.ts";
 import type { AnyScoreClass } from "../scores/score.ts";
 
 /**
@@ -19,6 +19,8 @@ export type Verdict = "so" | "not-so" | "obstructed";
 export interface Place<Change = unknown, Thing = unknown> {
   /** At least the ports that the kind requires, by capability name. */
   readonly ports: PortTable;
+  /** Those that its specs refer to. Default: there are none. */
+  readonly assets?: Assets;
   snapshot(): MaybePromise<Snapshot<Thing>>;
   /** Does what somebody else does to it, past the ports. */
   change(change: Change): MaybePromise<void>;

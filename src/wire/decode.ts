@@ -16,19 +16,25 @@ import { denialsOfScore, denialsOfWhole, sentencesOf } from "./policy-gate.ts";
 import type { ManifestRefusal, ScoreRefusal } from "./refusal.ts";
 import { type JsonLimits, measure, scan } from "./scan.ts";
 import type { Opener } from "./secrets/opener.ts";
-import { isSigned, type TrustedKeys } from "./signature.ts";
+import { fitting, signers, type Trust } from "./signature.ts";
 import { decodeSpec } from "./spec-codec.ts";
+import { tooFewFor, tooFewToDrop } from "./threshold.ts";
 
 /** The third gate: what an agent makes of the bytes in its key. Total: it never throws, and allocates within bounds. */
-export interface Gate {
+export interface Gate extends Trust {
   readonly agentId: AgentId;
   readonly kinds: readonly AnyScoreClass[];
   readonly topology: Topology;
-  readonly trustedKeys: TrustedKeys;
   /** What the device's own policies allow. Default: everything. */
   readonly policy?: DevicePolicies | undefined;
   /** Opens the secrets that are sealed for this device. Default: it has no key, and no Score with a secret can be taken. */
   readonly opener?: Opener | undefined;
+  /** The device's clock, by which keys end. Default: they end by what the manifest says of itself alone. */
+  readonly now?: Date | undefined;
+  /** What the agent holds of its manifest in force; some of it may not be dropped by few. Default: nothing. */
+  readonly held?: Iterable<{ readonly id: string; readonly kind: string }> | undefined;
+  /** Who is known to have signed, where that was found out before: signatures are not looked at then. */
+  readonly signedBy?: readonly string[] | undefined;
 }
 
 interface Accepted {
@@ -60,6 +66,8 @@ export type DecodedScore =
 export interface DecodedManifest {
   readonly generation: number;
   readonly issuedAt: string;
+  /** The authors who signed it, each once; none where signatures are not asked for. */
+  readonly signedBy: readonly string[];
   readonly scores: ReadonlyMap<string, DecodedScore>;
   /** Null: it stays in force also where it fails. */
   readonly rollbackOnFailure: RollbackOnFailure | null;
@@ -107,6 +115,8 @@ export type Decoded = { readonly _tag: "Decoded"; readonly manifest: DecodedMani
 export interface InForce {
   readonly generation: number;
   readonly payload: string | null;
+  /** Who signed it. */
+  readonly signedBy?: readonly string[] | undefined;
 }
 
 /**
@@ -125,32 +135,41 @@ export function decodePayload(
   if (bytes.length > PAYLOAD_LIMIT_BYTES) return tooLarge(bytes);
   // Half a surrogate pair has no bytes of its own: two texts would share one signature.
   if (bytes.toString() !== payload) return refuse("Malformed", "the payload is not well-formed Unicode");
-  if (gate.trustedKeys.size > 0 && !isSigned(payload, signatures, gate.trustedKeys)) {
-    const keys = [...gate.trustedKeys.keys()].join(", ");
-    return refuse("BadSignature", `no signature by a key that this agent trusts (${keys}) fits the payload`);
-  }
+  const fit = gate.signedBy === undefined ? fitting(payload, signatures, gate) : ({ _tag: "NotAsked" } as const);
+  if (fit._tag === "Refused") return refuse(fit.reason, fit.message);
   const parsed = parseBounded(bytes, PAYLOAD_LIMITS);
   if (parsed._tag === "Refused") return parsed;
   const read = Payload.safeParse(parsed.value);
   if (!read.success) return refuse("Malformed", `the payload: ${z.prettifyError(read.error)}`);
   const { agentId, generation, issuedAt, scores, rollbackOnFailure = null, retryFailed = false } = read.data;
+  const times = { issuedAt: new Date(issuedAt), now: gate.now ?? null };
+  const signed = fit._tag === "NotAsked" ? null : signers(fit.keys, times, gate);
+  if (signed?._tag === "Refused") return refuse(signed.reason, signed.message, generation);
+  const before = inForce?.payload === payload ? (inForce.signedBy ?? []) : [];
+  const signedBy = [...new Set([...before, ...(signed?.authors ?? gate.signedBy ?? [])])];
+  const refused = (reason: ManifestRefusal["reason"], message: string): Refused => {
+    const { refusal } = refuse(reason, message, generation);
+    return { _tag: "Refused", refusal: signedBy.length === 0 ? refusal : { ...refusal, signedBy } };
+  };
   if (agentId !== gate.agentId) {
-    return refuse("WrongAgent", `the manifest is for agent "${agentId}", this is "${gate.agentId}"`, generation);
+    return refused("WrongAgent", `the manifest is for agent "${agentId}", this is "${gate.agentId}"`);
   }
   if (inForce !== null && generation < inForce.generation) {
     const message = `generation ${generation} is older than ${inForce.generation}, which is in force`;
-    return refuse("StaleGeneration", message, generation);
+    return refused("StaleGeneration", message);
   }
   if (generation === inForce?.generation && inForce.payload !== null && payload !== inForce.payload) {
     const message = `generation ${generation} is in force with another content; a changed manifest needs a higher one`;
-    return refuse("StaleGeneration", message, generation);
+    return refused("StaleGeneration", message);
   }
   const ids = Object.keys(scores);
-  if (ids.length > SCORES_LIMIT) return refuse("TooLarge", `${ids.length} Scores, at most ${SCORES_LIMIT}`, generation);
+  if (ids.length > SCORES_LIMIT) return refused("TooLarge", `${ids.length} Scores, at most ${SCORES_LIMIT}`);
   const bad = ids.find((id) => !SCORE_ID.test(id));
-  if (bad !== undefined) return refuse("Malformed", `"${bad.slice(0, 64)}" is no Score id`, generation);
+  if (bad !== undefined) return refused("Malformed", `"${bad.slice(0, 64)}" is no Score id`);
   // The file behind it may change at any time: all of a manifest is judged by one.
   const { policy } = gate;
+  const dropsTooMuch = policy === undefined ? null : tooFewToDrop(scores, gate.held ?? [], signedBy, policy);
+  if (dropsTooMuch !== null) return refused("ThresholdNotMet", dropsTooMuch);
   // Before anything of it is decoded; the contents of its Files are known after.
   const tooMuch = beyondPolicy([]);
   if (tooMuch !== null) return tooMuch;
@@ -163,24 +182,34 @@ export function decodePayload(
     [...decoded.values()].flatMap((each) => (each._tag === "Score" ? [each.score] : [])),
   );
   if (tooMuchContent !== null) return tooMuchContent;
-  const allowed = new Map([...decoded].map(([id, each]) => [id, allowedBy(policy, id, each)] as const));
-  const whole = { rollbackOnFailure, retryFailed };
+  const allowed = new Map([...decoded].map(([id, each]) => [id, allowedBy(policy, signedBy, id, each)] as const));
+  const whole = { rollbackOnFailure, retryFailed, signedBy };
   return { _tag: "Decoded", manifest: { generation, issuedAt, scores: refuseContradictions(allowed), ...whole } };
 
   function beyondPolicy(given: readonly AnyScore[]): Refused | null {
     const denials = policy === undefined ? [] : denialsOfWhole(scores, given, policy);
-    return denials.length === 0 ? null : refuse("PolicyDenied", sentencesOf(denials), generation);
+    return denials.length === 0 ? null : refused("PolicyDenied", sentencesOf(denials));
   }
 }
 
-function allowedBy(policy: Gate["policy"], id: string, decoded: DecodedScore): DecodedScore {
+function allowedBy(
+  policy: Gate["policy"],
+  signedBy: readonly string[],
+  id: string,
+  decoded: DecodedScore,
+): DecodedScore {
   if (policy === undefined || decoded._tag === "Refused") return decoded;
   const { kind, version } = decoded.score;
+  const no = (reason: "PolicyDenied" | "ThresholdNotMet", message: string): DecodedScore => ({
+    _tag: "Refused",
+    kind,
+    version,
+    refusal: { reason, message: clip(message) },
+  });
   const denials = denialsOfScore(id, decoded.score, policy);
-  const message = clip(sentencesOf(denials));
-  return denials.length === 0
-    ? decoded
-    : { _tag: "Refused", kind, version, refusal: { reason: "PolicyDenied", message } };
+  if (denials.length > 0) return no("PolicyDenied", sentencesOf(denials));
+  const tooFew = tooFewFor({ id, kind }, signedBy, policy);
+  return tooFew === null ? decoded : no("ThresholdNotMet", tooFew);
 }
 
 /** What was accepted before is decoded without this: it must be removable also where its secrets are lost. */

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { measure, scan } from "./scan.ts";
+import { readOwnerFile } from "./owner-file.ts";
 
 /** `/etc//app/` is `/etc/app`; null for what is not absolute, or goes upwards, since links make of that what they will. */
 export function plainPath(path: string): string | null {
@@ -36,6 +36,13 @@ const Limits = z.strictObject({
   diskBytes: z.int().min(0).exactOptional(),
 });
 
+const Signatures = z.strictObject({
+  /** The kinds that are taken only with the signatures of several authors, and dropped only with them. */
+  dangerous: z.array(KindName).max(256),
+  /** How many authors it takes. */
+  threshold: z.int().min(1).max(16),
+});
+
 /**
  * What the owner of a device lets others ask of it: a file there, which no message can change. What is left out is no rule. An
  * empty list allows nothing.
@@ -56,6 +63,8 @@ export const DevicePolicy = z.strictObject({
   unbounded: z.array(KindName).max(256).exactOptional(),
   /** Ceilings of a whole manifest. */
   limits: Limits.exactOptional(),
+  /** Kinds for which one author is not enough. */
+  signatures: Signatures.exactOptional(),
 });
 export type DevicePolicy = z.infer<typeof DevicePolicy>;
 
@@ -67,7 +76,11 @@ export const DevicePolicies = z.object({
   policies: z.array(
     z.object({
       name: z.string(),
-      rules: z.object({ ...DevicePolicy.shape, limits: z.object(Limits.shape).exactOptional() }),
+      rules: z.object({
+        ...DevicePolicy.shape,
+        limits: z.object(Limits.shape).exactOptional(),
+        signatures: z.object(Signatures.shape).exactOptional(),
+      }),
     }),
   ),
   /** Why a policy cannot be read; nothing new is taken then. Null where all can be. */
@@ -79,23 +92,8 @@ export type ReadPolicy =
   | { readonly _tag: "Policy"; readonly rules: DevicePolicy }
   | { readonly _tag: "Unusable"; readonly message: string };
 
-const LIMITS = { depth: 8, values: 4096 };
-const LIMIT_BYTES = 256 * 1024;
-
 /** Reads the file of a policy. Never throws; the message says what is wrong where. */
 export function readPolicy(bytes: Uint8Array): ReadPolicy {
-  const no = (message: string): ReadPolicy => ({ _tag: "Unusable", message });
-  if (bytes.length > LIMIT_BYTES) return no(`${bytes.length} bytes, at most ${LIMIT_BYTES}`);
-  const unbounded = measure(bytes, LIMITS);
-  if (unbounded !== null) return no(unbounded);
-  let value: unknown;
-  try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch (error) {
-    return no(`not JSON: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  const wrong = scan(value);
-  if (wrong !== null) return no(wrong);
-  const read = DevicePolicy.safeParse(value);
-  return read.success ? { _tag: "Policy", rules: read.data } : no(z.prettifyError(read.error));
+  const read = readOwnerFile(DevicePolicy, bytes);
+  return read._tag === "Read" ? { _tag: "Policy", rules: read.value } : read;
 }

@@ -23,6 +23,11 @@ export class MemoryServer {
   /** Undefined until they are made. */
   buckets: ReadonlyMap<Bucket, BucketState> | undefined;
   readonly assets = new Map<string, Uint8Array>();
+  /** What each copy of an asset is called. */
+  readonly #objects = new WeakMap<Uint8Array, string>();
+  #copies = 0;
+  /** Of an asset, as it is read. */
+  pieceBytes = 256 * 1024;
   readonly watchers = new Set<(bucket: Bucket, key: string) => void>();
   readonly served = new Set<Served>();
 
@@ -37,6 +42,19 @@ export class MemoryServer {
 
   makeBuckets(): void {
     this.buckets ??= new Map(BUCKETS.map((bucket) => [bucket, { revision: 0, entries: new Map() }]));
+  }
+
+  objectOf(held: Uint8Array): string {
+    let object = this.#objects.get(held);
+    if (object === undefined) this.#objects.set(held, (object = `copy${(this.#copies += 1)}`));
+    return object;
+  }
+
+  /** Undefined where that copy is gone, or ends before. */
+  piece(object: string, index: number): Uint8Array | undefined {
+    const held = [...this.assets.values()].find((each) => this.#objects.get(each) === object);
+    const piece = held?.slice(index * this.pieceBytes, (index + 1) * this.pieceBytes);
+    return piece?.length === 0 ? undefined : piece;
   }
 
   /** Undefined as value leaves a deletion marker. Undefined as answer: the buckets were not made. */

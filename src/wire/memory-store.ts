@@ -4,18 +4,34 @@ import { Call } from "./nats/call.ts";
 import { harmless } from "./nats/harmless.ts";
 import { orAborted } from "./nats/or-aborted.ts";
 import { isKey, isPlainSubject } from "./nats/subjects.ts";
+import type { AssetRef } from "../scores/asset.ts";
 import {
+  type AssetPiece,
   type Bucket,
   type CallOptions,
   type Found,
+  type FoundAsset,
   type Reply,
   type Store,
   type StoreAdmin,
+  type StreamedAsset,
+  type StreamOptions,
   type Unreachable,
   type Written,
 } from "./store.ts";
 
-export type Operation = "get" | "put" | "delete" | "keys" | "putAsset" | "getAsset" | "request" | "ensureBuckets";
+export type Operation =
+  | "get"
+  | "put"
+  | "delete"
+  | "keys"
+  | "putAsset"
+  | "getAsset"
+  | "findAsset"
+  | "readAsset"
+  | "streamAsset"
+  | "request"
+  | "ensureBuckets";
 
 export interface Fault {
   /** How many calls it strikes. Default 1; `Infinity` until `heal`. */
@@ -167,6 +183,48 @@ export class MemoryStore implements Store, StoreAdmin {
       if (held.length > limit) return { _tag: "TooLarge", bytes: held.length, limit };
       if (sha256Of(held) === sha256) return { _tag: "Value", value: held.slice() };
       return { _tag: "Corrupt", message: `asset ${sha256} does not have that hash` };
+    });
+  }
+
+  async findAsset(sha256: string, options?: CallOptions): Promise<FoundAsset | Unreachable> {
+    return this.#run("findAsset", options, (): FoundAsset | Unreachable => {
+      if (this.server.buckets === undefined) return noBuckets();
+      const held = this.server.assets.get(sha256);
+      if (held === undefined) return { _tag: "Absent" };
+      return { _tag: "Found", object: this.server.objectOf(held), size: held.length };
+    });
+  }
+
+  async readAsset(object: string, after: number, options?: CallOptions): Promise<AssetPiece | Unreachable> {
+    return this.#run("readAsset", options, (): AssetPiece | Unreachable => {
+      if (this.server.buckets === undefined) return noBuckets();
+      const bytes = this.server.piece(object, after);
+      return bytes === undefined ? { _tag: "End" } : { _tag: "Piece", bytes, at: after + 1 };
+    });
+  }
+
+  async streamAsset(
+    { asset: sha256, size }: AssetRef,
+    pieces: () => AsyncIterable<Uint8Array>,
+    { again = false, onProgress, ...options }: StreamOptions = {},
+  ): Promise<StreamedAsset | Unreachable> {
+    return this.#run("streamAsset", options, async (): Promise<StreamedAsset | Unreachable> => {
+      if (this.server.buckets === undefined) return noBuckets();
+      if (!again && this.server.assets.get(sha256)?.length === size) return { _tag: "Stored", before: true };
+      const read: Uint8Array[] = [];
+      for await (const piece of pieces()) {
+        read.push(piece.slice());
+        onProgress?.(read.reduce((sum, each) => sum + each.length, 0));
+      }
+      const whole = Uint8Array.from(Buffer.concat(read));
+      if (whole.length !== size || sha256Of(whole) !== sha256) {
+        return {
+          _tag: "Mismatch",
+          message: `what was read is ${whole.length} bytes with the sha256 ${sha256Of(whole)}`,
+        };
+      }
+      this.server.assets.set(sha256, whole);
+      return { _tag: "Stored", before: false };
     });
   }
 

@@ -1,3 +1,5 @@
+import { SIGNATURE_REFUSALS } from "./signature.ts";
+
 /** Why one Score is refused, while the others go on. */
 export type ScoreRefusal =
   | { readonly reason: "MalformedScore"; readonly message: string }
@@ -13,6 +15,8 @@ export type ScoreRefusal =
   | { readonly reason: "InvalidOrder"; readonly message: string }
   /** A policy of the device does not allow it. */
   | { readonly reason: "PolicyDenied"; readonly message: string }
+  /** Its kind needs the signatures of more authors than have signed. */
+  | { readonly reason: "ThresholdNotMet"; readonly message: string }
   /** Its spec refers to a secret that did not come with it. */
   | { readonly reason: "SecretMissing"; readonly message: string }
   /** A secret of it is sealed for keys that this device does not have. */
@@ -30,6 +34,7 @@ export const SCORE_REFUSALS = [
   "DuplicateIdentity",
   "InvalidOrder",
   "PolicyDenied",
+  "ThresholdNotMet",
   "SecretMissing",
   "SecretNotForThisDevice",
   "SecretDamaged",
@@ -41,16 +46,20 @@ export interface ManifestRefusal {
   readonly message: string;
   /** The generation that it says it is, where it could be read. */
   readonly generation: number | null;
+  /** The authors whose good signatures it has; left out where it did not come to that. */
+  readonly signedBy?: readonly string[];
 }
 
 export const MANIFEST_REFUSALS = [
   "TooLarge",
   "Malformed",
-  "BadSignature",
+  ...SIGNATURE_REFUSALS,
   "WrongAgent",
   "StaleGeneration",
   /** The envelope names an asset that is not there, or whose bytes do not have that hash. */
   "MissingPayload",
   /** A ceiling of the device's policy, or a policy that cannot be read. */
   "PolicyDenied",
+  /** It drops what only several authors together may have dropped. */
+  "ThresholdNotMet",
 ] as const;

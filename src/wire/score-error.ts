@@ -23,7 +23,7 @@ export const errorOf = (failure: Failure): ScoreError =>
   match(failure)
     .returnType<ScoreError>()
     .with({ _tag: "PortFailed" }, ({ during, step, problem: { code, message, blame, next, retryable = true } }) => ({
-      reason: code === "RolledBack" ? "RolledBack" : "PortFailed",
+      ...(code === "RolledBack" ? { reason: code } : { reason: "PortFailed", code }),
       message,
       during,
       step: asJson(step),
@@ -97,6 +97,10 @@ export const errorOfRefusal = ({ reason, message }: ScoreRefusal): ScoreError =>
     )
     .with("MalformedScore", "RequiresMismatch", () => "Send it with the same version of harmony as the agent's.")
     .with("InvalidSpec", () => "Correct the spec (harmony kinds KIND shows its schema) and apply again.")
+    .with(
+      "ThresholdNotMet",
+      () => "Have other authors sign the very same bundle (harmony sign BUNDLE --sign NAME=FILE), and apply it again.",
+    )
     .with("PolicyDenied", () => "Change the Score, or ask the owner of the device to change its policy.")
     .with(
       "SecretMissing",

@@ -1,6 +1,6 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import type { Signature } from "./envelope.ts";
-import { isSigned } from "./signature.ts";
+import { fitting } from "./signature.ts";
 
 /** A key that somebody signs with, and the name that it goes by. */
 export interface Signer {
@@ -9,5 +9,7 @@ export interface Signer {
 }
 
 /** Whether it is signed by one of these. */
-export const isSignedByOne = (payload: string, signatures: readonly Signature[], signers: readonly Signer[]): boolean =>
-  isSigned(payload, signatures, new Map(signers.map(({ key, privateKey }) => [key, createPublicKey(privateKey)])));
+export function isSignedByOne(payload: string, signatures: readonly Signature[], signers: readonly Signer[]): boolean {
+  const trustedKeys = new Map(signers.map(({ key, privateKey }) => [key, createPublicKey(privateKey)]));
+  return fitting(payload, signatures, { trustedKeys })._tag === "Fitting";
+}

@@ -23,6 +23,8 @@ export const ScoreError = z.object({
     "Bug",
     ...SCORE_REFUSALS,
   ]),
+  /** What a port answered (`NoSpace`, `NotFound`, `Corrupt`, ...), where the reason is `PortFailed`. Newer agents may have others. */
+  code: z.string().exactOptional(),
   /** One sentence. */
   message: z.string(),
   during: z.enum(["decode", "observe", "plan", "apply", "retire"]),

@@ -1,3 +1,5 @@
+import type { AssetRef } from "../scores/asset.ts";
+
 /** The buckets of the transport, each keyed by agent id. */
 export const BUCKETS = ["desired-state", "actual-state", "heartbeat", "capabilities"] as const;
 export type Bucket = (typeof BUCKETS)[number];
@@ -35,6 +37,28 @@ export type Reply =
   | { readonly _tag: "Reply"; readonly value: Uint8Array }
   /** The server knows of nobody who listens there. */
   | { readonly _tag: "NobodyThere" };
+
+export type FoundAsset =
+  | { readonly _tag: "Found"; readonly object: string; readonly size: number }
+  | { readonly _tag: "Absent" }
+  | { readonly _tag: "Corrupt"; readonly message: string };
+
+export type AssetPiece =
+  /** `at`: where it lies, to be given for the next one. */
+  | { readonly _tag: "Piece"; readonly bytes: Uint8Array; readonly at: number }
+  /** There is no further one. */
+  | { readonly _tag: "End" };
+
+export interface StreamOptions extends CallOptions {
+  readonly again?: boolean | undefined;
+  readonly onProgress?: ((bytes: number) => void) | undefined;
+}
+
+export type StreamedAsset =
+  /** `before`: it was there, and nothing was sent. */
+  | { readonly _tag: "Stored"; readonly before: boolean }
+  /** The pieces are not what the hash or the size says; nothing was stored. */
+  | { readonly _tag: "Mismatch"; readonly message: string };
 
 /**
  * The transport as everything but `wire/nats` sees it. A put whose answer was lost may have been applied all the same:
@@ -78,6 +102,23 @@ export interface Store {
     | { readonly _tag: "TooLarge"; readonly bytes: number; readonly limit: number }
     | Unreachable
   >;
+  /**
+   * Looks for an asset, and reads none of it. `object`: what the server calls this copy of it, another name each time that it
+   * is stored anew; goes into {@link readAsset}.
+   */
+  findAsset(sha256: string, options?: CallOptions): Promise<FoundAsset | Unreachable>;
+  /** The piece after the one at `after`, 0 for the first one. Only the hash of all of them tells whether they are right. */
+  readAsset(object: string, after: number, options?: CallOptions): Promise<AssetPiece | Unreachable>;
+  /**
+   * Stores an asset piece by piece, unless it is there already, as far as can be told without reading it; `again`: whether or
+   * not it is. `timeoutMs` is that of one piece, and the caller is told how many bytes the server has. Rejects only with what
+   * `pieces` throw.
+   */
+  streamAsset(
+    ref: AssetRef,
+    pieces: () => AsyncIterable<Uint8Array>,
+    options?: StreamOptions,
+  ): Promise<StreamedAsset | Unreachable>;
   /** Answers requests on a subject until the returned function is called. A handler that throws answers nothing. */
   serve(subject: string, handler: (request: Uint8Array) => Promise<Uint8Array>): () => void;
   /** A value larger than `maxPayload` is `Unreachable` with reason `Failed`. */

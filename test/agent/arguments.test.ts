@@ -15,8 +15,11 @@ describe("the agent's arguments", () => {
       agentId: "pi-7",
       root: "/",
       stateDir: null,
+      cacheDir: null,
+      cacheLimit: null,
       server: "nats://127.0.0.1:4222",
       configFile: null,
+      authorsFile: null,
       policyFile: null,
       credsFile: null,
       trust: [],
@@ -32,6 +35,23 @@ describe("the agent's arguments", () => {
       ],
       pair: null,
     });
+  });
+
+  test.each([
+    ["0", 0],
+    ["1234", 1234],
+    ["500M", 500 * 1024 ** 2],
+    ["2G", 2 * 1024 ** 3],
+    ["64K", 65_536],
+  ])("--cache-limit %s is %i bytes", (text, bytes) => {
+    expect(given(`--cache-limit ${text} --cache-dir /srv/cache`)).toMatchObject({
+      cacheLimit: bytes,
+      cacheDir: "/srv/cache",
+    });
+  });
+
+  test.each(["1.5G", "-1", "G", "1T", "1e3", "10MB"])("--cache-limit %s is none", (text) => {
+    expect(parse(`run --id pi-7 --cache-limit ${text}`)).toMatchObject({ _tag: "Wrong" });
   });
 
   test("of doctor are those of run, and none must be given", () => {

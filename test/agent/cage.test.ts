@@ -75,7 +75,13 @@ test("no configuration lets go of what holds for all", () => {
   fc.assert(
     fc.property(caged, (given) => {
       const text = both(given);
-      for (const line of ["NoNewPrivileges=yes", "ProtectSystem=strict", "RestrictNamespaces=yes", "MemoryMax=384M"]) {
+      for (const line of [
+        "Environment=MALLOC_ARENA_MAX=1 MALLOC_MMAP_THRESHOLD_=131072 MALLOC_TRIM_THRESHOLD_=131072",
+        "NoNewPrivileges=yes",
+        "ProtectSystem=strict",
+        "RestrictNamespaces=yes",
+        "MemoryMax=384M",
+      ]) {
         const name = line.slice(0, line.indexOf("="));
         expect([...text.matchAll(new RegExp(`^${name}=.*$`, "gm"))].flat()).toEqual([line]);
       }
@@ -104,4 +110,8 @@ test("a percent sign in a path begins no specifier of systemd", () => {
 
 test("a ledger that lies elsewhere can be written", () => {
   expect(read(both({ ...only(), stateDir: "/srv/ledger" }), "ReadWritePaths")).toEqual(["-/srv/ledger"]);
+  expect(read(both({ ...only(), stateDir: "/srv/ledger", cacheDir: "/data/assets" }), "ReadWritePaths")).toEqual([
+    "-/data/assets",
+    "-/srv/ledger",
+  ]);
 });

@@ -139,7 +139,7 @@ describe("what is newer", () => {
     const it = follow({ trustedKeys: new Map([["ops", publicKey]]) });
     await it.put(wanted(1));
     await it.start();
-    expect(lastReading(it)).toMatchObject({ refusal: { reason: "BadSignature" } });
+    expect(lastReading(it)).toMatchObject({ refusal: { reason: "Unsigned" } });
     const payload = payloadOf(wanted(2));
     const envelope = { wire: 1, payload, signatures: [sign(payload, "ops", privateKey)] };
     await it.put(Buffer.from(JSON.stringify(envelope)));

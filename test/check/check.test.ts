@@ -1,6 +1,7 @@
 import { FileScore, K8sDeploymentScore, manifest, PiTopology } from "harmony-edge";
 import { check, hasErrors, objections, readDocument, CapabilitiesDocument } from "harmony-edge/check";
 import { expect, test } from "vitest";
+import { unsigned } from "../../src/check/check.ts";
 import { capabilities, Everything } from "../fleet/scripted-agent.ts";
 
 const files = manifest(PiTopology, { motd: new FileScore({ path: "/etc/motd", content: "x" }) });
@@ -68,4 +69,22 @@ test("a warning alone does not make the check fail", () => {
   if (found === undefined) throw new Error("a finding was expected");
   expect(hasErrors({ files: [], findings: [found] })).toBe(true);
   expect(hasErrors({ files: [], findings: [{ ...found, severity: "warning" }] })).toBe(false);
+});
+
+test("what the target takes from several authors alone is a warning in check, and in the way of those who are too few", () => {
+  const policies = [1, 3, 2].map((threshold) => ({
+    name: `policy-${threshold}`,
+    rules: { signatures: { dangerous: ["File"], threshold } },
+  }));
+  const asking = agent({ policy: { reserved: { paths: [], units: [] }, policies, unreadable: null } });
+  const needed = '"motd" (File) needs the signatures of 3 authors by the rule "signatures" of the policy policy-3';
+  const about = { rule: "ThresholdNotMet", scoreId: "motd", kind: "File", capability: null, target: "agent pi-7" };
+  const found = check("a.ts", files, [pi, asking]);
+  expect(found).toEqual([{ ...about, severity: "warning", file: "a.ts", sentence: needed }]);
+  expect(hasErrors({ files: [], findings: found })).toBe(false);
+  expect(objections(files, [asking])).toEqual([]);
+  expect(unsigned(files, asking, ["ada", "ben"])).toEqual([
+    { ...about, severity: "error", sentence: `${needed}, and 2 signed, ada, ben` },
+  ]);
+  expect(unsigned(files, asking, ["ada", "ben", "cyd"])).toEqual([]);
 });

@@ -134,7 +134,7 @@ describe("apply", () => {
     expect((await fleet.run(["apply", "m.ts", "--agent", "pi-7", "--sign", "ops=ops.pem"], { cwd })).code).toBe(0);
     const unsigned = await fleet.run(["apply", "m.ts", "--agent", "pi-7"], { cwd });
     expect(unsigned.code).toBe(1);
-    expect(unsigned.err).toMatch(/pi-7 refused generation \d+: BadSignature: /);
+    expect(unsigned.err).toMatch(/pi-7 refused generation \d+: Unsigned: /);
   });
 
   test("a public key, or one of another kind, is no key to sign with", async () => {

@@ -129,6 +129,23 @@ describe("status", () => {
       .map((line) => AgentStatus.parse(json(line)));
     expect(documents.map(({ generation }) => generation)).toEqual([expect.any(Number), 99]);
   });
+
+  test("--watch shows a reader that was slow what is newest, and not what was meanwhile", async () => {
+    await fleet.begin();
+    const told = (generation: number): Promise<unknown> =>
+      fleet.device.put("actual-state", PI, writeDocument(agentStatus({ generation })));
+    await told(1);
+    const interrupt = new AbortController();
+    const outTaken = async (): Promise<void> => {
+      if (seen().length > 1) return interrupt.abort();
+      for (const generation of [2, 3, 4]) await told(generation);
+    };
+    let text = "";
+    const seen = (): readonly string[] => text.trimEnd().split("\n");
+    const onOutput = (more: string): void => void (text += more);
+    await fleet.run(["status", "pi-7", "--watch", "--json"], { signal: interrupt.signal, onOutput, outTaken });
+    expect(seen().map((line) => AgentStatus.parse(json(line)).generation)).toEqual([1, 4]);
+  });
 });
 
 /** What `harmony plan` makes of an agent that answers this. */

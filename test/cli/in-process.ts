@@ -20,6 +20,8 @@ export interface HowToRun {
   /** All that comes from standard input. */
   readonly input?: string;
   readonly signal?: AbortSignal;
+  /** Waited for where a slow reader of the output is. */
+  readonly outTaken?: () => Promise<void>;
   /** Sees each piece of output as it comes. */
   readonly onOutput?: (text: string) => void;
 }
@@ -38,6 +40,7 @@ export async function harmony(argv: readonly string[], how: HowToRun = {}): Prom
       err += text;
       how.onOutput?.(text);
     },
+    ...(how.outTaken === undefined ? {} : { outTaken: how.outTaken }),
     outIsTerminal: terminal,
     errIsTerminal: terminal,
     input: async () => Buffer.from(how.input ?? ""),

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { parseDuration, spoken } from "../../src/cli/duration.ts";
 import { nearest } from "../../src/cli/nearest.ts";
-import { paint, printable, visible } from "../../src/cli/paint.ts";
+import { escaped, paint, printable, visible } from "../../src/cli/paint.ts";
 import { table } from "../../src/cli/table.ts";
 
 test("the nearest name is offered where one is near", () => {
@@ -36,4 +36,11 @@ test("a table is as wide as its widest cells, whatever is painted, and sends no 
   expect(paint(false).red("x")).toBe("x");
   expect(visible("a\tb\nc\u0007\u009b\u202e")).toBe("a\tb\nc\ufffd\ufffd\ufffd");
   expect(printable("a\t\nb")).toBe("a b");
+});
+
+test("a document that is printed as JSON is the same document, and sends no control characters", () => {
+  const document = { "a\u009b2J": "\u007f\u0085\u202e\u2066\u061c\n\u001b" };
+  const text = escaped(JSON.stringify(document));
+  expect(text).toMatch(/^[\u0020-\u007e]+$/);
+  expect(JSON.parse(text)).toEqual(document);
 });

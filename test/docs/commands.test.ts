@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { USAGE } from "../../src/agent/arguments.ts";
 import { KEY_USAGE } from "../../src/agent/key-arguments.ts";
 import { ENROLL_USAGE } from "../../src/agent/enrol-arguments.ts";
+import { LOCAL_USAGE } from "../../src/agent/local-arguments.ts";
 import { main } from "../../src/cli/main.ts";
 import { blocks, pageAt, pages, root } from "./pages.ts";
 
@@ -27,11 +28,18 @@ const calls: readonly Said[] = [
   return words === undefined ? [] : [{ place, words }];
 });
 
+const OF_AGENT: ReadonlyMap<string | undefined, string> = new Map([
+  ["enroll", ENROLL_USAGE],
+  ["key", KEY_USAGE],
+  ["take", LOCAL_USAGE],
+  ["status", LOCAL_USAGE],
+]);
+
 /** The help of one command, or of the program; empty where there is no such command. `part`: of a command of commands. */
 async function help(command: string | undefined, part?: string): Promise<string> {
   // Asked for the help of a command that it does not know, the program tells its own.
   if (command !== undefined && !isIn(await help(undefined), command)) return "";
-  if (command === "agent") return part === "enroll" ? ENROLL_USAGE : part === "key" ? KEY_USAGE : USAGE;
+  if (command === "agent") return OF_AGENT.get(part) ?? USAGE;
   if (part !== undefined && !isIn(await help(command), part)) return "";
   let text = "";
   const write = (more: string): void => void (text += more);
@@ -63,7 +71,7 @@ describe("every harmony command and flag that is shown exists", () => {
     async ({ words }) => {
       const [first = ""] = words;
       const command = first.startsWith("-") ? undefined : first;
-      const hasParts = command === "fleet" || command === "agent";
+      const hasParts = command === "fleet" || command === "agent" || command === "asset";
       const text = await help(command, hasParts ? words[1] : undefined);
       expect(text).not.toBe("");
       const flags = words.filter((word) => /^--?[a-z]/.test(word)).map((word) => word.replace(/=.*$/, ""));
@@ -82,7 +90,9 @@ test("every npm script that is shown exists", () => {
 });
 
 test("every flag of the agent is told in the guide for operators", () => {
-  const flags = [...`${USAGE}${ENROLL_USAGE}`.matchAll(/^ {2}(?:-\w, )?(--[\w-]+)/gm)].map(([, flag = ""]) => flag);
+  const flags = [...`${USAGE}${ENROLL_USAGE}${LOCAL_USAGE}`.matchAll(/^ {2}(?:-\w, )?(--[\w-]+)/gm)].map(
+    ([, flag = ""]) => flag,
+  );
   expect(flags.length).toBeGreaterThan(5);
   const { text } = pageAt("docs/operating.md");
   expect(flags.filter((flag) => !text.includes(`| \`${flag}\` |`))).toEqual([]);

@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from "node:crypto";
+import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import { FileScore, K8sDeploymentScore, manifest, PiTopology } from "harmony-edge";
 import { beforeEach, describe, expect, test } from "vitest";
 import { createFleet } from "../../src/fleet/index.ts";
@@ -79,7 +79,7 @@ describe("what becomes of a manifest", () => {
   test("a manifest that the agent refuses as a whole is told with the agent's reason", async () => {
     const { publicKey } = generateKeyPairSync("ed25519");
     scriptedAgent(device, { trustedKeys: new Map([["ops", publicKey]]) });
-    expect(await settled(fleet.apply(two, PI))).toMatchObject({ _tag: "RefusedByAgent", reason: "BadSignature" });
+    expect(await settled(fleet.apply(two, PI))).toMatchObject({ _tag: "RefusedByAgent", reason: "Unsigned" });
   });
 
   test("a signed manifest passes an agent that asks for signatures", async () => {
@@ -88,6 +88,21 @@ describe("what becomes of a manifest", () => {
     expect(await settled(fleet.apply(two, PI, { signers: [{ key: "ops", privateKey }] }))).toMatchObject({
       _tag: "Converged",
     });
+  });
+
+  test("what needs several authors is not shipped with fewer, and one who signs under two names is one", async () => {
+    const agent = scriptedAgent(device);
+    const rules = { signatures: { dangerous: ["File"], threshold: 2 } };
+    const policy = { reserved: { paths: [], units: [] }, policies: [{ name: "p", rules }], unreadable: null };
+    await device.put("capabilities", PI, writeDocument(capabilities({ policy })));
+    const [ada, ben] = [generateKeyPairSync("ed25519").privateKey, generateKeyPairSync("ed25519").privateKey];
+    const by = (...signers: readonly (readonly [string, KeyObject])[]) =>
+      settled(fleet.apply(two, PI, { signers: signers.map(([key, privateKey]) => ({ key, privateKey })) }));
+    for (const few of [await by(), await by(["ada", ada]), await by(["ada", ada], ["ada again", ada])]) {
+      expect(few).toMatchObject({ _tag: "Lacking", objections: [{ rule: "ThresholdNotMet" }, {}] });
+    }
+    expect(agent.accepted).toEqual([]);
+    expect(await by(["ada", ada], ["ben", ben])).toMatchObject({ _tag: "Converged" });
   });
 
   test("somebody else's newer manifest is told as such", async () => {

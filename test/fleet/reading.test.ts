@@ -212,7 +212,7 @@ describe("plan", () => {
     scores: { a: { would: "NOOP", kind: "File", observed: null } },
   };
 
-  test("asks the agent with the very envelope that apply would ship, and ships nothing", async () => {
+  test("asks the agent with an envelope that is of no use to whoever would ship it instead, and ships nothing", async () => {
     await fleet.apply(wanted, PI, { wait: false });
     let asked: Uint8Array = new Uint8Array();
     device.serve(planSubject(PI), async (request) => {
@@ -223,7 +223,7 @@ describe("plan", () => {
     const opened = openEnvelope(asked);
     const gate = { agentId: PI, kinds: [FileScore], topology: PiTopology, trustedKeys: new Map() };
     const decoded = opened._tag === "Inline" ? decodePayload(opened.payload, opened.signatures, gate, null) : null;
-    expect(decoded).toMatchObject({ _tag: "Decoded", manifest: { generation: 2 } });
+    expect(decoded).toMatchObject({ _tag: "Decoded", manifest: { generation: 1 } });
     expect(await fleet.desired(PI)).toMatchObject({ generation: 1 });
   });
 

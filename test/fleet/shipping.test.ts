@@ -148,6 +148,14 @@ describe("writing to the key", () => {
     });
   });
 
+  test("what the server refused is told, and not that the time ran out after it", async () => {
+    store.beforePut = async () => store.fail("before", { only: ["put"], reason: "Failed" });
+    expect(await settled(fleet.apply(two, PI, { wait: false, timeoutMs: 10_000 }))).toMatchObject({
+      _tag: "NotReached",
+      unreachable: { reason: "Failed" },
+    });
+  });
+
   test("a server that is not there is told at once, and nothing was stored", async () => {
     store.disconnect();
     const applying = fleet.apply(two, PI);

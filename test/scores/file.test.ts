@@ -253,7 +253,7 @@ describe("content", () => {
 
   test("above 64 KiB is refused with its size and the way out", () => {
     expect(() => motd({ content: "x".repeat(70_000) })).toThrow(
-      /^File@1: the spec is 70\d{3} bytes, the limit is 65536 \(64 KiB\)\..*split it into several Scores, or ship the bytes in a package or an image\.$/s,
+      /^File@1: the spec is 70\d{3} bytes, the limit is 65536 \(64 KiB\)\..*split it into several Scores, or ship the bytes as an asset: \{ content: asset\("\.\/FILE"\) \}\.$/s,
     );
   });
 

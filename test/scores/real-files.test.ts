@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { fileAssets } from "../../src/testing/file-world.ts";
 import type { Entries, EntryChange } from "../../src/testing/file-system-world.ts";
 import { contractOf, type FakeTreeEntry, type Place, WORLDS } from "../../src/testing/index.ts";
 import { AGENT_IS_ROOT, realStage } from "../capabilities/file-system-host/real-stage.ts";
@@ -12,6 +13,7 @@ const open = async (entries: Entries): Promise<Place<EntryChange, FakeTreeEntry>
   return {
     ports: { FileSystemHost: host },
     snapshot: tree,
+    assets: fileAssets(),
     change: (change) => ("take" in change ? take(change.take) : put(change.put, change.entry)),
     close,
   };

@@ -3,7 +3,7 @@ import { Random } from "../../simulator/random.ts";
 /** Whether the numbers of the acceptance are asked for (`npm run test:endurance`), or the few that every run can afford. */
 const isFull = process.env["HARMONY_ENDURANCE"] === "full";
 
-export const inFull = (full: number, few: number): number => (isFull ? full : few);
+export const inFull = <T>(full: T, few: T): T => (isFull ? full : few);
 
 /** Chance by a seed that is printed; `HARMONY_TEST_SEED` gives it again. */
 export function seeded(what: string): Random {

@@ -70,8 +70,8 @@ describe("the guards stand in this order:", () => {
     expect(decode("no JSON", null, asking)).toEqual({
       _tag: "Refused",
       refusal: {
-        reason: "BadSignature",
-        message: "no signature by a key that this agent trusts (ops) fits the payload",
+        reason: "Unsigned",
+        message: "there is no signature, and this agent asks for one: it trusts ops",
         generation: null,
       },
     });

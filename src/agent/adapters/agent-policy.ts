@@ -14,6 +14,10 @@ export interface AgentPolicy {
 }
 
 type Given = Pick<AgentArguments, "policyFile" | "configFile" | "credsFile" | "trust"> & {
+  /** Default: none. */
+  readonly authorsFile?: string | null;
+  /** Null, or left out: in the state directory. */
+  readonly cacheDir?: string | null;
   readonly root: string;
   readonly state: StateDirectory;
   readonly log: Log;
@@ -21,8 +25,10 @@ type Given = Pick<AgentArguments, "policyFile" | "configFile" | "credsFile" | "t
 
 /** What this agent may be asked for: what is its own is nobody else's, and the rest is as the policy's file says, if any. */
 export async function agentPolicy({ root, state, log, ...given }: Given): Promise<AgentPolicy> {
-  const { policyFile, configFile, credsFile, trust } = given;
-  const files = [policyFile, configFile, credsFile, ...trust.map(({ file }) => file)].flatMap((file) => file ?? []);
+  const { authorsFile = null, policyFile, configFile, credsFile, trust, cacheDir = null } = given;
+  const files = [authorsFile, policyFile, configFile, credsFile, cacheDir, ...trust.map(({ file }) => file)].flatMap(
+    (file) => file ?? [],
+  );
   // Where the agent is the machine's own, what starts it is its own too.
   const ofMachine = root === "/" ? [CONFIGURATION, ...unitFiles()] : [];
   const reserved = [...new Set([...[state.path, ...files].flatMap(bothPaths), ...ofMachine])];

@@ -15,6 +15,7 @@ import type { Life, Probe, Probed, Question } from "../../capabilities/probe.ts"
 import type { Clock } from "../../scores/context.ts";
 import { Probing } from "../../scores/probing.ts";
 import { askOnce } from "./asking.ts";
+import { answered } from "./bus-answer.ts";
 import { ownFile } from "./own-file.ts";
 import { systemClock } from "./system-clock.ts";
 import { gaveUp, jobFailed } from "./systemd-errors.ts";
@@ -152,12 +153,11 @@ export class DbusSystemdHost implements SystemdHost {
   }
 
   async enable(unit: string, signal: AbortSignal): Promise<void> {
-    const [hasInstall, links] = z.parse(
-      z.tuple([z.boolean(), Links]),
-      await this.#changing(unit, () =>
-        this.#manager.call("EnableUnitFiles", "asbb", [[unit], false, false], signal, `Enabling ${unit}`),
-      ),
+    const doing = `Enabling ${unit}`;
+    const answer = await this.#changing(unit, () =>
+      this.#manager.call("EnableUnitFiles", "asbb", [[unit], false, false], signal, doing),
     );
+    const [hasInstall, links] = answered(z.tuple([z.boolean(), Links]), answer, doing);
     this.#relinked(links);
     if (hasInstall) return;
     throw new PortError({
@@ -289,7 +289,7 @@ export class DbusSystemdHost implements SystemdHost {
   }
 
   #relinked(links: unknown): void {
-    if (z.parse(Links, links).length > 0) this.#reloads.stale();
+    if (answered(Links, links, "Changing what is enabled").length > 0) this.#reloads.stale();
   }
 
   /** Resolves once it has been up so long. */

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Log } from "../../scores/context.ts";
+import { readAuthors } from "../../wire/authors.ts";
 import { lastHeartbeat } from "../../wire/nats/last-heartbeat.ts";
 import { serverList } from "../../wire/nats/server-list.ts";
 import { readPolicy } from "../../wire/device-policy.ts";
@@ -91,8 +92,13 @@ function checkPolicy(bytes: Uint8Array): void {
   if (read._tag === "Unusable") throw new Error(read.message);
 }
 
-async function lookAtFiles({ trust, policyFile, credsFile }: Asked): Promise<Examined["files"]> {
-  const tried = async (flag: "--trust" | "--policy" | "--creds", file: string, check: (bytes: Buffer) => unknown) => {
+function checkAuthors(bytes: Uint8Array): void {
+  const read = readAuthors(bytes);
+  if (read._tag === "Unusable") throw new Error(read.message);
+}
+
+async function lookAtFiles({ trust, authorsFile, policyFile, credsFile }: Asked): Promise<Examined["files"]> {
+  const tried = async (flag: Examined["files"][number]["flag"], file: string, check: (bytes: Buffer) => unknown) => {
     try {
       check(await readFile(file));
       return { flag, file, problem: "" };
@@ -102,6 +108,7 @@ async function lookAtFiles({ trust, policyFile, credsFile }: Asked): Promise<Exa
   };
   return Promise.all([
     ...trust.map(({ name, file }) => tried("--trust", file, (pem) => trustedKeys([{ name, file, pem }]))),
+    ...(authorsFile === null ? [] : [tried("--authors", authorsFile, checkAuthors)]),
     ...(policyFile === null ? [] : [tried("--policy", policyFile, checkPolicy)]),
     ...(credsFile === null ? [] : [tried("--creds", credsFile, () => {})]),
   ]);

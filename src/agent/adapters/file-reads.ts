@@ -61,6 +61,14 @@ export class FileReads {
     }
   }
 
+  /** A regular file, for whoever reads it and closes it. */
+  open(parent: OpenDirectory, name: string): number | undefined {
+    const fd = this.#open(parent.prefix + name, O_LOOK);
+    if (fd === undefined || fs.fstatSync(fd).isFile()) return fd;
+    fs.closeSync(fd);
+    return undefined;
+  }
+
   #file(fd: number, hashUpTo: number, again: boolean): FileSystemEntry | undefined {
     const stats = fs.fstatSync(fd);
     if (!stats.isFile()) return undefined;

@@ -48,14 +48,19 @@ export interface Change {
   readonly parent: OpenDirectory;
 }
 
+/** All at once, or piece by piece. */
+export type Bytes = Uint8Array | AsyncIterable<Uint8Array>;
+
 /** Up to so many bytes are handed to the kernel at once; of more, so many at a time, and others go on in between. */
 const AT_ONCE_BYTES = 256 * 1024;
+/** Where more waits to be written, the kernel makes whoever writes wait for it, and with it all that the agent does. */
+const SYNC_EACH_BYTES = 8 * 1024 * 1024;
 
 /**
  * Puts a new file in the place of what is there, so that a reader sees the old bytes or the new ones. Only what waits for
  * the disk is waited for: the other calls take microseconds each, and many times that on their way through the thread pool.
  */
-export async function replaceFile(change: Change, bytes: Uint8Array, wanted: Wanted): Promise<void> {
+export async function replaceFile(change: Change, bytes: Bytes, wanted: Wanted): Promise<void> {
   const { path, parent } = change;
   const target = parent.prefix + path.leaf;
   const temporary = parent.prefix + temporaryName(path.leaf);
@@ -90,16 +95,30 @@ function create({ doing, path }: Change, temporary: string): number {
   }
 }
 
-async function fill(fd: number, bytes: Uint8Array, wanted: { mode: number; uid: number; gid: number }) {
-  for (let written = 0; written < bytes.length;) {
-    written += fs.writeSync(fd, bytes, written, Math.min(AT_ONCE_BYTES, bytes.length - written));
-    if (written < bytes.length) await new Promise((resume) => setImmediate(resume));
+async function fill(fd: number, bytes: Bytes, wanted: { mode: number; uid: number; gid: number }) {
+  if (bytes instanceof Uint8Array) await write(fd, bytes);
+  else {
+    let unsynced = 0;
+    for await (const piece of bytes) {
+      await write(fd, piece);
+      unsynced += piece.length;
+      if (unsynced < SYNC_EACH_BYTES) continue;
+      await sync(fd);
+      unsynced = 0;
+    }
   }
   const { uid, gid } = fs.fstatSync(fd);
   if (uid !== wanted.uid || gid !== wanted.gid) fs.fchownSync(fd, wanted.uid, wanted.gid);
   // After the owner, because a change of owner clears the set-user-id bit.
   fs.fchmodSync(fd, wanted.mode);
   await sync(fd);
+}
+
+async function write(fd: number, bytes: Uint8Array): Promise<void> {
+  for (let written = 0; written < bytes.length;) {
+    written += fs.writeSync(fd, bytes, written, Math.min(AT_ONCE_BYTES, bytes.length - written));
+    if (written < bytes.length) await new Promise((resume) => setImmediate(resume));
+  }
 }
 
 export async function makeDirectory(change: Change, wanted: Wanted): Promise<void> {

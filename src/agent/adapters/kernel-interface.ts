@@ -61,8 +61,24 @@ export async function readKernel(name: string, signal: AbortSignal): Promise<Ker
   return links === null || routes === null ? null : readKernelFrom(name, links, routes);
 }
 
-/** The same, from what `ip` printed. */
+/** The same, from what `ip` printed. @throws PortError where that is not what it prints */
 export function readKernelFrom(name: string, links: string, routes: string): KernelInterface | null {
+  try {
+    return readPrinted(name, links, routes);
+  } catch (error) {
+    throw new PortError(
+      {
+        code: "Failed",
+        blame: "device",
+        message: `Looking at ${name} failed: ip printed what is not known here.`,
+        next: `Run it on the device: ip -j address show dev ${name}; ip -j route show table all dev ${name}.`,
+      },
+      { cause: error },
+    );
+  }
+}
+
+function readPrinted(name: string, links: string, routes: string): KernelInterface | null {
   // It leaves an empty object for each interface that it was not asked for.
   const link = z.parse(Links, parsed(links).filter(isNotEmpty)).find(({ ifname }) => ifname === name);
   if (link === undefined) return null;

@@ -1,5 +1,8 @@
 import http from "node:http";
+import * as z from "zod";
 import { PortError } from "../../capabilities/port-error.ts";
+import { measure } from "../../wire/scan.ts";
+import { jsonIn } from "./json-text.ts";
 
 const SOCKET = "/run/podman/podman.sock";
 /** Understood by every podman since 4.4, which has Quadlet. */
@@ -7,6 +10,10 @@ const API = "/v4.4.0/libpod";
 const CALL_MS = 30_000;
 /** A list of all images of a device is some 100 KiB. */
 const ANSWER_LIMIT_BYTES = 16 * 1024 * 1024;
+/** An image has some fifty values. As JSON, 16 MiB could take 400 of memory. */
+const ANSWER_LIMITS = { depth: 64, values: 500_000 };
+/** Of what podman says against something: it travels in a status. */
+const SAID_LIMIT = 1000;
 
 export interface Answer {
   readonly status: number;
@@ -54,7 +61,10 @@ export class Libpod {
     } catch (error) {
       throw this.#asPortError(error, doing, within);
     }
-    return { status: response.statusCode ?? 0, body: parsed(Buffer.concat(chunks).toString("utf8")) };
+    const bytes = Buffer.concat(chunks);
+    const unbounded = measure(bytes, ANSWER_LIMITS);
+    if (unbounded !== null) throw failed(doing, `the answer is ${unbounded}`);
+    return { status: response.statusCode ?? 0, body: jsonIn(bytes.toString("utf8")) };
   }
 
   /** The same for a call that answers bit by bit. */
@@ -94,6 +104,8 @@ export class Libpod {
         resolve,
       );
       request.on("error", reject);
+      // Where it switches to another protocol there is neither an answer nor an error.
+      request.on("close", () => reject(new Error("it hung up without an answer")));
       request.end(body);
     });
   }
@@ -123,19 +135,12 @@ export class Libpod {
 const isNobodyThere = (error: unknown): boolean =>
   error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ECONNREFUSED");
 
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
+const Said = z.object({ message: z.string() });
 
 /** What podman says against it, in its answer. */
 export function refused(doing: string, { status, body }: Answer): PortError {
-  const said =
-    typeof body === "object" && body !== null && "message" in body ? String(body.message) : `status ${status}`;
-  return failed(doing, said);
+  const said = z.safeParse(Said, body).data?.message ?? `status ${status}, and an answer that says nothing of it`;
+  return failed(doing, said.slice(0, SAID_LIMIT));
 }
 
 const failed = (doing: string, said: string): PortError =>

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { PortError } from "../../capabilities/port-error.ts";
+import { answered } from "./bus-answer.ts";
 import { type BusCall, DBusError, SystemBus } from "./system-bus.ts";
 
 const PROPERTIES = "org.freedesktop.DBus.Properties";
@@ -24,10 +25,8 @@ export class NetworkBus {
   async runs(signal: AbortSignal): Promise<boolean> {
     const call = { path: "/org/freedesktop/DBus", interface: "org.freedesktop.DBus", member: "NameHasOwner" };
     try {
-      return z.parse(
-        z.boolean(),
-        await this.#registry.call({ ...call, signature: "s", body: [this.#service] }, signal),
-      );
+      const answer = await this.#registry.call({ ...call, signature: "s", body: [this.#service] }, signal);
+      return answered(z.boolean(), answer, `Asking whether ${this.#service} runs`);
     } catch (error) {
       // Without a bus none of its services runs.
       if (error instanceof DBusError && !signal.aborted) return false;
@@ -57,7 +56,8 @@ export class NetworkBus {
 
   async get<T>(path: string, of: string, property: string, schema: z.ZodType<T>, signal: AbortSignal): Promise<T> {
     const call = { path, interface: PROPERTIES, member: "Get", signature: "ss", body: [of, property] };
-    return z.parse(schema, await this.call(call, `Reading ${property} of ${path}`, signal));
+    const doing = `Reading ${property} of ${path}`;
+    return answered(schema, await this.call(call, doing, signal), doing);
   }
 
   close(): void {

@@ -3,6 +3,7 @@ import * as z from "zod";
 import type { InterfaceProfile } from "../../capabilities/network-configurator.ts";
 import { PortError } from "../../capabilities/port-error.ts";
 import { addressOfBytes, canonical } from "../../scores/ip-addresses.ts";
+import { answered, ObjectPath } from "./bus-answer.ts";
 import { type KernelInterface, setLink } from "./kernel-interface.ts";
 import type { BackEnd, Before, Look } from "./network-back-end.ts";
 import { busNameOf, NetworkBus } from "./network-bus.ts";
@@ -88,10 +89,8 @@ export class NetworkManager implements BackEnd {
   async arm(name: string, _before: Before, seconds: number, signal: AbortSignal): Promise<string> {
     const device = await this.#device(name, signal);
     const body = [[device], seconds, DELETE_NEW_CONNECTIONS];
-    return z.parse(
-      z.string(),
-      await this.#bus.ask("CheckpointCreate", "aouu", body, `Arming the way back of ${name}`, signal),
-    );
+    const doing = `Arming the way back of ${name}`;
+    return answered(ObjectPath, await this.#bus.ask("CheckpointCreate", "aouu", body, doing, signal), doing);
   }
 
   async disarm(name: string, checkpoint: string, signal: AbortSignal): Promise<boolean> {
@@ -112,10 +111,8 @@ export class NetworkManager implements BackEnd {
     const file = this.file(name);
     const call = { path: SETTINGS, interface: `${NM}.Settings`, member: "LoadConnections" };
     const loading = `Having NetworkManager read ${file}`;
-    const [, failed] = z.parse(
-      z.tuple([z.boolean(), z.array(z.string())]),
-      await this.#bus.call({ ...call, signature: "as", body: [[file]] }, loading, signal),
-    );
+    const told = await this.#bus.call({ ...call, signature: "as", body: [[file]] }, loading, signal);
+    const [, failed] = answered(z.tuple([z.boolean(), z.array(z.string())]), told, loading);
     if (failed.length > 0) throw notUnderstood(file);
     const connection = await this.#connection(networkManagerUuid(name), signal);
     if (connection === null) throw notUnderstood(file);
@@ -165,8 +162,8 @@ export class NetworkManager implements BackEnd {
   }
 
   async #device(name: string, signal: AbortSignal): Promise<string> {
-    const asked = await this.#bus.ask("GetDeviceByIpIface", "s", [name], `Asking NetworkManager for ${name}`, signal);
-    return z.parse(z.string(), asked);
+    const doing = `Asking NetworkManager for ${name}`;
+    return answered(ObjectPath, await this.#bus.ask("GetDeviceByIpIface", "s", [name], doing, signal), doing);
   }
 
   /** The path of a stored profile; null where there is none. */
@@ -179,7 +176,8 @@ export class NetworkManager implements BackEnd {
       body: [uuid],
     };
     try {
-      return z.parse(z.string(), await this.#bus.call(call, "Asking NetworkManager for a profile", signal));
+      const doing = "Asking NetworkManager for a profile";
+      return answered(ObjectPath, await this.#bus.call(call, doing, signal), doing);
     } catch (error) {
       if (busNameOf(error).endsWith(".InvalidConnection")) return null;
       throw error;

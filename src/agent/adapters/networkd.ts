@@ -4,7 +4,9 @@ import * as z from "zod";
 import type { InterfaceProfile } from "../../capabilities/network-configurator.ts";
 import { PortError } from "../../capabilities/port-error.ts";
 import { addressOfBytes } from "../../scores/ip-addresses.ts";
+import { answered } from "./bus-answer.ts";
 import { runCommand } from "./command.ts";
+import { jsonIn } from "./json-text.ts";
 import type { KernelInterface } from "./kernel-interface.ts";
 import type { BackEnd, Before, Look } from "./network-back-end.ts";
 import { NetworkBus } from "./network-bus.ts";
@@ -48,8 +50,9 @@ export class Networkd implements BackEnd {
 
   async look({ name, index, addresses }: KernelInterface, signal: AbortSignal): Promise<Look> {
     if (!(await this.#bus.runs(signal))) return { _tag: "NotRunning" };
-    const described = await this.#bus.ask("DescribeLink", "i", [index], `Asking systemd-networkd for ${name}`, signal);
-    const link = z.parse(Link, JSON.parse(z.parse(z.string(), described)));
+    const doing = `Asking systemd-networkd for ${name}`;
+    const described = await this.#bus.ask("DescribeLink", "i", [index], doing, signal);
+    const link = answered(Link, jsonIn(answered(z.string(), described, doing)), doing);
     const isUnmanaged = link.AdministrativeState === "unmanaged";
     const mayBeTaken = link.NetworkFile === undefined && addresses.every(({ origin }) => origin === "link-local");
     if (isUnmanaged && !mayBeTaken) {
@@ -125,8 +128,9 @@ export class Networkd implements BackEnd {
   }
 
   async repair(name: string, signal: AbortSignal): Promise<void> {
-    const described = await this.#bus.ask("GetLinkByName", "s", [name], `Asking systemd-networkd for ${name}`, signal);
-    const [index] = z.parse(z.tuple([z.number()], z.unknown()), described);
+    const doing = `Asking systemd-networkd for ${name}`;
+    const described = await this.#bus.ask("GetLinkByName", "s", [name], doing, signal);
+    const [index] = answered(z.tuple([z.number()], z.unknown()), described, doing);
     // Those that somebody set past all files would stay for as long as the link is there.
     await this.#bus.ask(
       "RevertLinkDNS",

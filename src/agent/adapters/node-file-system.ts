@@ -1,7 +1,9 @@
+import { closeSync } from "node:fs";
 import type { Attributes, FileSystemEntry, FileSystemHost } from "../../capabilities/file-system-host.ts";
 import { PortError, type PortProblem } from "../../capabilities/port-error.ts";
 import { AccountNames, type Wanted } from "./account-names.ts";
 import { DirectoryWatch } from "./directory-watch.ts";
+import { FileHashes } from "./file-hashes.ts";
 import { FileReads } from "./file-reads.ts";
 import { asPortError, busy, invalid, obstructedBy, type Doing } from "./file-system-errors.ts";
 import * as writes from "./file-writes.ts";
@@ -39,6 +41,7 @@ export class NodeFileSystem implements FileSystemHost {
   readonly #directories: RootedDirectories;
   readonly #accounts: AccountNames;
   readonly #reads: FileReads;
+  readonly #hashes = new FileHashes();
   readonly #watch: DirectoryWatch;
   readonly #remembered = new Map<string, Remembered>();
   readonly #turns = new Map<string, Promise<void>>();
@@ -79,6 +82,31 @@ export class NodeFileSystem implements FileSystemHost {
     }
   }
 
+  async examine(
+    path: string,
+    { hashUpTo, signal }: { readonly hashUpTo: number; readonly signal: AbortSignal },
+  ): Promise<FileSystemEntry> {
+    const entry = this.inspect(path, { hashUpTo: 0 });
+    if (entry.type !== "file" || entry.size > hashUpTo) return entry;
+    try {
+      const fd = this.#open(path);
+      if (fd === undefined) return this.inspect(path, { hashUpTo: 0 });
+      try {
+        return { ...entry, sha256: await this.#hashes.of(fd, signal) };
+      } finally {
+        closeSync(fd);
+      }
+    } catch (error) {
+      throw asPortError(error, "Reading", path);
+    }
+  }
+
+  #open(path: string): number | undefined {
+    const { parent, leaf } = parsePath(path);
+    const opened = this.#directories.open(parent);
+    return opened._tag === "Directory" ? this.#reads.open(opened, leaf) : undefined;
+  }
+
   watch(path: string, changed: () => void): () => void {
     this.#directories.open("/");
     return this.#watch.watch(parsePath(path).path, changed);
@@ -89,6 +117,14 @@ export class NodeFileSystem implements FileSystemHost {
   }
 
   writeFile(path: string, bytes: Uint8Array, attributes: Attributes): Promise<void> {
+    return this.#replace(path, bytes, attributes);
+  }
+
+  writePieces(path: string, pieces: AsyncIterable<Uint8Array>, attributes: Attributes): Promise<void> {
+    return this.#replace(path, pieces, attributes);
+  }
+
+  #replace(path: string, bytes: writes.Bytes, attributes: Attributes): Promise<void> {
     return this.#write("Writing the file", path, attributes, (change, wanted) =>
       writes.replaceFile(change, bytes, wanted),
     );

@@ -57,6 +57,11 @@ export async function removeContainer(podman: Libpod, name: string, signal: Abor
   const found = await findContainer(podman, name, signal);
   if (found === null || found.spec === null) return;
   const doing = `Removing the container ${name}`;
-  const answer = await podman.call("DELETE", `/containers/${found.id}?force=true&v=true`, doing, signal);
+  const answer = await podman.call(
+    "DELETE",
+    `/containers/${encodeURIComponent(found.id)}?force=true&v=true`,
+    doing,
+    signal,
+  );
   if (answer.status >= 300 && answer.status !== 404) throw refused(doing, answer);
 }

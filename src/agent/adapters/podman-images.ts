@@ -172,13 +172,18 @@ export class PodmanImages {
   async #mark(id: string, name: string, digest: string, signal: AbortSignal): Promise<void> {
     const doing = `Keeping ${digest} for ${name}`;
     const query = `repo=${encodeURIComponent(markOf(digest))}&tag=${encodeURIComponent(name)}`;
-    const answer = await this.#podman.call("POST", `/images/${id}/tag?${query}`, doing, signal);
+    const answer = await this.#podman.call("POST", `/images/${encodeURIComponent(id)}/tag?${query}`, doing, signal);
     if (answer.status >= 300) throw refused(doing, answer);
   }
 
   async #untag(id: string, repository: string, tag: string, signal: AbortSignal): Promise<void> {
     const query = `repo=${encodeURIComponent(repository)}&tag=${encodeURIComponent(tag)}`;
-    const answer = await this.#podman.call("POST", `/images/${id}/untag?${query}`, `Releasing ${tag}'s image`, signal);
+    const answer = await this.#podman.call(
+      "POST",
+      `/images/${encodeURIComponent(id)}/untag?${query}`,
+      `Releasing ${tag}'s image`,
+      signal,
+    );
     if (answer.status >= 300 && answer.status !== 404) throw refused(`Releasing ${tag}'s image`, answer);
   }
 

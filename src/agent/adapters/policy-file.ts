@@ -1,7 +1,8 @@
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import type { Log } from "../../scores/context.ts";
 import { type DevicePolicies, type DevicePolicy, type ReadPolicy, readPolicy } from "../../wire/device-policy.ts";
 import type { Disk } from "../disk.ts";
+import { stampOf } from "./file-stamp.ts";
 
 /** What was read well the last time, in the agent's own directory. */
 const COPY = "policy.json";
@@ -24,7 +25,7 @@ export class PolicyFile {
 
   private constructor(parts: PolicyFileParts, before: DevicePolicy | null) {
     this.#parts = parts;
-    this.#seen = this.#stamp();
+    this.#seen = stampOf(this.#parts.path);
     // Without one before it, nobody knows what was allowed.
     this.#current = this.#policies(before ?? { kinds: [] }, null);
     this.#take(this.#read());
@@ -39,7 +40,7 @@ export class PolicyFile {
 
   /** The same object as long as nothing has changed. */
   readonly current = (): DevicePolicies => {
-    const stamp = this.#stamp();
+    const stamp = stampOf(this.#parts.path);
     if (stamp !== this.#seen) {
       this.#seen = stamp;
       this.#take(this.#read());
@@ -70,15 +71,6 @@ export class PolicyFile {
       return readPolicy(readFileSync(this.#parts.path));
     } catch (error) {
       return { _tag: "Unusable", message: error instanceof Error ? error.message : String(error) };
-    }
-  }
-
-  #stamp(): string {
-    try {
-      const { dev, ino, size, mtimeNs, ctimeNs } = statSync(this.#parts.path, { bigint: true });
-      return `${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}`;
-    } catch (error) {
-      return String(error);
     }
   }
 }

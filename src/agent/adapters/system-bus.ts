@@ -1,6 +1,8 @@
 import { createClient, DBusError, type MessageBus } from "dbus-native";
+import { Socket } from "node:net";
 import * as z from "zod";
 import { PortError } from "../../capabilities/port-error.ts";
+import { refuseEmptyStructs } from "./bus-parser.ts";
 
 /** One method call on the bus. */
 export interface BusCall {
@@ -23,10 +25,16 @@ export interface BusSignal {
 
 export { DBusError };
 
+refuseEmptyStructs();
+
 const SYSTEM_BUS = "unix:path=/run/dbus/system_bus_socket";
 const CALL_MS = 10_000;
 const RECONNECT_MS = 500;
 const SIGNAL = 4;
+/** Of one message. What systemd tells of 2000 units is 1 MiB; a bus lets through 32, and a peer may fill them. */
+const MESSAGE_LIMIT_BYTES = 8 * 1024 * 1024;
+/** Of all that a bus says before it has taken this client. */
+const GREETING_LIMIT_BYTES = 16 * 1024;
 
 const Message = z.object({
   type: z.number(),
@@ -121,16 +129,32 @@ export class SystemBus {
   #connected(): MessageBus {
     if (this.#isClosed) throw closed();
     if (this.#client !== null) return this.#client;
-    const client = createClient({ busAddress: this.#address });
+    // The library's own greeting throws where nobody can catch it when the bus refuses, or does not answer.
+    const client = createClient({ busAddress: this.#address, direct: true, maxMessageSize: MESSAGE_LIMIT_BYTES });
     this.#client = client;
     const lost = (): void => this.#lost(client);
-    // Without a listener it would end the process; the calls that are under way fail by themselves.
+    // Without a listener either would end the process; the calls that are under way fail by themselves. The second one tells
+    // of a message that cannot be handled.
     client.connection.on("error", lost);
+    client.connection.on("handlerError", lost);
     client.connection.on("close", lost);
     client.connection.on("message", (message: unknown) => this.#heard(message));
+    this.#greet(client, lost);
     for (const rule of this.#matches.keys()) this.#ask(client, "AddMatch", rule);
     this.#onConnected();
     return client;
+  }
+
+  /** A bus wants to be greeted first; one that does not answer that is no bus. */
+  #greet(client: MessageBus, lost: () => void): void {
+    const { connection } = client;
+    const { stream } = connection;
+    const tooMuch = (): void => {
+      if (stream instanceof Socket && stream.bytesRead > GREETING_LIMIT_BYTES) lost();
+    };
+    stream.on("readable", tooMuch);
+    connection.on("connect", () => stream.off("readable", tooMuch));
+    client.invokeDbus({ member: "Hello" }, { timeout: CALL_MS }).then(() => {}, lost);
   }
 
   #heard(message: unknown): void {
@@ -144,7 +168,8 @@ export class SystemBus {
     if (this.#client !== client) return;
     this.#client = null;
     this.#live = new Set();
-    client.connection.end();
+    // At once: whoever is at the other end may go on talking.
+    client.connection.stream.destroy();
     if (this.#isClosed || this.#matches.size === 0 || this.#retry !== null) return;
     this.#retry = setTimeout(() => {
       this.#retry = null;

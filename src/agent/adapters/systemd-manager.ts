@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { answered } from "./bus-answer.ts";
 import { SystemBus, type BusSignal } from "./system-bus.ts";
 import { asPortError, busNameOf, isNoFile, isNotFound, jobFailed } from "./systemd-errors.ts";
 import { SystemdJobs } from "./systemd-jobs.ts";
@@ -22,6 +23,8 @@ export interface ManagerNews {
   listening(): void;
 }
 
+/** Number, path, unit, result. Any peer can send a signal of that name, with whatever in it. */
+const JobRemoved = z.tuple([z.unknown(), z.string(), z.unknown(), z.string()], z.unknown());
 const Microseconds = z.union([z.number(), z.bigint()]).transform(Number);
 
 /** The calls of systemd's own interface that are needed, and its signals. Knows nothing of files. */
@@ -85,8 +88,9 @@ export class SystemdManager {
     signal: AbortSignal,
     doing: string,
   ): Promise<void> {
-    const job = z.parse(z.string(), await this.call(member, "ss", [unit, "replace"], signal, `${doing} ${unit}`));
-    const result = await this.#jobs.end(job, signal, `${doing} ${unit}`);
+    const whole = `${doing} ${unit}`;
+    const job = answered(z.string(), await this.call(member, "ss", [unit, "replace"], signal, whole), whole);
+    const result = await this.#jobs.end(job, signal, whole);
     if (result !== "done") throw jobFailed(unit, doing, `the job ended with "${result}"`);
   }
 
@@ -186,8 +190,10 @@ export class SystemdManager {
       return this.#news.changed(path, new Map(Object.entries(given.data ?? {})));
     }
     if (of !== MANAGER) return;
-    if (member === "JobRemoved") this.#jobs.ended(String(body[1]), String(body[3]));
-    else if (member === "UnitFilesChanged") this.#news.filesChanged();
+    if (member === "JobRemoved") {
+      const [, job, , result] = z.safeParse(JobRemoved, body).data ?? [];
+      if (job !== undefined && result !== undefined) this.#jobs.ended(job, result);
+    } else if (member === "UnitFilesChanged") this.#news.filesChanged();
     else if (member === "Reloading" && body[0] === false) this.#news.reloaded();
   }
 }

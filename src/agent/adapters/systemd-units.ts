@@ -1,5 +1,6 @@
 import * as z from "zod";
 import type { UnitState } from "../../capabilities/systemd-host.ts";
+import { answered, ObjectPath } from "./bus-answer.ts";
 import { gaveUp } from "./systemd-errors.ts";
 import { pathOf, SystemdManager } from "./systemd-manager.ts";
 import { FRESH_MS, UnitLinks } from "./unit-links.ts";
@@ -10,7 +11,7 @@ const UNIT = "org.freedesktop.systemd1.Unit";
 const BELIEVED_MS = 5 * 60_000;
 
 const Rows = z.array(
-  z.tuple([z.string(), z.string(), z.string(), z.string(), z.string(), z.string(), z.string()], z.unknown()),
+  z.tuple([z.string(), z.string(), z.string(), z.string(), z.string(), z.string(), ObjectPath], z.unknown()),
 );
 const Count = z.union([z.number(), z.bigint()]).transform(Number);
 
@@ -172,8 +173,8 @@ export class SystemdUnits {
   }
 
   async #rows(names: readonly string[]): Promise<readonly Row[]> {
-    const answer = await this.#manager.call("ListUnitsByNames", "as", [names], undefined, "Reading the state of units");
-    const rows = z.parse(Rows, answer);
+    const doing = "Reading the state of units";
+    const rows = answered(Rows, await this.#manager.call("ListUnitsByNames", "as", [names], undefined, doing), doing);
     // A name that systemd does not take as one is left out, so the others would be told by the wrong names.
     if (rows.length !== names.length && names.length > 1) {
       return (await Promise.all(names.map((name) => this.#rows([name])))).flatMap(([row = NOWHERE]) => row);
@@ -228,18 +229,13 @@ export class SystemdUnits {
       ...(type === "service" ? [[own, "NRestarts"] as const, [own, "MainPID"] as const] : []),
     ];
     const told = asked.map(async ([of, name]) => [name, await this.#manager.property(path, of, name)] as const);
-    return z.parse(Properties, Object.fromEntries(await Promise.all(told)));
+    return answered(Properties, Object.fromEntries(await Promise.all(told)), `Reading the properties of ${unit}`);
   }
 
   async #enablement(unit: string): Promise<string> {
-    const state = await this.#manager.callIfThere(
-      "GetUnitFileState",
-      "s",
-      [unit],
-      undefined,
-      `Reading whether ${unit} is enabled`,
-    );
-    if (state !== undefined) return z.parse(z.string(), state);
+    const doing = `Reading whether ${unit} is enabled`;
+    const state = await this.#manager.callIfThere("GetUnitFileState", "s", [unit], undefined, doing);
+    if (state !== undefined) return answered(z.string(), state, doing);
     // Its file is gone, and what it was enabled by may be left.
     return this.#links.enables(unit) ? "enabled" : "";
   }
@@ -296,8 +292,18 @@ const factsOf = ({ row, properties }: Known): ReadonlyMap<string, unknown> =>
 const isAmong = (told: ReadonlyMap<string, unknown>, facts: ReadonlyMap<string, unknown> | undefined): boolean =>
   facts !== undefined && [...told].every(([name, value]) => facts.has(name) && sameValue(facts.get(name), value));
 
+/** Numbers of 64 bits may come as either. */
 const sameValue = (before: unknown, now: unknown): boolean =>
-  typeof before === "string" || typeof before === "boolean" ? before === now : Number(before) === Number(now);
+  before === now ||
+  ((typeof before === "bigint" || typeof now === "bigint") &&
+    (typeof before === "number" || typeof now === "number") &&
+    Number(before) === Number(now));
+
+/** Null for what is no time. */
+function timeOf(microseconds: number): string | null {
+  const time = new Date(microseconds / 1000);
+  return Number.isNaN(time.getTime()) ? null : time.toISOString();
+}
 
 function reported({ row, properties, enablement, version }: Known): Reported {
   const { load, active, sub } = row;
@@ -312,7 +318,7 @@ function reported({ row, properties, enablement, version }: Known): Reported {
     needsReload: properties.NeedDaemonReload,
     result: properties.Result,
     restarts: properties.NRestarts,
-    since: isUp ? new Date(properties.ActiveEnterTimestamp / 1000).toISOString() : null,
+    since: isUp ? timeOf(properties.ActiveEnterTimestamp) : null,
     uptimeMs: isUp ? (monotonicMicroseconds() - entered) / 1000 : null,
     // While it is up again, the two are of different times: what matters is then told by `restarts`.
     lastUpMs: exited === 0 ? null : Math.max(0, (exited - entered) / 1000),

@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { type BigIntStats, lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { RUNTIME_DIRECTORY } from "./scratch.ts";
 
@@ -57,10 +57,19 @@ export interface Version {
   readonly changedAtMs: number;
 }
 
+/** Undefined where it is not there, or cannot be: the path of a unit's file is what somebody on the bus said. */
+function statOf(path: string): BigIntStats | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false, bigint: true });
+  } catch {
+    return undefined;
+  }
+}
+
 export function versionOf(paths: readonly string[]): Version {
   let changedAtMs = 0;
   const signs = paths.map((path) => {
-    const found = lstatSync(path, { throwIfNoEntry: false, bigint: true });
+    const found = statOf(path);
     if (found === undefined) return "-";
     changedAtMs = Math.max(changedAtMs, Number(found.ctimeNs / 1_000_000n));
     return `${found.ino}:${found.size}:${found.mtimeNs}:${found.ctimeNs}`;

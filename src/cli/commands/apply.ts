@@ -7,9 +7,11 @@ import { problemLine } from "../problem.ts";
 import { fitsOrTell, loadOrTell } from "../manifest-file.ts";
 import { progressLine } from "../apply-progress.ts";
 import { reportApply } from "../apply-report.ts";
+import { bundleIn } from "../bundle-file.ts";
 import { withFleet } from "../server.ts";
 import { addSecretOptions, gatherSecrets, SecretFlags, wipe } from "../secret-options.ts";
 import { readSigners, signOption } from "../sign-option.ts";
+import { uploadOrTell } from "../uploading.ts";
 import { typeCheck } from "../type-check.ts";
 
 const Args = z.tuple([z.string()]);
@@ -28,9 +30,10 @@ export const addApply: AddCommand = (program, run) => {
     .command("apply")
     .summary("ships a manifest to an agent and waits until it is so")
     .description(
-      "Ships the manifest in FILE to one agent under a new generation, and waits until every Score is Ready, Failed or Refused.",
+      "Ships the manifest in FILE to one agent under a new generation, and waits until every Score is Ready, Failed or Refused. " +
+        "A bundle of harmony sign is shipped as it is.",
     )
-    .argument("<FILE>", "TypeScript or JavaScript whose default export was made by manifest()")
+    .argument("<FILE>", "TypeScript or JavaScript whose default export was made by manifest(), or a signed bundle")
     .requiredOption("--agent <ID>", "the agent that is to be so", agentId)
     .option("--timeout <TIME>", "how long to wait: 500ms, 60s, 5m", duration, 60_000)
     .option("--no-wait", "end once it is stored for the agent")
@@ -46,6 +49,7 @@ export const addApply: AddCommand = (program, run) => {
         "harmony apply kiosk.ts --agent pi-7 --sign ops=ops.pem",
         "harmony apply wifi.ts --agent pi-7 --secret wifi-psk=psk.txt",
         "pass show wifi | harmony apply wifi.ts --agent pi-7 --secret wifi-psk=-",
+        "harmony apply bundle.json --agent pi-7",
       ),
     )
     .action(
@@ -53,11 +57,25 @@ export const addApply: AddCommand = (program, run) => {
         const [file] = Args.parse(args);
         const { agent, timeout, wait, check, retryFailed, sign, ...flags } = Options.parse(options);
         const { io } = session;
+        const bundle = await bundleIn(session, file);
+        if (bundle === "Unreadable") return EXIT.usage;
+        if (bundle !== null) {
+          const unfit =
+            bundle._tag === "Status" ? "it holds a status, and no manifest" : wrongFlag(sign, check, retryFailed);
+          if (unfit !== null) session.complain(`${file} is a signed bundle: ${unfit}`);
+          if (bundle._tag === "Status" || unfit !== null) return EXIT.usage;
+          return withFleet(session, async (fleet) => {
+            const progress = progressLine(session, agent);
+            const how = { signal: io.signal, timeoutMs: timeout, wait, onProgress: progress.tell };
+            const result = await fleet.applyBundle(bundle, agent, how).finally(progress.end);
+            return reportApply(session, result, agent);
+          });
+        }
         const signers = await readSigners(session, sign);
         if (signers === null) return EXIT.usage;
         const loaded = await loadOrTell(session, file);
         if (loaded._tag === "CannotLoad") return EXIT.usage;
-        const { manifest } = loaded;
+        const { manifest, assets } = loaded;
         const fits = fitsOrTell(session, resolve(io.cwd, file), manifest, [
           { _tag: "Topology", topology: manifest.topology },
         ]);
@@ -76,6 +94,8 @@ export const addApply: AddCommand = (program, run) => {
         return withFleet(session, async (fleet) => {
           const trustedKeys = await secrets.keysFor(fleet, agent);
           if (trustedKeys === null) return EXIT.finding;
+          const failed = await uploadOrTell(session, fleet, assets, { signal: io.signal });
+          if (failed !== null) return failed;
           const progress = progressLine(session, agent);
           const applying = fleet.apply(manifest, agent, {
             signal: io.signal,
@@ -95,3 +115,10 @@ export const addApply: AddCommand = (program, run) => {
       }),
     );
 };
+
+/** What can only be said of a manifest that is yet to be signed. */
+function wrongFlag(sign: readonly string[], check: boolean, retryFailed: boolean): string | null {
+  if (sign.length > 0) return "harmony sign adds a signature to it";
+  if (check) return "--check is for a FILE with a manifest";
+  return retryFailed ? "--retry-failed has to be signed with it (harmony sign --retry-failed)" : null;
+}

@@ -1,11 +1,11 @@
-import { resolve } from "node:path";
 import { match } from "ts-pattern";
 import * as z from "zod";
 import type { PlanReply } from "../../wire/status.ts";
 import { AgentId } from "../../wire/keys.ts";
+import { bundleIn } from "../bundle-file.ts";
 import { type AddCommand, agentId, duration, examples } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit-code.ts";
-import { fitsOrTell, loadOrTell } from "../manifest-file.ts";
+import { manifestOrCode } from "../manifest-file.ts";
 import { planReport } from "../plan-report.ts";
 import { tellUnreachable, withFleet } from "../server.ts";
 import { printJson, type Session } from "../session.ts";
@@ -27,7 +27,7 @@ export const addPlan: AddCommand = (program, run) => {
     .description(
       "Asks the agent what it would do with the manifest in FILE. The agent looks at the device and changes nothing.",
     )
-    .argument("<FILE>", "TypeScript or JavaScript whose default export was made by manifest()")
+    .argument("<FILE>", "TypeScript or JavaScript whose default export was made by manifest(), or a signed bundle")
     .requiredOption("--agent <ID>", "the agent to ask", agentId)
     .option("--timeout <TIME>", "how long the agent may take to look: 500ms, 60s, 5m", duration, 30_000)
     .addOption(signOption());
@@ -38,29 +38,29 @@ export const addPlan: AddCommand = (program, run) => {
         const [file] = Args.parse(args);
         const { agent, timeout, sign, ...flags } = Options.parse(options);
         const { io } = session;
+        const bundle = await bundleIn(session, file);
+        if (bundle === "Unreadable") return EXIT.usage;
+        if (bundle !== null && (bundle._tag === "Status" || sign.length > 0)) {
+          session.complain(
+            `${file} is a signed bundle: ${bundle._tag === "Status" ? "it holds a status, and no manifest" : "harmony sign adds a signature to it"}`,
+          );
+          return EXIT.usage;
+        }
         const signers = await readSigners(session, sign);
         if (signers === null) return EXIT.usage;
-        const loaded = await loadOrTell(session, file);
-        if (loaded._tag === "CannotLoad") return EXIT.usage;
-        const { manifest } = loaded;
-        if (
-          !fitsOrTell(session, resolve(io.cwd, file), manifest, [{ _tag: "Topology", topology: manifest.topology }])
-        ) {
-          return EXIT.finding;
-        }
-        const secrets = await gatherSecrets(session, flags, manifest);
-        if (secrets === null) return EXIT.usage;
+        const asked = bundle ?? (await manifestOrCode(session, file));
+        if (typeof asked === "number") return asked;
+        const secrets = "payload" in asked ? null : await gatherSecrets(session, flags, asked);
+        if (secrets === null && !("payload" in asked)) return EXIT.usage;
         return withFleet(session, async (fleet) => {
-          const trustedKeys = await secrets.keysFor(fleet, agent);
+          const how = { signal: io.signal, timeoutMs: timeout };
+          const trustedKeys = secrets === null ? [] : await secrets.keysFor(fleet, agent);
           if (trustedKeys === null) return EXIT.finding;
-          const result = await fleet
-            .plan(manifest, agent, {
-              signal: io.signal,
-              timeoutMs: timeout,
-              signers,
-              secrets: { values: secrets.given, trustedKeys },
-            })
-            .finally(() => wipe(secrets.given));
+          const asking =
+            "payload" in asked
+              ? fleet.planBundle(asked, agent, how)
+              : fleet.plan(asked, agent, { ...how, signers, secrets: { values: secrets?.given, trustedKeys } });
+          const result = await asking.finally(() => secrets && wipe(secrets.given));
           return match(result)
             .returnType<ExitCode>()
             .with({ _tag: "Answered" }, ({ reply }) => show(session, reply))

@@ -101,6 +101,8 @@ async function follow(session: Session, fleet: Fleet, whom: AgentId | "all"): Pr
     } else {
       io.out(shown(event, session));
     }
+    // A reader that is slow gets what is newest then, and not all that was meanwhile.
+    await io.outTaken?.();
   }
   return EXIT.done;
 }

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Manifest } from "../../topology/manifest.ts";
 import type { SealingKey } from "../../wire/secrets/sealed.ts";
+import type { AssetFile } from "../asset-files.ts";
 import type { ProgressLine } from "../apply-progress.ts";
 import { reportApply } from "../apply-report.ts";
 import { EXIT, type ExitCode } from "../exit-code.ts";
@@ -9,6 +10,7 @@ import { fitsOrTell, loadOrTell } from "../manifest-file.ts";
 import { displayPath } from "../problem.ts";
 import { readSecrets, type SecretFlags, wipe } from "../secret-options.ts";
 import type { Session } from "../session.ts";
+import { uploadOrTell } from "../uploading.ts";
 import { DEV_AGENT, type Machine } from "./machine.ts";
 import { Saves } from "./saves.ts";
 
@@ -26,7 +28,12 @@ export interface Work {
 }
 
 type Checked =
-  | { readonly _tag: "Fits"; readonly manifest: Manifest; readonly inputs: readonly string[] }
+  | {
+      readonly _tag: "Fits";
+      readonly manifest: Manifest;
+      readonly assets: readonly AssetFile[];
+      readonly inputs: readonly string[];
+    }
   /** `code`: what a command that can do nothing else ends with. */
   | { readonly _tag: "Not"; readonly code: ExitCode; readonly inputs: readonly string[] };
 
@@ -35,10 +42,10 @@ export async function loadFitting(session: Session, file: string): Promise<Check
   const loaded = await loadOrTell(session, file);
   const { inputs } = loaded;
   if (loaded._tag === "CannotLoad") return { _tag: "Not", code: EXIT.usage, inputs };
-  const { manifest } = loaded;
+  const { manifest, assets } = loaded;
   const targets = [{ _tag: "Topology", topology: manifest.topology }] as const;
   const fits = fitsOrTell(session, resolve(session.io.cwd, file), manifest, targets);
-  return fits ? { _tag: "Fits", manifest, inputs } : { _tag: "Not", code: EXIT.finding, inputs };
+  return fits ? { _tag: "Fits", manifest, assets, inputs } : { _tag: "Not", code: EXIT.finding, inputs };
 }
 
 export async function serveOnly({ session, machine, signal }: Work): Promise<ExitCode> {
@@ -50,7 +57,7 @@ export async function serveOnly({ session, machine, signal }: Work): Promise<Exi
 
 export async function applyOnce(work: Work, file: string): Promise<ExitCode> {
   const checked = await loadFitting(work.session, file);
-  return checked._tag === "Not" ? checked.code : apply(work, checked.manifest, work.signal);
+  return checked._tag === "Not" ? checked.code : apply(work, checked, work.signal);
 }
 
 /** Goes on until it is ended; a FILE that is broken for the moment is told, and the device stays as it was. */
@@ -68,7 +75,7 @@ export async function applyAtEachSave(work: Work, file: string): Promise<ExitCod
       const over = AbortSignal.any([signal, stale.signal]);
       const checked = await loadFitting(session, file);
       saves.watch([path, ...checked.inputs]);
-      if (checked._tag === "Fits") await apply(work, checked.manifest, over);
+      if (checked._tag === "Fits") await apply(work, checked, over);
       if (!over.aborted) session.say(`watching ${displayPath(path, session.io.cwd)}; Ctrl-C ends it`);
       await aborted(over);
     }
@@ -80,9 +87,11 @@ export async function applyAtEachSave(work: Work, file: string): Promise<ExitCod
 
 async function apply(
   { session, machine, timeoutMs, begin, flags }: Work,
-  manifest: Manifest,
+  { manifest, assets }: Extract<Checked, { readonly _tag: "Fits" }>,
   signal: AbortSignal,
 ): Promise<ExitCode> {
+  const failed = await uploadOrTell(session, machine.fleet, assets, { signal });
+  if (failed !== null) return signal.aborted ? EXIT.done : failed;
   const values = await readSecrets(session.io, flags, manifest);
   if ("problem" in values) {
     session.complain(values.problem, values.next);

@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from "node:crypto";
 import { mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import type { AuthorsFile } from "../../wire/authors.ts";
 import { credentialsFile } from "../../wire/nats/credentials.ts";
 import { makeUserKey } from "../../wire/nats/nkey.ts";
 import { makeAuthority, makeServerCertificate } from "./certificates.ts";
@@ -87,6 +88,7 @@ async function fill(
     "keys/author.pem": signing.privateKey,
     "device/ca.pem": authority.certificate,
     "device/author.pub": signing.publicKey,
+    "device/authors.json": `${JSON.stringify({ authors: [{ name: "author", publicKey: signing.publicKey }] } satisfies AuthorsFile, null, 2)}\n`,
     "nats-server.conf": directory.render(fleet),
     "fleet.json": `${JSON.stringify(fleet, null, 2)}\n`,
   };

@@ -14,7 +14,7 @@ import { unreachable } from "./unreachable.ts";
 // own reading is not used because it makes consumers, a right that opens the whole stream; its own writing is not used
 // because it sends a whole object at once, cannot be called off, and takes away the chunks under whoever reads.
 
-const CHUNK_BYTES = 256 * 1024;
+export const CHUNK_BYTES = 256 * 1024;
 /** Chunks that may be on their way to the server at once. */
 const CHUNKS_UNDER_WAY = 4;
 
@@ -78,7 +78,7 @@ export async function putAsset(link: Link, call: Call, bytes: Uint8Array): Promi
     : unreachable("Failed", `asset ${sha256} is being changed by somebody else`);
 }
 
-async function findMeta(link: Link, call: Call, sha256: string): Promise<FoundMeta | Unreachable> {
+export async function findMeta(link: Link, call: Call, sha256: string): Promise<FoundMeta | Unreachable> {
   const message = await lastMessage(link, call, ASSETS_STREAM, metaSubject(sha256));
   if (message._tag === "NoResponders") return noAssets();
   if (message._tag === "Unreachable") return message;
@@ -123,12 +123,32 @@ async function write(
   const chunkBytes = Math.min(CHUNK_BYTES, link.maxValueBytes);
   const failed = await writeChunks(link, call, id, bytes, chunkBytes);
   if (failed !== undefined) return failed;
+  const object = { sha256, id, size: bytes.length, chunks: Math.ceil(bytes.length / chunkBytes), chunkBytes };
+  return describe(link, call, object, revision);
+}
+
+export interface StoredObject {
+  readonly sha256: string;
+  /** Of the chunks' subject. */
+  readonly id: string;
+  readonly size: number;
+  readonly chunks: number;
+  readonly chunkBytes: number;
+}
+
+/** Makes the chunks that are there the asset's, in the place of the description at this revision. */
+export async function describe(
+  link: Link,
+  call: Call,
+  { sha256, id, size, chunks, chunkBytes }: StoredObject,
+  revision: number,
+): Promise<{ readonly _tag: "Written" } | { readonly _tag: "Conflict" } | Unreachable> {
   const description = {
     name: sha256,
     bucket: ASSETS,
     nuid: id,
-    size: bytes.length,
-    chunks: Math.ceil(bytes.length / chunkBytes),
+    size,
+    chunks,
     mtime: new Date().toISOString(),
     digest: `SHA-256=${base64Url(Buffer.from(sha256, "hex"))}`,
     options: { max_chunk_size: chunkBytes },
@@ -165,11 +185,11 @@ async function writeChunks(
 }
 
 /** Takes away chunks that nothing refers to. They only cost room, so nobody waits for it, and it may fail. */
-async function purgeChunks(link: Link, id: string): Promise<void> {
+export async function purgeChunks(link: Link, id: string): Promise<void> {
   const filter = new TextEncoder().encode(JSON.stringify({ filter: chunkSubject(id) }));
   await ask(link, new Call(undefined), `$JS.API.STREAM.PURGE.${ASSETS_STREAM}`, filter);
 }
 
-function noAssets(): Unreachable {
+export function noAssets(): Unreachable {
   return unreachable("NoBucket", "the server has no asset store: a control plane makes it on its first run");
 }

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { Socket } from "node:net";
-import { connect, type ConnectionOptions, type NatsConnection } from "nats";
+import { connect, type ConnectionOptions, DebugEvents, type NatsConnection } from "nats";
 import type { Unreachable } from "../store.ts";
 import { readCredentials } from "./credentials.ts";
 import { orAborted } from "./or-aborted.ts";
@@ -104,12 +104,21 @@ async function within(
     // As long as it is in use, it makes every promise of the process slower.
     if (attempts === 0) attempt.disable();
     if ("_tag" in outcome || signal.aborted) closeSockets();
+    else void whenStale(outcome, closeSockets);
     return outcome;
   };
   return orAborted(signal, attemptOnce(), () => {
     closeSockets();
     return calledOff(doing);
   });
+}
+
+/**
+ * The client library gives up a connection that has fallen silent only once all that it had to send is on its way. Where
+ * that fills the kernel's buffers, it would wait for as long as TCP does, which is a quarter of an hour.
+ */
+async function whenStale(connection: NatsConnection, giveUp: () => void): Promise<void> {
+  for await (const { type } of connection.status()) if (type === DebugEvents.StaleConnection) giveUp();
 }
 
 const calledOff = (doing: string): Unreachable => unreachable("Disconnected", `could not ${doing}: it was called off`);

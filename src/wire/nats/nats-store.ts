@@ -1,6 +1,21 @@
 import type { Msg } from "nats";
-import type { Bucket, CallOptions, Found, Reply, Store, StoreAdmin, Unreachable, Written } from "../store.ts";
+import type { AssetRef } from "../../scores/asset.ts";
+import type {
+  AssetPiece,
+  Bucket,
+  CallOptions,
+  Found,
+  FoundAsset,
+  Reply,
+  Store,
+  StoreAdmin,
+  StreamedAsset,
+  StreamOptions,
+  Unreachable,
+  Written,
+} from "../store.ts";
 import { ask } from "./ask.ts";
+import { findAsset, readAsset, streamAsset } from "./asset-stream.ts";
 import { getAsset, putAsset } from "./assets.ts";
 import { Call } from "./call.ts";
 import { ensureBuckets } from "./ensure.ts";
@@ -69,6 +84,22 @@ export class NatsStore implements Store, StoreAdmin {
 
   async getAsset(sha256: string, options: CallOptions & { readonly limit: number }): ReturnType<Store["getAsset"]> {
     return this.#run(options, (call) => getAsset(this.#link, call, sha256, options.limit));
+  }
+
+  async findAsset(sha256: string, options?: CallOptions): Promise<FoundAsset | Unreachable> {
+    return this.#run(options, (call) => findAsset(this.#link, call, sha256));
+  }
+
+  async readAsset(object: string, after: number, options?: CallOptions): Promise<AssetPiece | Unreachable> {
+    return this.#run(options, (call) => readAsset(this.#link, call, object, after));
+  }
+
+  async streamAsset(
+    ref: AssetRef,
+    pieces: () => AsyncIterable<Uint8Array>,
+    options: StreamOptions = {},
+  ): Promise<StreamedAsset | Unreachable> {
+    return this.#run(options, () => streamAsset(this.#link, ref, pieces, options));
   }
 
   serve(subject: string, handler: (request: Uint8Array) => Promise<Uint8Array>): () => void {

@@ -31,6 +31,10 @@ export async function publish(
   head?: MsgHdrs,
 ): Promise<Stored> {
   const answer = await ask(link, call, to.subject, payload, head);
+  if (answer._tag === "Unreachable" && answer.reason === "TimedOut") {
+    // A stream whose disk is full says nothing at all.
+    return unreachable("TimedOut", `${to.stream} has not acknowledged a write to ${to.subject} in time`);
+  }
   if (answer._tag !== "Answer") return answer;
   const acknowledgement = Acknowledgement.safeParse(json(answer.data)).data;
   const { stream, seq, error } = acknowledgement ?? {};

@@ -51,7 +51,17 @@ export function hasCode(error: unknown, code: string): boolean {
   return codeOf(error) === code;
 }
 
+/** What a device finds that has no battery for its clock and no other way to the time yet. Without the time of day: it is told once. */
+const BY_THE_CLOCK: Readonly<Record<string, string>> = {
+  CERT_NOT_YET_VALID:
+    "by this machine's clock the server's certificate is not valid yet; set the clock, or let systemd-timesyncd do it",
+  CERT_HAS_EXPIRED:
+    "by this machine's clock the server's certificate has ended; if the clock is right, the server needs a new one (harmony fleet serve makes it)",
+};
+
 function textOf(error: unknown): string {
+  const byTheClock = BY_THE_CLOCK[codeOf(error) ?? ""];
+  if (byTheClock !== undefined) return byTheClock;
   // As a text the library has nothing but this number.
   if (hasCode(error, ErrorCode.NoResponders)) return "JetStream is off for this account, or just starting";
   return error instanceof Error && error.message !== "" ? error.message : "no reason was given";

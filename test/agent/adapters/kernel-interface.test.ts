@@ -69,3 +69,14 @@ test("routes are those that somebody set, each with its whole network", () => {
 test("an interface that went away meanwhile is none", () => {
   expect(readKernelFrom("eth0", "[{}]", "")).toBeNull();
 });
+
+test.each([
+  ["no JSON", "[{", "[]"],
+  ["other JSON", "{}", "[]"],
+  ["an address without its length", LINK([{ family: "inet", local: "10.0.0.1", scope: "global" }]), "[]"],
+  ["routes of another shape", LINK([]), '[{"dst":1}]'],
+])("%s is refused in words for an operator", (_, links, routes) => {
+  expect(() => readKernelFrom("eth0", links, routes)).toThrow(
+    /^Looking at eth0 failed: ip printed what is not known here/,
+  );
+});

@@ -3,7 +3,7 @@ import http from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { Libpod } from "../../../src/agent/adapters/libpod.ts";
+import { Libpod, refused } from "../../../src/agent/adapters/libpod.ts";
 
 const { signal } = new AbortController();
 
@@ -54,4 +54,25 @@ test("where it cannot be opened the call is refused, and a call that is given up
   await expect(api.call("GET", "/one", "Asking", ending.signal)).rejects.toMatchObject({
     problem: { code: "TimedOut" },
   });
+});
+
+test("a podman that switches to another protocol has not answered, and the call ends", async () => {
+  const { api } = podman((request) => {
+    request.socket.end("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n");
+  });
+  await expect(api.call("GET", "/one", "Asking", signal)).rejects.toMatchObject({ problem: { code: "Unavailable" } });
+});
+
+test("an answer that would take much more memory than it has bytes is refused before it is read", async () => {
+  const { api } = podman((_, response) => response.end(`[${"[],".repeat(300_000)}0]`));
+  await expect(api.call("GET", "/one", "Asking", signal)).rejects.toMatchObject({
+    problem: { code: "Failed", message: expect.stringContaining("more than 500000 values") },
+  });
+});
+
+test("what podman says against something is told where it is text, and no more than a status takes", () => {
+  const told = (body: unknown): string => refused("Asking", { status: 500, body }).message;
+  expect(told({ message: "in use" })).toBe("Asking failed: in use.");
+  expect(told({ message: { toString: 1 } })).toBe("Asking failed: status 500, and an answer that says nothing of it.");
+  expect(told({ message: "x".repeat(100_000) }).length).toBeLessThan(2000);
 });

@@ -52,6 +52,10 @@ export interface AgentProcessOptions {
   readonly root: string;
   readonly node?: string;
   readonly args?: readonly string[];
+  /** What comes before the command line, to run it elsewhere. */
+  readonly enter?: (argv: readonly string[]) => readonly string[];
+  /** What its environment has beside the test's own. */
+  readonly env?: NodeJS.ProcessEnv;
 }
 
 /** `harmony agent run` as a process of its own, killed at the end of the test at the latest. */
@@ -60,9 +64,11 @@ export class AgentProcess {
   #text = "";
   readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
 
-  constructor({ harmony, url, root, node = process.execPath, args = [] }: AgentProcessOptions) {
+  constructor(options: AgentProcessOptions) {
+    const { harmony, url, root, node = process.execPath, args = [], enter = (argv) => argv, env } = options;
     const words = [harmony, "agent", "run", "--id", AGENT, "--root", root, "--server", url, ...args];
-    this.#child = spawn(node, words, { stdio: ["ignore", "ignore", "pipe"] });
+    const [command = "", ...rest] = enter([node, ...words]);
+    this.#child = spawn(command, rest, { stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, ...env } });
     this.#child.stderr?.setEncoding("utf8").on("data", (text: string) => (this.#text += text));
     this.exited = new Promise((resolve) => this.#child.once("close", (code, signal) => resolve({ code, signal })));
     onTestFinished(async () => {

@@ -4,6 +4,7 @@ import { Host } from "../../../src/agent/host.ts";
 import { Ledger } from "../../../src/agent/ledger.ts";
 import { FakeClock, settle } from "../../../src/testing/fake-clock.ts";
 import { FakeFileSystem } from "../../../src/testing/fake-file-system.ts";
+import type { Authors } from "../../../src/wire/authors.ts";
 import type { DevicePolicies } from "../../../src/wire/device-policy.ts";
 import { MemoryServer } from "../../../src/wire/memory-server.ts";
 import { MemoryStore } from "../../../src/wire/memory-store.ts";
@@ -39,6 +40,8 @@ export interface AgentRigOptions {
   readonly probe?: Detection;
   /** What the owner of the device allows. Default: the agent knows of no policy. */
   readonly policy?: () => DevicePolicies;
+  /** Whom the device trusts. Default: signatures are not asked for. */
+  readonly authors?: () => Authors;
 }
 
 /** What a look finds on the device; a test may change it. */
@@ -93,6 +96,7 @@ export class AgentRig {
       kinds: gate.kinds,
       trustedKeys: gate.trustedKeys,
       policy: options.policy,
+      authors: options.authors,
       host: this.host,
       device: undefined,
       store: this.store,

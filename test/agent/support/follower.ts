@@ -2,17 +2,14 @@ import { onTestFinished } from "vitest";
 import { DesiredState } from "../../../src/agent/desired-state.ts";
 import type { Reading } from "../../../src/agent/status-document.ts";
 import { FakeClock, settle } from "../../../src/testing/fake-clock.ts";
-import type { DecodedManifest, InForce } from "../../../src/wire/decode.ts";
+import type { DecodedManifest, Gate, InForce } from "../../../src/wire/decode.ts";
 import { MemoryServer } from "../../../src/wire/memory-server.ts";
 import { MemoryStore } from "../../../src/wire/memory-store.ts";
 import type { Found, Unreachable } from "../../../src/wire/store.ts";
 import { AGENT, envelopeOf, gate, probe, type Wanted } from "./manifests.ts";
 
 /** Follows a key in memory; takes up what it is handed, as the agent does. */
-export function follow({
-  inForce = null,
-  trustedKeys = gate.trustedKeys,
-}: { inForce?: InForce | null; trustedKeys?: typeof gate.trustedKeys } = {}) {
+export function follow({ inForce = null, ...trust }: { readonly inForce?: InForce | null } & Partial<Gate> = {}) {
   const server = new MemoryServer();
   const store = new MemoryStore(server);
   const operator = new MemoryStore(server);
@@ -30,14 +27,14 @@ export function follow({
   store.onChange = (bucket, key, poke) => onChange(bucket, key, (changed) => state.hints && poke(changed));
   const desired = new DesiredState({
     store,
-    gate: { ...gate, trustedKeys },
+    gate: { ...gate, ...trust },
     clock,
     log: (message) => void logged.push(message),
     random: () => 0.5,
     inForce: () => state.inForce,
-    onManifest: (manifest, payload, revision) => {
-      state.inForce = { generation: manifest.generation, payload };
-      manifests.push([manifest, revision]);
+    onManifest: (manifest, accepted) => {
+      state.inForce = accepted;
+      manifests.push([manifest, accepted.revision]);
     },
     onReading: (reading, revision) => void seen.push([reading, revision]),
   });

@@ -53,6 +53,27 @@ export function inspectContract(stage: () => Stage, subject: Subject): void {
   const { owner, group } = subject.agent;
   const noOwners = subject.noOwners === undefined ? "" : ` (skipped: ${subject.noOwners})`;
 
+  describe("examine", () => {
+    const { signal } = new AbortController();
+    it("tells all that inspect does, and the hash of a file of any size", async () => {
+      const { host, put } = stage();
+      const bytes = Uint8Array.from({ length: 3_000_000 }, (_, index) => (index * 13) % 256);
+      await put("/large", { type: "file", bytes });
+      await put("/d", { type: "directory" });
+      const hash = sha256(bytes);
+      const hashUpTo = bytes.length;
+      const entry = await host.examine("/large", { hashUpTo, signal });
+      expect(entry).toEqual({ ...host.inspect("/large", { hashUpTo: 0 }), sha256: hash });
+      expect(await host.examine("/large", { hashUpTo, signal })).toEqual(entry);
+      for (const path of ["/d", "/none", "/no/such"]) {
+        expect(await host.examine(path, { hashUpTo, signal })).toEqual(host.inspect(path));
+      }
+      expect(await host.examine("/large", { hashUpTo: hashUpTo - 1, signal })).toMatchObject({ sha256: null });
+      await put("/large", { type: "file", bytes: bytes.toReversed() });
+      expect(await host.examine("/large", { hashUpTo, signal })).not.toMatchObject({ sha256: hash });
+    });
+  });
+
   describe("inspect", () => {
     it("tells a missing entry whose parent is there", () => {
       expect(stage().host.inspect("/a")).toEqual({ type: "missing", missingParents: [], leftover: false });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { PortError } from "../../../src/capabilities/index.ts";
 import type { FakeEntry } from "../../../src/testing/fake-file-system.ts";
 import { refusal, text, turn, type Stage, type Subject } from "./stage.ts";
 
@@ -29,6 +30,32 @@ export function writeContract(stage: () => Stage, subject: Subject): void {
         "/many": { bytes },
         "/part": { bytes: bytes.slice(250, 254) },
       });
+    });
+
+    it("writes what comes piece by piece, and nothing of what breaks off", async () => {
+      const { host, put, tree } = stage();
+      const bytes = Uint8Array.from({ length: 300_000 }, (_, index) => (index * 11) % 256);
+      const buffer = new Uint8Array(70_000);
+      async function* pieces(breaksOff = false): AsyncGenerator<Uint8Array> {
+        for (let at = 0; at < bytes.length; at += buffer.length) {
+          const part = bytes.subarray(at, at + buffer.length);
+          // One buffer for all of them, as a reader has that is not to fill the memory.
+          buffer.set(part);
+          yield buffer.subarray(0, part.length);
+          await turn();
+        }
+        if (breaksOff) throw new PortError({ code: "Corrupt", blame: "device", message: "Broken.", next: "Wait." });
+      }
+      await host.writePieces("/f", pieces(), { mode: "0600" });
+      expect(tree()).toEqual({ "/f": { type: "file", bytes, mode: "0600", owner, group } });
+      await put("/g", file("old"));
+      expect(await refusal("/g", () => host.writePieces("/g", pieces(true), {}))).toMatchObject({ code: "Corrupt" });
+      expect(await refusal("/h", () => host.writePieces("/h", pieces(true), {}))).toMatchObject({ code: "Corrupt" });
+      expect(Object.keys(tree())).toEqual(["/f", "/g"]);
+      expect(tree()["/g"]).toMatchObject({ text: "old" });
+      expect(await refusal("/no", () => host.writePieces("/no/such", pieces(), {}))).toMatchObject(notFound);
+      await host.writePieces("/none", (async function* () {})(), {});
+      expect(tree()["/none"]).toMatchObject({ text: "" });
     });
 
     it("replaces a regular file, whose permissions it does not take over", async () => {

@@ -1,9 +1,10 @@
 import { readFileSync, statSync, writeFileSync } from "node:fs";
-import { X509Certificate } from "node:crypto";
+import { createPublicKey, X509Certificate } from "node:crypto";
 import { join } from "node:path";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { endsSoon } from "../../../src/cli/fleet-setup/certificates.ts";
+import { readAuthors } from "../../../src/wire/authors.ts";
 import { enrolmentCode, readEnrolmentCode } from "../../../src/wire/enrolment.ts";
 import { AgentId } from "../../../src/wire/keys.ts";
 import { makeUserKey, publicKeyOf } from "../../../src/wire/nats/nkey.ts";
@@ -36,6 +37,10 @@ describe("harmony fleet init", () => {
     const pem = readFileSync(join(cwd, "fleet/tls/server.pem"), "utf8");
     const certificate = new X509Certificate(pem);
     const authority = new X509Certificate(readFileSync(join(cwd, "fleet/device/ca.pem")));
+    const authors = readAuthors(readFileSync(join(cwd, "fleet/device/authors.json")));
+    const signing = createPublicKey(readFileSync(join(cwd, "fleet/keys/author.pem")));
+    expect(authors).toMatchObject({ keys: [{ name: "author", notAfter: Infinity }] });
+    expect(authors._tag === "Authors" && authors.keys[0]?.publicKey.equals(signing)).toBe(true);
     expect(certificate.checkHost("nats.example.org")).toBe("nats.example.org");
     expect(certificate.checkIP("127.0.0.1")).toBe("127.0.0.1");
     expect([certificate.verify(authority.publicKey), certificate.ca, authority.ca]).toEqual([true, false, true]);

@@ -68,7 +68,7 @@ test("from nothing to a device that converges, is thrown out within seconds, and
     const { status, code } = enroll(id, creds, at("device", "ca.pem"));
     expect(status).toBe(0);
     expect(statSync(creds).mode & 0o777).toBe(0o600);
-    const args = ["--id", id, "--creds", creds, "--trust", `author=${at("device", "author.pub")}`];
+    const args = ["--id", id, "--creds", creds, "--authors", at("device", "authors.json")];
     const agent = new AgentProcess({ harmony: launcher, url: server, root, args });
     return { root, creds, code, agent };
   };

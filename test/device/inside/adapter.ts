@@ -9,8 +9,8 @@ import type { NodeFileSystem } from "../../../src/agent/adapters/node-file-syste
 import { systemClock } from "../../../src/agent/adapters/system-clock.ts";
 import { SystemdOffering } from "../../../src/agent/adapters/systemd-offering.ts";
 import type { UnitState } from "../../../src/capabilities/systemd-host.ts";
+import { acting } from "../../../src/scores/acting.ts";
 import { type ApplySurroundings, preview } from "../../../src/scores/interpret.ts";
-import { NO_SECRETS } from "../../../src/scores/secret.ts";
 import { SystemdServiceScore } from "../../../src/scores/systemd-service.ts";
 import { callsDuring, countReloads } from "./listener.ts";
 
@@ -85,7 +85,7 @@ export const adapterRules: readonly Rule[] = [
           scores.map(async (score, at) => {
             const each = steps[at];
             assert(each?._tag === "Planned");
-            const context = { signal, clock: systemClock, log: () => {}, secrets: NO_SECRETS };
+            const context = acting({ signal, clock: systemClock, log: () => {} });
             const step = z.parse(SystemdServiceScore.schema.step, each.steps[nth]);
             await score.bind().apply(step, { SystemdHost: place.host }, context);
           }),

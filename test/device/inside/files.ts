@@ -18,7 +18,7 @@ import { NodeFileSystem } from "../../../src/agent/adapters/node-file-system.ts"
 import { directoryWorld } from "../../../src/testing/directory-world.ts";
 import type { FakeEntry, FakeTreeEntry } from "../../../src/testing/fake-file-system.ts";
 import { type Entries, type EntryChange, GROUPS, USERS } from "../../../src/testing/file-system-world.ts";
-import { fileWorld } from "../../../src/testing/file-world.ts";
+import { fileAssets, fileWorld } from "../../../src/testing/file-world.ts";
 import type { Place, World } from "../../../src/testing/world.ts";
 import { keep } from "./keep.ts";
 
@@ -84,6 +84,7 @@ function open(entries: Entries): Place<EntryChange, FakeTreeEntry> {
   const files = new NodeFileSystem({ root });
   return {
     ports: { FileSystemHost: files },
+    assets: fileAssets(),
     snapshot() {
       return Object.fromEntries([...under(root)].toSorted().map((path) => [path.slice(root.length), shown(path)]));
     },

@@ -48,8 +48,10 @@ export async function startAgent(options: {
   readonly root?: string;
   readonly pingIntervalMs?: number;
   readonly driftPassMs?: number;
+  /** The content of its credentials file, where the server asks for one. */
+  readonly credsFile?: string;
 }): Promise<FaultAgent> {
-  const { servers, pingIntervalMs, driftPassMs = 300_000 } = options;
+  const { servers, pingIntervalMs, credsFile, driftPassMs = 300_000 } = options;
   const id = AgentId.parse(options.id);
   const root = options.root ?? (await temporaryRoot());
   const log: string[] = [];
@@ -61,6 +63,7 @@ export async function startAgent(options: {
     inboxPrefix: `_INBOX.${id}`,
     waitOnFirstConnect: true,
     pingIntervalMs,
+    credsFile,
   });
   if (connected._tag === "Unreachable") throw new Error(connected.message);
   const { store } = connected;
@@ -95,6 +98,16 @@ export async function startAgent(options: {
   return { id, agent, root, log, content: () => readFile(join(root, "changing"), "utf8").catch(() => ""), stop };
 }
 
+/** Whether a status says of exactly this generation that it is carried through, and these Scores with it. */
+export const isConverged = (status: AgentStatus | null, generation: number, scores: readonly string[]): boolean =>
+  status?.generation === generation &&
+  status.observedGeneration === generation &&
+  scores.every((score) => {
+    const { [score]: told } = status.scores;
+    return told?.state === "Ready" && told.generation === generation;
+  }) &&
+  status.conditions.some(({ type, reason }) => type === "Ready" && reason === "Converged");
+
 /** Somebody who ships and reads. */
 export class ControlPlane {
   readonly store: Store & StoreAdmin;
@@ -105,9 +118,9 @@ export class ControlPlane {
     this.fleet = createFleet({ store, clock: systemClock });
   }
 
-  static async connect(servers: readonly string[]): Promise<ControlPlane> {
+  static async connect(servers: readonly string[], credsFile?: string): Promise<ControlPlane> {
     const made = await vi.waitFor(async () => {
-      const connected = await connectStore({ servers });
+      const connected = await connectStore({ servers, credsFile });
       if (connected._tag === "Unreachable") throw new Error(connected.message);
       return connected;
     }, patience);
@@ -123,9 +136,13 @@ export class ControlPlane {
   }
 
   /** Until the key has it, and no longer: gives the generation. What could not be reached is tried again, as a user would. */
-  async ship(id: AgentId, text: string): Promise<number> {
+  ship(id: AgentId, text: string): Promise<number> {
+    return this.shipManifest(id, wanted(text));
+  }
+
+  async shipManifest(id: AgentId, whole: Manifest): Promise<number> {
     return vi.waitFor(async () => {
-      const shipped = await this.fleet.apply(wanted(text), id, { wait: false });
+      const shipped = await this.fleet.apply(whole, id, { wait: false });
       if (shipped._tag !== "Shipped") throw new Error(JSON.stringify(shipped));
       return shipped.generation;
     }, patience);
@@ -141,16 +158,8 @@ export class ControlPlane {
   async converged(of: FaultAgent, text: string, generation: number): Promise<AgentStatus> {
     return vi.waitFor(async () => {
       const status = await this.status(of.id);
-      const isTold =
-        status?.generation === generation &&
-        status.observedGeneration === generation &&
-        ["changing", "same"].every((score) => {
-          const { [score]: told } = status.scores;
-          return told?.state === "Ready" && told.generation === generation;
-        }) &&
-        status.conditions.some(({ type, reason }) => type === "Ready" && reason === "Converged");
       const content = await of.content();
-      if (!isTold || content !== text) {
+      if (status === null || !isConverged(status, generation, ["changing", "same"]) || content !== text) {
         const seen = `${JSON.stringify(status)}, and on the disk "${content}"`;
         throw new Error(`${of.id} is not at ${generation}, "${text}": ${seen}\n${of.log.slice(-8).join("\n")}`);
       }

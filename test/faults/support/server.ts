@@ -32,14 +32,45 @@ const Streams = z.object({
 /** What an agent costs its server, as docs/faults.md says it. */
 export const COSTS = { connections: 1, subscriptions: 3, consumers: 0 } as const;
 
+/** What a server tells of itself over HTTP. */
+export class Monitored {
+  readonly #monitoring: string;
+
+  /** @param monitoring "http://127.0.0.1:PORT" */
+  constructor(monitoring: string) {
+    this.#monitoring = monitoring;
+  }
+
+  async told<T>(path: string, schema: z.ZodType<T>): Promise<T> {
+    const answer = await fetch(`${this.#monitoring}/${path}`, { signal: AbortSignal.timeout(5_000) });
+    return schema.parse(await answer.json());
+  }
+
+  /** The connections of agents, by the name that each gives itself. */
+  async agents(): Promise<readonly z.infer<typeof Connections>["connections"][number][]> {
+    const { connections } = await this.told("connz?subs=1&limit=4096", Connections);
+    return connections.filter(({ name }) => name.startsWith("harmony-agent "));
+  }
+
+  async consumers(): Promise<number> {
+    return (await this.told("jsz?consumers=1", JetStream)).consumers;
+  }
+
+  /** The server that leads this stream, by its name; undefined while none does. */
+  async leaderOf(stream: string): Promise<string | undefined> {
+    const { account_details } = await this.told("jsz?streams=1", Streams);
+    const all = account_details.flatMap(({ stream_detail }) => stream_detail);
+    return all.find(({ name }) => name === stream)?.cluster?.leader || undefined;
+  }
+}
+
 /** A real server that can be killed, frozen and started again, and that tells of itself over HTTP. */
-export class FaultyServer {
+export class FaultyServer extends Monitored {
   readonly #server: RestartableServer;
-  readonly monitoring: string;
 
   private constructor(server: RestartableServer, monitoring: string) {
+    super(monitoring);
     this.#server = server;
-    this.monitoring = monitoring;
   }
 
   /** `settings`: more of its configuration. It ends with the test. */
@@ -78,32 +109,10 @@ export class FaultyServer {
   thaw(): void {
     this.#server.thaw();
   }
-
-  async told<T>(path: string, schema: z.ZodType<T>): Promise<T> {
-    const answer = await fetch(`${this.monitoring}/${path}`, { signal: AbortSignal.timeout(5_000) });
-    return schema.parse(await answer.json());
-  }
-
-  /** The connections of agents, by the name that each gives itself. */
-  async agents(): Promise<readonly z.infer<typeof Connections>["connections"][number][]> {
-    const { connections } = await this.told("connz?subs=1&limit=4096", Connections);
-    return connections.filter(({ name }) => name.startsWith("harmony-agent "));
-  }
-
-  async consumers(): Promise<number> {
-    return (await this.told("jsz?consumers=1", JetStream)).consumers;
-  }
-
-  /** The server that leads this stream, by its name; undefined while none does. */
-  async leaderOf(stream: string): Promise<string | undefined> {
-    const { account_details } = await this.told("jsz?streams=1", Streams);
-    const all = account_details.flatMap(({ stream_detail }) => stream_detail);
-    return all.find(({ name }) => name === stream)?.cluster?.leader || undefined;
-  }
 }
 
 /** What these servers together hold for agents: to be equal to {@link COSTS} times the number of agents. */
-export async function costsOn(servers: readonly FaultyServer[]): Promise<Record<keyof typeof COSTS, number>> {
+export async function costsOn(servers: readonly Monitored[]): Promise<Record<keyof typeof COSTS, number>> {
   const costs = { connections: 0, subscriptions: 0, consumers: 0 };
   for (const server of servers) {
     for (const { subscriptions } of await server.agents()) {

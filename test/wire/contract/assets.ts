@@ -1,5 +1,28 @@
+import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { bytes, comparable, freshKey, storedAs, type Scene } from "./scene.ts";
+import { type AnyStore, bytes, comparable, freshKey, type Scene, storedAs } from "./scene.ts";
+
+async function* inPieces(asset: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < asset.length; at += size) yield asset.subarray(at, at + size);
+}
+
+async function* unread(): AsyncGenerator<Uint8Array> {
+  yield* [];
+  throw new Error("the source broke");
+}
+
+async function allOf(store: AnyStore, sha256: string) {
+  const found = await store.findAsset(sha256);
+  if (found._tag !== "Found") throw new Error(`expected an asset, got ${JSON.stringify(found)}`);
+  const [pieces, places]: [Uint8Array[], number[]] = [[], []];
+  for (;;) {
+    const piece = await store.readAsset(found.object, places.at(-1) ?? 0);
+    if (piece._tag === "End") return { object: found.object, pieces, places };
+    if (piece._tag !== "Piece") throw new Error(piece.message);
+    pieces.push(piece.bytes);
+    places.push(piece.at);
+  }
+}
 
 /** Bytes under their hash. */
 export function assetContract({ client, rig }: Scene): void {
@@ -32,6 +55,59 @@ export function assetContract({ client, rig }: Scene): void {
       const store = await client();
       const sha256 = storedAs(await store.putAsset(new Uint8Array(1001).fill(3)));
       expect(await store.getAsset(sha256, { limit: 1000 })).toEqual({ _tag: "TooLarge", bytes: 1001, limit: 1000 });
+    });
+
+    test.each([0, 1, 300_000, 2_500_000])("%i bytes are streamed in, found, and read piece by piece", async (size) => {
+      const [writer, reader] = [await client(), await client()];
+      const asset = Uint8Array.from({ length: size }, (_, index) => (index * 37 + size) % 256);
+      const ref = { asset: createHash("sha256").update(asset).digest("hex"), size };
+      const told: number[] = [];
+      const onProgress = (sent: number): void => void told.push(sent);
+      const first = await writer.streamAsset(ref, () => inPieces(asset, 100_003), { onProgress, again: true });
+      expect(first).toEqual({ _tag: "Stored", before: false });
+      expect(told.at(-1) ?? 0).toBe(size);
+      expect(await writer.streamAsset(ref, unread)).toEqual({ _tag: "Stored", before: true });
+      expect(await reader.getAsset(ref.asset, { limit: size })).toMatchObject({ _tag: "Value" });
+      const { object, pieces } = await allOf(reader, ref.asset);
+      expect(Buffer.concat(pieces).equals(asset)).toBe(true);
+      expect(await writer.streamAsset(ref, () => inPieces(asset, 70_001), { again: true })).toEqual({
+        _tag: "Stored",
+        before: false,
+      });
+      expect(await reader.findAsset(ref.asset)).not.toMatchObject({ object });
+      expect(Buffer.concat((await allOf(reader, ref.asset)).pieces).equals(asset)).toBe(true);
+    });
+
+    test("what was stored whole at once can be read piece by piece, from any of them on", async () => {
+      const store = await client();
+      const asset = Uint8Array.from({ length: 1_000_000 }, (_, index) => (index * 41) % 256);
+      const sha256 = storedAs(await store.putAsset(asset));
+      const { object, pieces, places } = await allOf(store, sha256);
+      expect(pieces.length).toBeGreaterThan(2);
+      const third = await store.readAsset(object, places[1] ?? 0);
+      expect(third._tag === "Piece" && Buffer.from(third.bytes).equals(pieces[2] ?? Buffer.alloc(0))).toBe(true);
+    });
+
+    test("what streams in with another hash or size is not stored, nor what its source breaks off", async () => {
+      const store = await client();
+      const asset = bytes(`asset ${freshKey()}`);
+      const sha256 = createHash("sha256").update(asset).digest("hex");
+      for (const ref of [
+        { asset: sha256, size: asset.length + 1 },
+        { asset: "1".repeat(64), size: asset.length },
+      ]) {
+        expect(await store.streamAsset(ref, () => inPieces(asset, 4))).toMatchObject({ _tag: "Mismatch" });
+        expect(await store.findAsset(ref.asset)).toEqual({ _tag: "Absent" });
+      }
+      const broken = store.streamAsset({ asset: sha256, size: asset.length }, unread);
+      await expect(broken).rejects.toThrow("the source broke");
+      expect(await store.findAsset(sha256)).toEqual({ _tag: "Absent" });
+    });
+
+    test("no asset has no object, and no object no piece", async () => {
+      const store = await client();
+      expect(await store.findAsset("2".repeat(64))).toEqual({ _tag: "Absent" });
+      expect(await store.readAsset("nothing", 0)).toEqual({ _tag: "End" });
     });
 
     test("bytes that do not have the hash are Corrupt, until it is stored again", async () => {

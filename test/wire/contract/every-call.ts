@@ -1,5 +1,7 @@
 import { bytes, type AnyStore } from "./scene.ts";
 
+const EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
 /** Each call of the port, in a form that would succeed on a healthy store. */
 export const everyCall: Readonly<
   Record<
@@ -14,6 +16,10 @@ export const everyCall: Readonly<
   keys: async (store, _, options) => store.keys("heartbeat", options),
   putAsset: async (store, _, options) => store.putAsset(bytes("x"), options),
   getAsset: async (store, _, options) => store.getAsset("0".repeat(64), { ...options, limit: 10 }),
+  findAsset: async (store, _, options) => store.findAsset("0".repeat(64), options),
+  readAsset: async (store, _, options) => store.readAsset("none", 0, options),
+  streamAsset: async (store, _, options) =>
+    store.streamAsset({ asset: EMPTY, size: 0 }, async function* () {}, { ...options, again: true }),
   request: async (store, key, options) => store.request(`test.nobody.${key}`, bytes("x"), options),
   ensureBuckets: async (store, _, options) => store.ensureBuckets(options),
 };

@@ -16,18 +16,14 @@ const signed = (payload: string, key = "ops", by: KeyObject = ops.privateKey): {
 
 /** For an agent that asks for signatures. */
 export const SIGNATURES: readonly Draft[] = [
-  ["unsigned", "BadSignature", (n) => envelopeBytes(good(n))],
+  ["unsigned", "Unsigned", (n) => envelopeBytes(good(n))],
   [
     "signed by a stranger under a trusted name",
     "BadSignature",
     (n) => envelopeBytes(good(n), [signed(good(n), "ops", stranger.privateKey)]),
   ],
-  [
-    "signed by a trusted key under another name",
-    "BadSignature",
-    (n) => envelopeBytes(good(n), [signed(good(n), "OPS")]),
-  ],
-  ["signed under the name __proto__", "BadSignature", (n) => envelopeBytes(good(n), [signed(good(n), "__proto__")])],
+  ["signed by a trusted key under another name", "UnknownKey", (n) => envelopeBytes(good(n), [signed(good(n), "OPS")])],
+  ["signed under the name __proto__", "UnknownKey", (n) => envelopeBytes(good(n), [signed(good(n), "__proto__")])],
   ["the signature of another payload", "BadSignature", (n) => envelopeBytes(good(n), [signed(good(n + 1))])],
   ["signed before a space was added", "BadSignature", (n) => envelopeBytes(`${good(n)} `, [signed(good(n))])],
   ["an empty signature", "BadSignature", (n) => envelopeBytes(good(n), [{ key: "ops", sig: "" }])],

@@ -167,6 +167,22 @@ test("a server that falls silent is given up, and found again when it speaks", a
   await expect.poll(async () => store.get("heartbeat", "a")).toEqual({ _tag: "Absent" });
 });
 
+test("a server that falls silent is given up also while much waits to be sent to it", async () => {
+  const server = await restartable();
+  const store = await connected({ servers: server.url, pingIntervalMs: 300 });
+  await store.ensureBuckets();
+  const states = recorder<string>();
+  store.onConnection(states.tell);
+  await server.freeze();
+  // More than the buffers of both ends take.
+  const large = new Uint8Array(1_000_000);
+  const waiting = Array.from({ length: 40 }, async () => store.put("heartbeat", "a", large, endless));
+  await states.until((state) => state === "disconnected");
+  for (const answer of await Promise.all(waiting)) expect(answer).toMatchObject({ reason: "Disconnected" });
+  server.thaw();
+  await states.until(() => states.all.at(-1) === "connected");
+});
+
 test("an agent's store is there before its server, and starts to work when that comes", async () => {
   const server = await restartable();
   const admin = await connected({ servers: server.url });

@@ -1,0 +1,142 @@
+import { digestOf } from "../wire/digest.ts";
+import { assetEnvelope, inlineEnvelope } from "../wire/encode.ts";
+import { type Envelope, type Payload, WireScore } from "../wire/envelope.ts";
+import type { AgentId } from "../wire/keys.ts";
+import type { CallOptions, Store, Unreachable } from "../wire/store.ts";
+import type { ApplyOptions } from "./apply.ts";
+import { DEFAULT_TIMEOUT_MS } from "./apply.ts";
+import { follow } from "./follow.ts";
+import type { Packed } from "./pack.ts";
+import type { FleetParts } from "./parts.ts";
+import type { ApplyResult, NotShipped, Progress, Shipped } from "./result.ts";
+import { highestKnown } from "./ship.ts";
+import { deadline, pause } from "./waiting.ts";
+
+/** A manifest that was signed elsewhere: nothing of it can be changed any more, its generation least of all. */
+export interface SignedManifest {
+  readonly payload: string;
+  readonly signatures: Envelope["signatures"];
+  readonly manifest: Payload;
+}
+
+/** Others write in between, or answers are lost; each time the key is read again. */
+const ATTEMPTS = 20;
+const AGAIN_AFTER_MS = 500;
+
+/** Ships a signed manifest as it is, byte for byte, and waits as `apply` does. */
+export async function applyBundle(
+  parts: FleetParts,
+  bundle: SignedManifest,
+  agentId: AgentId,
+  options: Omit<ApplyOptions, "signers" | "retryFailed"> = {},
+): Promise<ApplyResult> {
+  const { timeoutMs = DEFAULT_TIMEOUT_MS, wait = true, onProgress = () => {} } = options;
+  const signal = options.signal ?? new AbortController().signal;
+  const { manifest } = bundle;
+  if (manifest.agentId !== agentId) {
+    const message = `the bundle is for agent ${manifest.agentId}, not ${agentId}; what is signed for one is refused by any other`;
+    return { _tag: "Unfit", reason: "WrongAgent", message };
+  }
+  const time = deadline(parts.clock, timeoutMs);
+  try {
+    const call = { signal: AbortSignal.any([signal, time.signal]) };
+    const ready = await parts.store.ensureBuckets(call);
+    if (signal.aborted) return { _tag: "Cancelled", shipped: null };
+    if (ready._tag === "Unreachable" && ready.reason !== "Denied") {
+      return { _tag: "NotReached", unreachable: ready, stored: false };
+    }
+    const shipped = await ship(parts, bundle, agentId, call, onProgress);
+    if (shipped._tag === "NotReached" && signal.aborted) return { _tag: "Cancelled", shipped: null };
+    if (shipped._tag !== "Shipped" || !wait) return shipped;
+    const { generation, revision } = shipped;
+    const around = { agentId, digests: digestsIn(manifest), signal, late: time.signal, onProgress };
+    return await follow(parts, { shipped: { generation, revision }, ...around });
+  } finally {
+    time.cancel();
+  }
+}
+
+type Attempt = ({ readonly _tag: "Shipped" } & Shipped) | NotShipped | { readonly _tag: "Again" };
+
+async function ship(
+  { store, clock }: FleetParts,
+  bundle: SignedManifest,
+  agentId: AgentId,
+  call: Required<Pick<CallOptions, "signal">>,
+  onProgress: (progress: Progress) => void,
+): Promise<Exclude<Attempt, { readonly _tag: "Again" }>> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    const done = await tryOnce(store, bundle, agentId, call, onProgress);
+    if (done._tag !== "Again") return done;
+    await pause(clock, AGAIN_AFTER_MS, call.signal ?? new AbortController().signal);
+  }
+  return { _tag: "Contended", attempts: ATTEMPTS };
+}
+
+async function tryOnce(
+  store: Store,
+  { payload, signatures, manifest: { generation } }: SignedManifest,
+  agentId: AgentId,
+  call: CallOptions,
+  onProgress: (progress: Progress) => void,
+): Promise<Attempt> {
+  const lost = (unreachable: Unreachable): NotShipped => ({ _tag: "NotReached", unreachable, stored: false });
+  const known = await highestKnown(store, agentId, call);
+  if (known._tag === "Unreachable") return lost(known);
+  const packed = await packSigned(store, payload, signatures, call);
+  if (packed._tag === "Unreachable") return lost(packed);
+  const { found } = known;
+  if (found._tag === "Value" && Buffer.compare(found.value, packed.envelope) === 0) {
+    return { _tag: "Shipped", generation, revision: found.revision };
+  }
+  // The same number is for the same text alone, with more signatures perhaps; the agent tells the two apart.
+  if (generation < known.generation) {
+    const message = `the bundle is generation ${generation}, and ${known.generation} is known for ${agentId} already; have it signed again with --generation ${known.generation + 1}`;
+    return { _tag: "Unfit", reason: "StaleGeneration", message };
+  }
+  onProgress({ _tag: "Shipping", generation });
+  const expect = found._tag === "Value" ? found.revision : 0;
+  const written = await store.put("desired-state", agentId, packed.envelope, { ...call, expect });
+  switch (written._tag) {
+    case "Written": {
+      const { revision } = written;
+      onProgress({ _tag: "Stored", generation, revision, bytes: packed.bytes, asAsset: packed.asAsset });
+      return { _tag: "Shipped", generation, revision };
+    }
+    case "TooLarge":
+      return written;
+    case "Conflict":
+      onProgress({ _tag: "Conflict" });
+      return { _tag: "Again" };
+    case "Unreachable":
+      if (written.reason === "Denied" || written.reason === "NoBucket") return lost(written);
+      if (call.signal?.aborted === true) return { _tag: "NotReached", unreachable: written, stored: null };
+      onProgress({ _tag: "AnswerLost", unreachable: written });
+      return { _tag: "Again" };
+  }
+}
+
+/** The very envelope of the file, where the server takes it at that size. */
+export async function packSigned(
+  store: Store,
+  payload: string,
+  signatures: Envelope["signatures"],
+  call: CallOptions,
+): Promise<Unreachable | Omit<Packed, "generation" | "digests">> {
+  const bytes = new TextEncoder().encode(payload);
+  const packed = { _tag: "Packed", bytes: bytes.length } as const;
+  const envelope = inlineEnvelope(payload, signatures);
+  if (envelope.length <= store.maxPayload()) return { ...packed, envelope, asAsset: false };
+  const asset = await store.putAsset(bytes, call);
+  if (asset._tag === "Unreachable") return asset;
+  return { ...packed, envelope: assetEnvelope(asset.sha256, signatures), asAsset: true };
+}
+
+/** Of what cannot be read the agent says so itself. */
+const digestsIn = ({ scores }: Payload): ReadonlyMap<string, string> =>
+  new Map(
+    Object.entries(scores).map(([id, each]) => {
+      const read = WireScore.safeParse(each);
+      return [id, read.success ? digestOf(read.data) : ""] as const;
+    }),
+  );
