@@ -5,6 +5,8 @@ import type { DevicePolicies } from "../wire/device-policy.ts";
 import type { AgentId } from "../wire/keys.ts";
 import type { CapabilitiesDocument } from "../wire/status.ts";
 import type { Store } from "../wire/store.ts";
+import type { SecretAccess } from "../wire/secrets/opener.ts";
+import type { DeviceKeys } from "./device-keys.ts";
 import type { AssetCache } from "./assets/asset-cache.ts";
 import type { AgentHost } from "./host.ts";
 import type { Ledger } from "./ledger.ts";
@@ -20,6 +22,10 @@ export interface AgentParts {
   readonly authors?: (() => Authors) | undefined;
   /** What the device's owner allows; asked each time, since it may change. Default: everything. */
   readonly policy?: (() => DevicePolicies) | undefined;
+  /** What it opens secrets with. Default: nothing, and Scores that need it are refused. */
+  readonly deviceKeys?: Pick<DeviceKeys, "own" | "published"> | undefined;
+  /** Called when a Score opened a secret. */
+  readonly onSecretAccess?: ((access: SecretAccess) => void) | undefined;
   /** Has been looked at once. */
   readonly host: AgentHost;
   readonly device: CapabilitiesDocument["device"];

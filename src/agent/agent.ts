@@ -3,6 +3,7 @@ import type { Envelope } from "../wire/envelope.ts";
 import type { AgentStatus, Condition } from "../wire/status.ts";
 import type { ToldStatus } from "../wire/told-status.ts";
 import { forTaken } from "../wire/policy-gate.ts";
+import { Opener } from "../wire/secrets/opener.ts";
 import { VERSION } from "../wire/version.ts";
 import type { AgentParts } from "./agent-parts.ts";
 import { NOT_TAKEN, takeBrought } from "./brought.ts";
@@ -64,8 +65,11 @@ export class Agent {
   constructor(parts: AgentParts) {
     this.#parts = parts;
     const { agentId, kinds, trustedKeys, authors, host, store, clock, log, random, bootId, policy } = parts;
+    const { deviceKeys, onSecretAccess } = parts;
+    const opener = deviceKeys && new Opener({ agentId, keys: () => deviceKeys.own, onAccess: onSecretAccess });
     const held = () => stillWanted(parts.ledger.owned.values(), this.#reconciler.statuses());
     const gate: Gate = {
+      opener,
       agentId,
       kinds,
       trustedKeys,
@@ -92,6 +96,7 @@ export class Agent {
     this.#reconciler = new Reconciler({
       ...parts,
       gate,
+      opener,
       ports: host.ports,
       stop: this.#stop.signal,
       onChange: (how) => this.#changed(how),

@@ -11,6 +11,7 @@ import { type Caged, CONFIGURATION, DROP_IN } from "./cage/unit.ts";
 
 export const USAGE = `Usage: harmony agent run --id ID [options]
        harmony agent enroll --id ID [options]   (makes this device's key; see harmony agent enroll --help)
+       harmony agent key [options]   (shows the key that secrets are sealed for; see harmony agent key --help)
        harmony agent take FILE | status         (with no server; see harmony agent take --help)
        harmony agent doctor [options]
        harmony agent unit [options]
@@ -110,7 +111,7 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
   const [asked] = positionals;
   if (positionals.length !== 1 || (asked !== "run" && asked !== "doctor" && asked !== "unit")) {
     return wrong(
-      'the things to ask for are "harmony agent run", "harmony agent doctor", "harmony agent unit", "harmony agent take", "harmony agent status" and "harmony agent enroll"',
+      'the things to ask for are "harmony agent run", "harmony agent doctor", "harmony agent unit", "harmony agent key", "harmony agent take", "harmony agent status" and "harmony agent enroll"',
     );
   }
   if (asked !== "unit" && (values.write === true || values["drop-in"] === true)) {

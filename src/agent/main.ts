@@ -17,11 +17,13 @@ import { StateDirectory } from "./adapters/state-directory.ts";
 import { SelfReportFile } from "./adapters/self-report-file.ts";
 import { lockState } from "./adapters/state-lock.ts";
 import { enroll } from "./adapters/enrolling.ts";
+import { showKey } from "./adapters/showing-key.ts";
 import { systemClock } from "./adapters/system-clock.ts";
 import { systemdNotify } from "./adapters/systemd-notify.ts";
 import { tellUnit } from "./adapters/unit-file.ts";
 import { type AgentArguments, type DoctorArguments, parseArguments, trustedKeys, USAGE } from "./arguments.ts";
 import { configurationFile, readConfiguration, type ReadConfiguration } from "./configuration.ts";
+import { DeviceKeys } from "./device-keys.ts";
 import { doctorText } from "./doctor.ts";
 import { lookAtDevice } from "./adapters/device-look.ts";
 import { Ledger } from "./ledger.ts";
@@ -40,6 +42,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     return 2;
   }
   const { words } = configured;
+  if (argv[0] === "key") return showKey(argv.slice(1), process, words);
   if (argv[0] === "enroll") return enroll(argv.slice(1), process.env, process, words);
   if (argv[0] === "take" || argv[0] === "status") return askAgent(argv, process, words);
   const parsed = parseArguments([...words, ...argv], process.env);
@@ -101,6 +104,11 @@ async function run(given: AgentArguments): Promise<number> {
   const trusted = trustedKeys(keys);
   const credsFile = given.credsFile === null ? undefined : await readFile(given.credsFile, "utf8");
   const ledger = await Ledger.open(state, log);
+  // A full disk, or a file that is damaged, is no reason to leave all else undone.
+  const deviceKeys = await DeviceKeys.open(state, systemClock.now(), log).catch((error: unknown) => {
+    log("no secret can be opened", { error: error instanceof Error ? error.message : String(error) });
+    return undefined;
+  });
   const pair = given.pair === null ? null : await memoryOf(given.pair, root, state.path, log);
   const connected = await connectStore({
     servers: serverList(given.server),
@@ -127,6 +135,7 @@ async function run(given: AgentArguments): Promise<number> {
     authors: given.authorsFile === null ? undefined : authorsFile(resolve(given.authorsFile), log),
     reserved: policy.reserved,
     policy: policy.current,
+    ...(deviceKeys && { deviceKeys }),
     store,
     ledger,
     assets,

@@ -24,6 +24,7 @@ import { Agent } from "./agent.ts";
 import type { AssetCache } from "./assets/asset-cache.ts";
 import type { CapabilityName } from "./cage/needs.ts";
 import { Parts, token } from "./container.ts";
+import type { DeviceKeys } from "./device-keys.ts";
 import type { Disk } from "./disk.ts";
 import { Failover } from "./failover.ts";
 import { Host, type Offerings } from "./host.ts";
@@ -51,6 +52,8 @@ export interface AgentSettings extends HostSettings {
   readonly trustedKeys: TrustedKeys;
   readonly authors?: AgentParts["authors"];
   readonly policy: () => DevicePolicies;
+  /** Default: none, and Scores with secrets are refused. */
+  readonly deviceKeys?: DeviceKeys;
   readonly store: Store;
   readonly ledger: Ledger;
   /** Default: Scores that refer to assets fail. */
@@ -171,13 +174,15 @@ function failover(from: Parts): Failover | null {
 }
 
 function agentParts(from: Parts): AgentParts {
-  const { agentId, bootId, trustedKeys, authors, policy, store, ledger, assets, driftPassMs } = from.get(Settings);
+  const { agentId, bootId, trustedKeys, authors, policy, deviceKeys, store, ledger, assets, driftPassMs } =
+    from.get(Settings);
   return {
     agentId,
     kinds: KINDS,
     trustedKeys,
     authors,
     policy,
+    deviceKeys,
     host: from.get(HostToken),
     device: deviceFacts(),
     store,

@@ -40,9 +40,15 @@ export class Libpod {
   }
 
   /** The answer to one call; `doing` begins the message of its error. Any status is an answer. */
-  async call(method: "GET" | "POST" | "DELETE", path: string, doing: string, signal: AbortSignal): Promise<Answer> {
+  async call(
+    method: "GET" | "POST" | "DELETE",
+    path: string,
+    doing: string,
+    signal: AbortSignal,
+    body?: Uint8Array,
+  ): Promise<Answer> {
     const within = AbortSignal.any([signal, AbortSignal.timeout(CALL_MS)]);
-    const response = await this.#request(method, path, doing, within);
+    const response = await this.#request(method, path, doing, within, body);
     const chunks: Buffer[] = [];
     let size = 0;
     try {
@@ -66,15 +72,21 @@ export class Libpod {
     return this.#request(method, path, doing, signal);
   }
 
-  async #request(method: string, path: string, doing: string, signal: AbortSignal): Promise<http.IncomingMessage> {
+  async #request(
+    method: string,
+    path: string,
+    doing: string,
+    signal: AbortSignal,
+    body?: Uint8Array,
+  ): Promise<http.IncomingMessage> {
     try {
-      return await this.#once(method, path, signal);
+      return await this.#once(method, path, signal, body);
     } catch (error) {
       if (!isNobodyThere(error)) throw this.#asPortError(error, doing, signal);
     }
     await this.#opened();
     try {
-      return await this.#once(method, path, signal);
+      return await this.#once(method, path, signal, body);
     } catch (error) {
       throw this.#asPortError(error, doing, signal);
     }
@@ -85,7 +97,7 @@ export class Libpod {
     return (this.#opening ??= this.#open(AbortSignal.timeout(CALL_MS)).finally(() => (this.#opening = null)));
   }
 
-  #once(method: string, path: string, signal: AbortSignal): Promise<http.IncomingMessage> {
+  #once(method: string, path: string, signal: AbortSignal, body?: Uint8Array): Promise<http.IncomingMessage> {
     return new Promise((resolve, reject) => {
       const request = http.request(
         { socketPath: this.#socket, method, path: `${API}${path}`, signal, agent: false },
@@ -94,7 +106,7 @@ export class Libpod {
       request.on("error", reject);
       // Where it switches to another protocol there is neither an answer nor an error.
       request.on("close", () => reject(new Error("it hung up without an answer")));
-      request.end();
+      request.end(body);
     });
   }
 

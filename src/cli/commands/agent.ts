@@ -9,7 +9,7 @@ export const addAgent: AddCommand = (program, run) => {
     .summary("the agent of one device: agent run --id ID, agent doctor")
     .description("harmony agent run --id ID, or harmony agent doctor; see harmony agent --help.")
     .addArgument(
-      new Argument("[WHAT]", "what it is to do").choices(["run", "doctor", "enroll", "unit", "take", "status"]),
+      new Argument("[WHAT]", "what it is to do").choices(["run", "doctor", "enroll", "key", "unit", "take", "status"]),
     )
     .allowExcessArguments()
     .allowUnknownOption()

@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import * as z from "zod";
 import { AgentId } from "../../wire/keys.ts";
 import { UserKey } from "../../wire/nats/nkey.ts";
+import { SealingKey } from "../../wire/secrets/sealed.ts";
 
 /** A host that clients dial: it stands in the certificate and in addresses. */
 export const HostName = z
@@ -23,6 +24,15 @@ export const FleetDescription = z.strictObject({
   hosts: z.array(HostName).min(1),
   keys: z.strictObject({ system: UserKey, operator: UserKey, author: UserKey, viewer: UserKey, dashboard: UserKey }),
   /** `pair`: the pair that it is a member of, whose manifest it may take over. */
-  agents: z.record(AgentId, z.strictObject({ key: UserKey, acceptedAt: z.iso.datetime(), pair: AgentId.optional() })),
+  agents: z.record(
+    AgentId,
+    z.strictObject({
+      key: UserKey,
+      acceptedAt: z.iso.datetime(),
+      pair: AgentId.optional(),
+      /** What its secrets are sealed for, as the device itself showed it. */
+      sealingKey: SealingKey.optional(),
+    }),
+  ),
 });
 export type FleetDescription = z.infer<typeof FleetDescription>;

@@ -1,6 +1,8 @@
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, open, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { FleetDescription } from "./description.ts";
+import { devicesOf, textOf } from "../known-devices.ts";
+import { writeWhole } from "../write-whole.ts";
 import { serverConfig } from "./server-config.ts";
 
 /** Why the directory of a fleet cannot be used, and what to do. */
@@ -25,6 +27,11 @@ export class FleetDirectory {
   }
   get pidFile(): string {
     return this.at("nats-server.pid");
+  }
+
+  /** What authors need to seal secrets. */
+  get knownDevices(): string {
+    return this.at("known-devices.json");
   }
 
   /** What the server's configuration has to be. */
@@ -55,10 +62,11 @@ export class FleetDirectory {
     }
   }
 
-  /** Writes the description and the configuration. The second is rendered from the first, so a crash between loses nothing. */
+  /** Writes the description, and what is rendered from it: so a crash between loses nothing. */
   async write(fleet: FleetDescription): Promise<void> {
     await writeWhole(this.at("fleet.json"), `${JSON.stringify(fleet, null, 2)}\n`);
     await writeWhole(this.config, this.render(fleet));
+    await writeWhole(this.knownDevices, textOf(devicesOf(fleet)));
   }
 
   /** Runs alone: a second command that would change the fleet meanwhile is refused. */
@@ -81,19 +89,6 @@ export class FleetDirectory {
       await rm(lock, { force: true });
     }
   }
-}
-
-/** A reader finds the old text or the new one, also after a crash. Readable by its owner alone. */
-export async function writeWhole(path: string, text: string): Promise<void> {
-  const temporary = `${path}.new`;
-  const file = await open(temporary, "w", 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, path);
 }
 
 export async function makeFolder(path: string): Promise<void> {

@@ -6,7 +6,8 @@ import { credentialsFile } from "../../wire/nats/credentials.ts";
 import { makeUserKey } from "../../wire/nats/nkey.ts";
 import { makeAuthority, makeServerCertificate } from "./certificates.ts";
 import type { FleetDescription } from "./description.ts";
-import { type FleetDirectory, makeFolder, messageOf, unusable, type Unusable, writeWhole } from "./fleet-directory.ts";
+import { type FleetDirectory, makeFolder, messageOf, unusable, type Unusable } from "./fleet-directory.ts";
+import { writeWhole } from "../write-whole.ts";
 import { serverHosts } from "./server-address.ts";
 
 /**

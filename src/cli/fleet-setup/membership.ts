@@ -21,9 +21,15 @@ export interface How {
 }
 
 /** Lets a device in under its id. */
-export function accept(fleet: FleetDescription, { id, key }: Enrolment, { replace, pair, now }: How): Membership {
+export function accept(
+  fleet: FleetDescription,
+  { id, key, sealingKey }: Enrolment,
+  { replace, pair, now }: How,
+): Membership {
   const known = fleet.agents[id];
-  if (known?.key === key && known.pair === pair) return { _tag: "Unchanged" };
+  // A code of before the device had shown it leaves what is known of it.
+  const sealing = sealingKey ?? (known?.key === key ? known.sealingKey : undefined);
+  if (known?.key === key && known.pair === pair && known.sealingKey === sealing) return { _tag: "Unchanged" };
   if (known !== undefined && known.key !== key && !replace) {
     return unusable(
       `another device is ${id} already, accepted at ${known.acceptedAt}`,
@@ -34,7 +40,12 @@ export function accept(fleet: FleetDescription, { id, key }: Enrolment, { replac
   if (taken !== null) return taken;
   const agents = {
     ...fleet.agents,
-    [id]: { key, acceptedAt: now.toISOString(), ...(pair === undefined ? {} : { pair }) },
+    [id]: {
+      key,
+      acceptedAt: now.toISOString(),
+      ...(pair === undefined ? {} : { pair }),
+      ...(sealing === undefined ? {} : { sealingKey: sealing }),
+    },
   };
   const out = known === undefined || known.key === key ? undefined : known.key;
   return { _tag: "Changed", fleet: { ...fleet, agents }, out };

@@ -6,7 +6,8 @@ import { findNatsServer, fetchNatsServer, spawnServer } from "../nats-server.ts"
 import { printable } from "../paint.ts";
 import { endsSoon, makeServerCertificate } from "./certificates.ts";
 import type { FleetDescription } from "./description.ts";
-import { type FleetDirectory, messageOf, unusable, type Unusable, writeWhole } from "./fleet-directory.ts";
+import { type FleetDirectory, messageOf, unusable, type Unusable } from "./fleet-directory.ts";
+import { writeWhole } from "../write-whole.ts";
 import { reload } from "./reload.ts";
 import { localUrl, serverHosts } from "./server-address.ts";
 

@@ -8,6 +8,8 @@ import { readAuthors } from "../../../src/wire/authors.ts";
 import { enrolmentCode, readEnrolmentCode } from "../../../src/wire/enrolment.ts";
 import { AgentId } from "../../../src/wire/keys.ts";
 import { makeUserKey, publicKeyOf } from "../../../src/wire/nats/nkey.ts";
+import { makeKeyPair } from "../../../src/wire/secrets/hpke.ts";
+import { sealingKeyOf } from "../../../src/wire/secrets/sealed.ts";
 import { folder, harmony } from "../in-process.ts";
 
 const codeOf = (id: string): string => enrolmentCode({ id: AgentId.parse(id), key: makeUserKey().publicKey });
@@ -107,6 +109,26 @@ describe("harmony fleet accept and revoke", () => {
     expect([other.code, other.err]).toEqual([1, expect.stringContaining("pi-7 is the id of an agent")]);
   });
 
+  test("keep for authors what the secrets of each device are sealed for, as it has shown it", async () => {
+    const cwd = await fleetIn();
+    const { publicKey: key } = makeUserKey();
+    const id = AgentId.parse("pi-7");
+    const [sealingKey, other] = [sealingKeyOf(makeKeyPair()), sealingKeyOf(makeKeyPair())];
+    const accepted = async (code: string, ...more: readonly string[]) => {
+      expect((await harmony(["fleet", "accept", code, ...more], { cwd })).code).toBe(0);
+      const { devices }: { devices: Record<string, { sealingKeys: string[] }> } = JSON.parse(
+        readFileSync(join(cwd, "fleet/known-devices.json"), "utf8"),
+      );
+      return devices["pi-7"]?.sealingKeys;
+    };
+    expect(await accepted(enrolmentCode({ id, key }))).toBeUndefined();
+    expect(await accepted(enrolmentCode({ id, key, sealingKey }))).toEqual([sealingKey]);
+    // A code that does not say takes nothing back, and a device that was set up anew starts afresh.
+    expect(await accepted(enrolmentCode({ id, key }))).toEqual([sealingKey]);
+    expect(await accepted(enrolmentCode({ id, key, sealingKey: other }))).toEqual([other]);
+    expect(await accepted(codeOf("pi-7"), "--replace")).toBeUndefined();
+  });
+
   test("wait for nobody: while another command changes the fleet, they say so", async () => {
     const cwd = await fleetIn();
     writeFileSync(join(cwd, "fleet/fleet.lock"), "");
@@ -133,7 +155,8 @@ test("a code comes back as it was, and no part of it can be changed unnoticed", 
   const id = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?$/).map((each) => AgentId.parse(each));
   fc.assert(
     fc.property(id, fc.nat(), fc.stringMatching(/^[a-z0-9A-Z.-]$/), (each, place, letter) => {
-      const enrolment = { id: each, key: makeUserKey().publicKey };
+      const shown = place % 2 === 0 ? {} : { sealingKey: sealingKeyOf(makeKeyPair()) };
+      const enrolment = { id: each, key: makeUserKey().publicKey, ...shown };
       const code = enrolmentCode(enrolment);
       expect(readEnrolmentCode(` ${code}\n`)).toEqual(enrolment);
       const at = place % code.length;
