@@ -20,7 +20,9 @@ import { type AgentArguments, type DoctorArguments, parseArguments, trustedKeys,
 import { configurationFile, readConfiguration, type ReadConfiguration } from "./configuration.ts";
 import { doctorText } from "./doctor.ts";
 import { lookAtDevice } from "./adapters/device-look.ts";
+import { Keyring } from "./keyring.ts";
 import { Ledger } from "./ledger.ts";
+import { Renewal } from "./renewal.ts";
 import { VitalSigns } from "./vital-signs.ts";
 import { assemble } from "./wiring.ts";
 
@@ -98,6 +100,7 @@ async function run(given: AgentArguments): Promise<number> {
   );
   const trusted = trustedKeys(keys);
   const credsFile = given.credsFile === null ? undefined : await readFile(given.credsFile, "utf8");
+  const keyring = credsFile === undefined ? null : await Keyring.open(state, credsFile, log);
   const ledger = await Ledger.open(state, log);
   const pair = given.pair === null ? null : await memoryOf(given.pair, root, state.path, log);
   const connected = await connectStore({
@@ -106,9 +109,13 @@ async function run(given: AgentArguments): Promise<number> {
     inboxPrefix: `_INBOX.${given.agentId}`,
     waitOnFirstConnect: true,
     credsFile,
+    ...(keyring && { credentials: () => keyring.credentials() }),
   });
   if (connected._tag === "Unreachable") throw new Error(connected.message);
-  const { store } = connected;
+  const { store, switchTo } = connected;
+  const { agentId } = given;
+  const renewal =
+    keyring && new Renewal({ agentId, store, keyring, switchTo, clock: systemClock, random: Math.random, log });
   const bootId = randomUUID();
   const policy = await agentPolicy({ ...given, root, state, log });
   const { agent, host, failover } = assemble({
@@ -143,6 +150,7 @@ async function run(given: AgentArguments): Promise<number> {
   const signs = new VitalSigns({
     agent,
     other: () => failover?.progress ?? null,
+    renewal,
     manager: systemdNotify({ env: process.env, pid: process.pid }),
     publish: (report) => file?.write(report),
     about: { agentId: given.agentId, agentVersion: VERSION, bootId, pid: process.pid, stateDirectory: state.path },
@@ -150,9 +158,11 @@ async function run(given: AgentArguments): Promise<number> {
     log,
   });
   failover?.start();
+  renewal?.start();
   signs.started();
   log("stopping", { signal: await asked });
   signs.stopping();
+  renewal?.stop();
   const inTime = await Promise.race([
     Promise.resolve(failover?.stop())
       .then(() => agent.stop())
