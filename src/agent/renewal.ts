@@ -167,12 +167,17 @@ export class Renewal {
 
   #isOff(message: string): number {
     this.#tell({ renewal: "off", notAfter: null, message });
-    return LOOK_MS;
+    // A server that has just started, and whose fleet is about to answer, looks like this too.
+    return this.#pause(LOOK_MS);
   }
 
   #failed(message: string): number {
     this.#tell({ ...this.#report, renewal: "failing", message });
-    const pause = Math.min(FIRST_RETRY_MS * 2 ** Math.min(this.#failures, 20), LAST_RETRY_MS);
+    return this.#pause(LAST_RETRY_MS);
+  }
+
+  #pause(longestMs: number): number {
+    const pause = Math.min(FIRST_RETRY_MS * 2 ** Math.min(this.#failures, 20), longestMs);
     this.#failures += 1;
     return pause * (0.5 + this.#parts.random() / 2);
   }

@@ -69,13 +69,18 @@ class World {
     return [...(member.ended ? [] : [member.key]), ...(member.next === undefined ? [] : [member.next.key])];
   }
 
-  /** Which of the device's keys the server would take, as its disk is now. */
+  /** Whether the server would take one of the device's keys, as its disk is now, and lets in none that the device does not have. */
   async canGetIn(): Promise<boolean> {
     const ring = await Keyring.open(this.disk.copy(), credentialsFile(this.enrolled.seed, null), () => {});
-    return (ring?.credentials() ?? []).some((each) => this.letIn.includes(readCredentials(each).pair?.publicKey ?? ""));
+    const keys: readonly string[] = (ring?.credentials() ?? []).flatMap(
+      (each) => readCredentials(each).pair?.publicKey ?? [],
+    );
+    const isNewestThere = this.letIn.at(-1) !== undefined && keys.includes(this.letIn.at(-1) ?? "");
+    return isNewestThere && keys.some((each) => this.letIn.includes(each));
   }
 
   async start(random = 0.5): Promise<Renewal> {
+    await this.crash();
     const keyring = await Keyring.open(this.disk, credentialsFile(this.enrolled.seed, null), (line) =>
       this.said.push(line),
     );
@@ -138,6 +143,13 @@ class World {
     renewal.start();
     await settle();
     return renewal;
+  }
+
+  /** For `at`: nothing of this process has any effect from here on. */
+  cut(): never {
+    this.#renewal?.stop();
+    this.#renewal = null;
+    throw new Error("power cut");
   }
 
   /** The power goes: what was not on the disk is gone. */
@@ -287,7 +299,7 @@ test.each(POINTS)("a power cut %s locks nobody out, and the renewal goes on", as
       seen += 1;
       if (seen < nth) return;
       isCut = true;
-      throw new Error("power cut");
+      world.cut();
     };
     await world.pass(61 * HOUR);
     await world.crash();
@@ -324,7 +336,7 @@ test("whatever goes wrong and whenever, a device that is not revoked and comes b
           let left = each.after;
           world.at = (point) => {
             if (point !== each.point || left-- > 0) return;
-            throw new Error("power cut");
+            world.cut();
           };
           await world.pass(HOUR);
           await world.crash();

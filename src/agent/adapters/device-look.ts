@@ -9,9 +9,10 @@ import { VERSION } from "../../wire/version.ts";
 import { type DoctorArguments, trustedKeys } from "../arguments.ts";
 import { DROP_IN, dropInText } from "../cage/unit.ts";
 import { type DoctorReport, type Examined, judge, type ServerExamined } from "../doctor.ts";
+import { Keyring } from "../keyring.ts";
 import { assembleHost } from "../wiring.ts";
 import { SelfReportFile } from "./self-report-file.ts";
-import { statePath } from "./state-directory.ts";
+import { StateDirectory, statePath } from "./state-directory.ts";
 import { lookAtState } from "./state-look.ts";
 
 const SERVER_MS = 8_000;
@@ -31,7 +32,7 @@ export async function lookAtDevice(asked: Asked, log: Log): Promise<DoctorReport
   });
   const [state, server, files, isCaged, controllers] = await Promise.all([
     lookAtState(path),
-    lookAtServer(asked),
+    lookAtServer(asked, path),
     lookAtFiles(asked),
     lookAtCage(asked),
     readFile("/sys/fs/cgroup/cgroup.controllers", "utf8").then(
@@ -68,12 +69,18 @@ export async function lookAtDevice(asked: Asked, log: Log): Promise<DoctorReport
   };
 }
 
-async function lookAtServer({ server, credsFile, agentId }: Asked): Promise<ServerExamined> {
+async function lookAtServer({ server, credsFile, agentId }: Asked, path: string): Promise<ServerExamined> {
   const name = server.replaceAll(/\/\/[^@/,]*@/g, "//...@");
   // That it cannot be read is a finding of its own.
   const creds = credsFile === null ? undefined : await readFile(credsFile, "utf8").catch(() => undefined);
-  const options = { servers: serverList(server), name: "harmony-agent doctor", credsFile: creds };
-  const told = await lastHeartbeat(options, agentId, AbortSignal.timeout(SERVER_MS));
+  // The one that the agent works with may have come after that of the file.
+  const ring = creds === undefined ? null : await Keyring.open(new StateDirectory(path), creds, () => {});
+  const signal = AbortSignal.timeout(SERVER_MS);
+  const ask = (credsFile: string | undefined) =>
+    lastHeartbeat({ servers: serverList(server), name: "harmony-agent doctor", credsFile }, agentId, signal);
+  const [first, ...others] = ring?.credentials() ?? [creds];
+  let told = await ask(first);
+  for (const other of others) if (told._tag === "Unreachable" && told.reason === "Denied") told = await ask(other);
   if (told._tag === "Unreachable") return { name, unreachable: told, aheadMs: null };
   const beat = told.value === null ? null : readDocument(Heartbeat, told.value.bytes);
   const aheadMs =
