@@ -29,6 +29,8 @@ Options:
   --creds FILE           NATS credentials (env HARMONY_CREDS)
   --trust NAME=FILE      accept only manifests signed by this Ed25519 public key (PEM); may be repeated
   --policy FILE          take from others only what this file allows (see docs/security.md); read again when it changes
+  --signed-policy FILE   and only what the policy in this file allows, if a key of --policy-key has signed it
+  --policy-key NAME=FILE an Ed25519 public key (PEM) that signs policies; may be repeated
   --drift-interval TIME  how often every Score is looked at, e.g. 30s, 5m (default: ${DRIFT_PASS_MS / 60_000}m)
   --failover PAIR        be one of the two members of this pair: its manifest, in desired-state.PAIR, is in force on the one
                          that holds its lease, and on that one alone
@@ -54,6 +56,8 @@ export interface AgentArguments {
   readonly trust: readonly { readonly name: string; readonly file: string }[];
   /** Null: none. */
   readonly policyFile: string | null;
+  /** Where a signed policy is put, and who may sign one; null: none is taken. */
+  readonly signedPolicy: { readonly file: string; readonly keys: AgentArguments["trust"] } | null;
   /** What the flags were read from, if anything. */
   readonly configFile: string | null;
   readonly driftPassMs: number;
@@ -134,12 +138,14 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
   if (driftPassMs === null) {
     return wrong("--drift-interval is a number with ms, s, m or h, such as 5m, at least 100ms and at most 497h");
   }
-  const trust = (values.trust ?? []).map((each) => ({
-    name: each.slice(0, each.indexOf("=")),
-    file: each.slice(each.indexOf("=") + 1),
-  }));
-  const isPair = (values.trust ?? []).every((each) => /^[^=]+=./.test(each));
-  if (!isPair) return wrong("--trust is NAME=FILE");
+  const trust = namedFiles(values.trust ?? []);
+  if (trust === null) return wrong("--trust is NAME=FILE");
+  const policyKeys = namedFiles(values["policy-key"] ?? []);
+  if (policyKeys === null) return wrong("--policy-key is NAME=FILE");
+  const signedFile = values["signed-policy"] ?? null;
+  if ((signedFile === null) !== (policyKeys.length === 0)) {
+    return wrong("--signed-policy FILE and --policy-key NAME=FILE go together: where it is put, and who may sign it");
+  }
   const server = values.server ?? set(env["HARMONY_SERVER"]) ?? "nats://127.0.0.1:4222";
   // What is no server would be tried for ever.
   if (!serverList(server).every(isServer)) {
@@ -152,6 +158,7 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
     credsFile: values.creds ?? set(env["HARMONY_CREDS"]) ?? null,
     trust,
     policyFile: values.policy ?? null,
+    signedPolicy: signedFile === null ? null : { file: signedFile, keys: policyKeys },
     configFile: values.config ?? null,
     allowAuditedShell,
     capabilities,
@@ -169,6 +176,12 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
         },
       };
 }
+
+/** Of words that are each NAME=FILE; null where one is not. */
+const namedFiles = (words: readonly string[]): AgentArguments["trust"] | null =>
+  words.every((each) => /^[^=]+=./.test(each))
+    ? words.map((each) => ({ name: each.slice(0, each.indexOf("=")), file: each.slice(each.indexOf("=") + 1) }))
+    : null;
 
 /** Those that are named, each once and in their own order; all where none is. */
 function capabilitiesIn(
@@ -192,6 +205,8 @@ export const OPTIONS = {
   creds: { type: "string" },
   trust: { type: "string", multiple: true },
   policy: { type: "string" },
+  "signed-policy": { type: "string" },
+  "policy-key": { type: "string", multiple: true },
   "drift-interval": { type: "string" },
   "allow-audited-shell": { type: "boolean" },
   capability: { type: "string", multiple: true },

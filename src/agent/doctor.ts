@@ -38,7 +38,7 @@ export interface Examined {
   readonly state: StateExamined;
   /** Null: none was given. Else what is wrong with the file; `""` where nothing is. */
   readonly files: readonly {
-    readonly flag: "--trust" | "--policy" | "--creds";
+    readonly flag: "--trust" | "--policy" | "--signed-policy" | "--creds";
     readonly file: string;
     readonly problem: string;
   }[];

@@ -9,6 +9,7 @@ import { addDev } from "./commands/dev.ts";
 import { addFleet } from "./commands/fleet.ts";
 import { addKinds } from "./commands/kinds.ts";
 import { addPlan } from "./commands/plan.ts";
+import { addPolicy } from "./commands/policy.ts";
 import { addRemove } from "./commands/remove.ts";
 import { addStatus } from "./commands/status.ts";
 import { EXIT, type ExitCode } from "./exit-code.ts";
@@ -69,6 +70,7 @@ function programOf(io: Io, run: Run): Command {
     addKinds,
     addAgent,
     addFleet,
+    addPolicy,
     addCompletion,
   ]) {
     add(program, run);

@@ -18,6 +18,7 @@ describe("the agent's arguments", () => {
       server: "nats://127.0.0.1:4222",
       configFile: null,
       policyFile: null,
+      signedPolicy: null,
       credsFile: null,
       trust: [],
       driftPassMs: 300_000,

@@ -4,6 +4,7 @@ import type { Log } from "../../scores/context.ts";
 import { lastHeartbeat } from "../../wire/nats/last-heartbeat.ts";
 import { serverList } from "../../wire/nats/server-list.ts";
 import { readPolicy } from "../../wire/device-policy.ts";
+import { readSignedPolicy } from "../../wire/signed-policy.ts";
 import { Heartbeat, readDocument } from "../../wire/status.ts";
 import { VERSION } from "../../wire/version.ts";
 import { type DoctorArguments, trustedKeys } from "../arguments.ts";
@@ -98,10 +99,16 @@ function checkPolicy(bytes: Uint8Array): void {
   if (read._tag === "Unusable") throw new Error(read.message);
 }
 
-async function lookAtFiles({ trust, policyFile, credsFile }: Asked): Promise<Examined["files"]> {
-  const tried = async (flag: "--trust" | "--policy" | "--creds", file: string, check: (bytes: Buffer) => unknown) => {
+/** As the running agent would judge it, beside what it has taken already. */
+function checkSigned(bytes: Uint8Array, pems: Parameters<typeof trustedKeys>[0], agentId: Asked["agentId"]): void {
+  const read = readSignedPolicy(bytes, { keys: trustedKeys(pems), agentId, before: null, now: new Date() });
+  if (read._tag === "Refused") throw new Error(`${read.refusal.reason}: ${read.refusal.message}`);
+}
+
+async function lookAtFiles({ trust, policyFile, signedPolicy, credsFile, agentId }: Asked): Promise<Examined["files"]> {
+  const tried = async (flag: Examined["files"][number]["flag"], file: string, check: (bytes: Buffer) => unknown) => {
     try {
-      check(await readFile(file));
+      await check(await readFile(file));
       return { flag, file, problem: "" };
     } catch (error) {
       return { flag, file, problem: error instanceof Error ? error.message : String(error) };
@@ -110,6 +117,14 @@ async function lookAtFiles({ trust, policyFile, credsFile }: Asked): Promise<Exa
   return Promise.all([
     ...trust.map(({ name, file }) => tried("--trust", file, (pem) => trustedKeys([{ name, file, pem }]))),
     ...(policyFile === null ? [] : [tried("--policy", policyFile, checkPolicy)]),
+    ...(signedPolicy === null
+      ? []
+      : [
+          tried("--signed-policy", signedPolicy.file, async (bytes) => {
+            const pems = signedPolicy.keys.map(async (each) => ({ ...each, pem: await readFile(each.file) }));
+            checkSigned(bytes, await Promise.all(pems), agentId);
+          }),
+        ]),
     ...(credsFile === null ? [] : [tried("--creds", credsFile, () => {})]),
   ]);
 }
