@@ -10,6 +10,7 @@ import {
   type Standing,
   writeRenewal,
 } from "../wire/renewal.ts";
+import type { UserKeyPair } from "../wire/nats/nkey.ts";
 import type { Store, Unreachable } from "../wire/store.ts";
 import type { Keyring } from "./keyring.ts";
 import { nextStep } from "./renewal-steps.ts";
@@ -119,8 +120,9 @@ export class Renewal {
         return Math.min(ms, LOOK_MS);
       })
       .with({ _tag: "Renew" }, async ({ from }) => {
+        if (keyring.current.publicKey !== from.publicKey) return this.#letInAgain(from, standing);
         // On the disk before anybody hears of it.
-        const to = keyring.current.publicKey === from.publicKey ? await keyring.makeNext() : keyring.current;
+        const to = await keyring.makeNext();
         return this.#ask(askToRenew(agentId, from, to, standing.challenge));
       })
       .with({ _tag: "Switch" }, async ({ to }) => {
@@ -148,6 +150,15 @@ export class Renewal {
         this.#failed("the fleet knows another key of this agent than this device has; enrol it anew"),
       )
       .exhaustive();
+  }
+
+  /** The fleet knows the key before alone, and the present one is asked for by it. It ends with that: so not over its connection. */
+  async #letInAgain(former: UserKeyPair, { challenge }: Standing): Promise<Answer> {
+    const { agentId, keyring, switchTo } = this.#parts;
+    const answer = await this.#ask(askToRenew(agentId, former, keyring.current, challenge));
+    if (answer._tag !== "Standing") return answer;
+    const trouble = await switchTo(keyring.credentialsOf(keyring.current));
+    return trouble === null ? answer : { _tag: "Unanswered", message: trouble.message };
   }
 
   async #ask(request: RenewalRequest): Promise<Answer> {

@@ -259,7 +259,7 @@ describe("the key of a device", () => {
     await world.start();
     await settle();
     expect(keyNow()).toBe(renewed);
-    expect(world.connectedBy).toBe(world.enrolled.publicKey);
+    expect(world.connectedBy).toBe(renewed);
   });
 
   test("on a disk that is full stays the present one, and is renewed when there is room", async () => {
