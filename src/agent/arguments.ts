@@ -36,6 +36,8 @@ Options:
   --authors FILE         accept only manifests signed by authors whom this file names (JSON; see docs/security.md), or by
                          --trust; read again when it changes
   --policy FILE          take from others only what this file allows (see docs/security.md); read again when it changes
+  --signed-policy FILE   and only what the policy in this file allows, if a key of --policy-key has signed it
+  --policy-key NAME=FILE an Ed25519 public key (PEM) that signs policies; may be repeated
   --drift-interval TIME  how often every Score is looked at, e.g. 30s, 5m (default: ${DRIFT_PASS_MS / 60_000}m)
   --failover PAIR        be one of the two members of this pair: its manifest, in desired-state.PAIR, is in force on the one
                          that holds its lease, and on that one alone
@@ -66,6 +68,8 @@ export interface AgentArguments {
   readonly authorsFile: string | null;
   /** Null: none. */
   readonly policyFile: string | null;
+  /** Where a signed policy is put, and who may sign one; null: none is taken. */
+  readonly signedPolicy: { readonly file: string; readonly keys: AgentArguments["trust"] } | null;
   /** What the flags were read from, if anything. */
   readonly configFile: string | null;
   readonly driftPassMs: number;
@@ -156,12 +160,14 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
   if (cacheLimit === null && values["cache-limit"] !== undefined) {
     return wrong("--cache-limit is a number of bytes, or of K, M or G, such as 500M");
   }
-  const trust = (values.trust ?? []).map((each) => ({
-    name: each.slice(0, each.indexOf("=")),
-    file: each.slice(each.indexOf("=") + 1),
-  }));
-  const isPair = (values.trust ?? []).every((each) => /^[^=]+=./.test(each));
-  if (!isPair) return wrong("--trust is NAME=FILE");
+  const trust = namedFiles(values.trust ?? []);
+  if (trust === null) return wrong("--trust is NAME=FILE");
+  const policyKeys = namedFiles(values["policy-key"] ?? []);
+  if (policyKeys === null) return wrong("--policy-key is NAME=FILE");
+  const signedFile = values["signed-policy"] ?? null;
+  if ((signedFile === null) !== (policyKeys.length === 0)) {
+    return wrong("--signed-policy FILE and --policy-key NAME=FILE go together: where it is put, and who may sign it");
+  }
   const server = values.server ?? set(env["HARMONY_SERVER"]) ?? "nats://127.0.0.1:4222";
   // What is no server would be tried for ever.
   if (!serverList(server).every(isServer)) {
@@ -177,6 +183,7 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
     trust,
     authorsFile: values.authors ?? null,
     policyFile: values.policy ?? null,
+    signedPolicy: signedFile === null ? null : { file: signedFile, keys: policyKeys },
     configFile: values.config ?? null,
     allowAuditedShell,
     capabilities,
@@ -194,6 +201,12 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
         },
       };
 }
+
+/** Of words that are each NAME=FILE; null where one is not. */
+const namedFiles = (words: readonly string[]): AgentArguments["trust"] | null =>
+  words.every((each) => /^[^=]+=./.test(each))
+    ? words.map((each) => ({ name: each.slice(0, each.indexOf("=")), file: each.slice(each.indexOf("=") + 1) }))
+    : null;
 
 /** Those that are named, each once and in their own order; all where none is. */
 function capabilitiesIn(
@@ -220,6 +233,8 @@ export const OPTIONS = {
   trust: { type: "string", multiple: true },
   authors: { type: "string" },
   policy: { type: "string" },
+  "signed-policy": { type: "string" },
+  "policy-key": { type: "string", multiple: true },
   "drift-interval": { type: "string" },
   "allow-audited-shell": { type: "boolean" },
   capability: { type: "string", multiple: true },

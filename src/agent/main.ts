@@ -26,8 +26,10 @@ import { configurationFile, readConfiguration, type ReadConfiguration } from "./
 import { DeviceKeys } from "./device-keys.ts";
 import { doctorText } from "./doctor.ts";
 import { lookAtDevice } from "./adapters/device-look.ts";
+import { Keyring } from "./keyring.ts";
 import { Ledger } from "./ledger.ts";
 import { answer } from "./local-requests.ts";
+import { Renewal } from "./renewal.ts";
 import { VitalSigns } from "./vital-signs.ts";
 import { assemble } from "./wiring.ts";
 
@@ -103,6 +105,7 @@ async function run(given: AgentArguments): Promise<number> {
   );
   const trusted = trustedKeys(keys);
   const credsFile = given.credsFile === null ? undefined : await readFile(given.credsFile, "utf8");
+  const keyring = credsFile === undefined ? null : await Keyring.open(state, credsFile, log);
   const ledger = await Ledger.open(state, log);
   // A full disk, or a file that is damaged, is no reason to leave all else undone.
   const deviceKeys = await DeviceKeys.open(state, systemClock.now(), log).catch((error: unknown) => {
@@ -116,9 +119,13 @@ async function run(given: AgentArguments): Promise<number> {
     inboxPrefix: `_INBOX.${given.agentId}`,
     waitOnFirstConnect: true,
     credsFile,
+    ...(keyring && { credentials: () => keyring.credentials() }),
   });
   if (connected._tag === "Unreachable") throw new Error(connected.message);
-  const { store } = connected;
+  const { store, switchTo } = connected;
+  const { agentId } = given;
+  const renewal =
+    keyring && new Renewal({ agentId, store, keyring, switchTo, clock: systemClock, random: Math.random, log });
   const bootId = randomUUID();
   const ledgers = [ledger, ...(pair === null ? [] : [pair.ledger])];
   const assets = await openAssets({ ...given, root, statePath: state.path, store, ledgers, log });
@@ -160,6 +167,7 @@ async function run(given: AgentArguments): Promise<number> {
   const signs = new VitalSigns({
     agent,
     other: () => failover?.progress ?? null,
+    renewal,
     manager: systemdNotify({ env: process.env, pid: process.pid }),
     publish: (report) => file?.write(report),
     about: { agentId: given.agentId, agentVersion: VERSION, bootId, pid: process.pid, stateDirectory: state.path },
@@ -167,10 +175,12 @@ async function run(given: AgentArguments): Promise<number> {
     log,
   });
   failover?.start();
+  renewal?.start();
   signs.started();
   log("stopping", { signal: await asked });
   signs.stopping();
   closeLocal();
+  renewal?.stop();
   const inTime = await Promise.race([
     Promise.resolve(failover?.stop())
       .then(() => agent.stop())

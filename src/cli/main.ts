@@ -10,6 +10,7 @@ import { addDev } from "./commands/dev.ts";
 import { addFleet } from "./commands/fleet.ts";
 import { addKinds } from "./commands/kinds.ts";
 import { addPlan } from "./commands/plan.ts";
+import { addPolicy } from "./commands/policy.ts";
 import { addRemove } from "./commands/remove.ts";
 import { addSign } from "./commands/sign.ts";
 import { addStatus } from "./commands/status.ts";
@@ -75,6 +76,7 @@ function programOf(io: Io, run: Run): Command {
     addAsset,
     addAgent,
     addFleet,
+    addPolicy,
     addCompletion,
   ]) {
     add(program, run);

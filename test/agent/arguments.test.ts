@@ -21,6 +21,7 @@ describe("the agent's arguments", () => {
       configFile: null,
       authorsFile: null,
       policyFile: null,
+      signedPolicy: null,
       credsFile: null,
       trust: [],
       driftPassMs: 300_000,

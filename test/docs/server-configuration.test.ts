@@ -63,6 +63,9 @@ describe.each(configurations)("$page:$line", ({ text }) => {
     expect(await poked).toBe(AGENT);
     expect(await textOf(agent, "desired-state", AGENT)).toBe("wanted");
     expect(await control.request(`fleet.plan.${AGENT}`, bytes("?"))).toMatchObject({ _tag: "Reply" });
+    onTestFinished(control.serve(`fleet.renew.${AGENT}`, (asked) => Promise.resolve(asked)));
+    await control.get("heartbeat", AGENT);
+    expect(await agent.request(`fleet.renew.${AGENT}`, bytes("?"))).toMatchObject({ _tag: "Reply" });
   });
 
   test("keeps an agent from everything else, by reply subjects too", async () => {
@@ -75,6 +78,7 @@ describe.each(configurations)("$page:$line", ({ text }) => {
     expect(await agent.put("desired-state", AGENT, bytes("evil"))).toMatchObject(denied);
     expect(await agent.keys("desired-state")).toMatchObject(denied);
     expect(await agent.request(`fleet.plan.${OTHER}`, bytes("?"))).toMatchObject(denied);
+    expect(await agent.request(`fleet.renew.${OTHER}`, bytes("?"))).toMatchObject(denied);
 
     const raw = await connect({ servers: url, user: AGENT, pass: PASSWORD, inboxPrefix: `_INBOX.${AGENT}` });
     onTestFinished(() => raw.close());

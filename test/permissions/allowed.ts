@@ -103,6 +103,16 @@ const asksForAPlan = (by: User): Allowed => ({
   },
 });
 
+/** By the fleet's own process, which works with the rights of the operator. */
+const asksAboutItsKey: Allowed = {
+  by: "agent",
+  what: "is answered what it asks about its key, as itself",
+  isSo: async (scene) => {
+    const reply = await (await scene.store("agent")).request(`fleet.renew.${AGENT}`, bytes("?"));
+    return (reply._tag === "Reply" && new TextDecoder().decode(reply.value) === `${AGENT} asks ?`) || reply;
+  },
+};
+
 const storesAnAsset = (by: User): Allowed => ({
   by,
   what: "stores an asset",
@@ -137,6 +147,7 @@ export const ALLOWED: readonly Allowed[] = [
   ...reads("agent", AGENT),
   ...writes("agent", TOLD),
   readsAnAsset("agent"),
+  asksAboutItsKey,
   ...reads("member", PAIR),
   ...TOLD.map(holdsAPair),
   isPoked("agent", "desired-state", "author"),

@@ -114,6 +114,9 @@ const listening = (by: User): readonly Denied[] =>
     "$SYS.>",
     "fleet.>",
     "fleet.plan.*",
+    "fleet.renew.*",
+    `fleet.renew.${AGENT}`,
+    `fleet.renew.${OTHER}`,
   ].map((subject) => subscribe(by, subject));
 
 const INJECTED = [
@@ -162,6 +165,8 @@ const agent: readonly Denied[] = [
   publish("agent", `fleet.hint.desired-state.${OTHER}`),
   publish("agent", `fleet.hint.desired-state.${AGENT}`),
   publish("agent", `fleet.plan.${OTHER}`, "{}"),
+  publish("agent", `fleet.renew.${OTHER}`, { ask: "look" }),
+  publish("agent", "fleet.renew.*", { ask: "look" }),
   publish("agent", "fleet.info.KV_desired-state"),
   publish("agent", "anything"),
   ...readingAround("agent"),
@@ -184,6 +189,7 @@ const agent: readonly Denied[] = [
     ...BUCKETS.map((bucket) => [directGet(bucket, own(bucket)), ""] as const),
     ...TOLD.map((bucket) => [own(bucket), "evil"] as const),
     ["$JS.API.DIRECT.GET.OBJ_assets", '{"seq":1}'],
+    [`fleet.renew.${AGENT}`, '{"ask":"look"}'],
   ]),
   ...TOLD.flatMap((bucket): readonly Denied[] => [
     {
@@ -212,6 +218,7 @@ const guest = (by: "author" | "viewer" | "dashboard"): readonly Denied[] => [
   subscribe(by, `_INBOX.${OTHER}.>`),
   publish(by, `_INBOX.${OTHER}.x`, "evil"),
   publish(by, `fleet.hint.desired-state.${OTHER}`),
+  publish(by, `fleet.renew.${OTHER}`, { ask: "look" }),
   publish(by, "anything"),
 ];
 const reader = (by: "viewer" | "dashboard"): readonly Denied[] => [
@@ -233,6 +240,7 @@ const pair: readonly Denied[] = [
   ]),
   publish("member", `$KV.desired-state.${PAIR}`, "evil"),
   subscribe("agent", `fleet.plan.${PAIR}`),
+  publish("member", `fleet.renew.${PAIR}`, { ask: "look" }),
   subscribe("member", `_INBOX.${PAIR}.>`),
   subscribe("member", "fleet.hint.>"),
 ];

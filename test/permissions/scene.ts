@@ -9,6 +9,7 @@ import { AgentId } from "../../src/wire/keys.ts";
 import { connectStore } from "../../src/wire/nats/connect.ts";
 import { credentialsFile, userInbox } from "../../src/wire/nats/credentials.ts";
 import { agentInbox } from "../../src/wire/nats/grants.ts";
+import { serveRenewals } from "../../src/wire/nats/renewal-service.ts";
 import { makeUserKey } from "../../src/wire/nats/nkey.ts";
 import { BUCKETS, type Store, type StoreAdmin } from "../../src/wire/store.ts";
 import { AGENT } from "../agent/support/manifests.ts";
@@ -107,7 +108,10 @@ export class Scene {
       other: other.seed,
       member: member.seed,
     };
+    const desk = { servers: server.url, credsFile: credentialsFile(operator.seed, null) };
+    const close = serveRenewals(desk, async (id, asked) => bytes(`${id} asks ${new TextDecoder().decode(asked)}`));
     const scene = new Scene(server.url, seeds, inboxes, async () => {
+      await close();
       await server.stop();
       await rm(folder, { recursive: true, force: true });
     });

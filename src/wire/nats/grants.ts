@@ -1,4 +1,4 @@
-import { type AgentId, planSubject } from "../keys.ts";
+import { type AgentId, planSubject, renewSubject } from "../keys.ts";
 import { BUCKETS, type Bucket } from "../store.ts";
 import { ASSETS, ASSETS_STREAM, hintSubject, infoSubject, keySubject, streamOf } from "./subjects.ts";
 
@@ -41,12 +41,15 @@ const infoOf = (stream: string): Service => ({
   here: infoSubject(stream),
 });
 
-/** What an agent may ask of the account of the streams; `*`: what agents may. */
-export const agentServices = (id: AgentId | "*"): readonly string[] => [
+/** What an agent may do with the keys of one id, its own or its pair's. */
+const keyServices = (id: AgentId | "*"): readonly string[] => [
   ...BUCKETS.map((bucket) => reading(bucket, id)),
   ...TOLD.map((bucket) => keySubject(bucket, id)),
   ...READING_ASSETS,
 ];
+
+/** What an agent may ask of the account of the streams; `*`: what agents may. */
+export const agentServices = (id: AgentId | "*"): readonly string[] => [...keyServices(id), renewSubject(id)];
 
 /** The pokes of every key. */
 export const EVERY_HINT = hintSubject("*", "*");
@@ -56,7 +59,7 @@ export const agentInbox = (id: AgentId): string => `_INBOX.${id}`;
 
 /** `pair`: the pair that it is a member of, whose keys it also reads and writes; null: none. */
 export const agentGrant = (id: AgentId, pair: AgentId | null): Grant => ({
-  publish: [...new Set([id, ...(pair === null ? [] : [pair])].flatMap((each) => agentServices(each)))],
+  publish: [...new Set([...agentServices(id), ...(pair === null ? [] : keyServices(pair))])],
   subscribe: [
     `${agentInbox(id)}.>`,
     hintSubject("desired-state", id),
