@@ -1,8 +1,10 @@
 import { type DecodedManifest, decodePayload, type Gate, type InForce } from "../wire/decode.ts";
 import type { AgentStatus, Condition } from "../wire/status.ts";
+import { asName } from "../wire/events.ts";
 import type { ToldStatus } from "../wire/told-status.ts";
 import { forTaken } from "../wire/policy-gate.ts";
 import { VERSION } from "../wire/version.ts";
+import { asEvents, type Origin } from "./agent-events.ts";
 import type { AgentParts } from "./agent-parts.ts";
 import { capabilitiesOf } from "./capabilities-of.ts";
 import { DesiredState } from "./desired-state.ts";
@@ -30,6 +32,7 @@ const TAKE_MAX_MS = 5_000;
  */
 export class Agent {
   readonly #parts: AgentParts;
+  readonly #asEvents: ReturnType<typeof asEvents>;
   /** Its topology is what the host offers at the moment that it is read. */
   readonly #gate: Gate;
   readonly #stop = new AbortController();
@@ -59,6 +62,7 @@ export class Agent {
 
   constructor(parts: AgentParts) {
     this.#parts = parts;
+    this.#asEvents = asEvents(parts.pair === undefined ? null : parts.agentId);
     const { agentId, kinds, trustedKeys, host, store, clock, log, random, bootId, policy } = parts;
     const gate: Gate = {
       agentId,
@@ -120,8 +124,8 @@ export class Agent {
       log,
       random,
       inForce: () => this.#inForce(),
-      onManifest: (manifest, payload, revision) => this.#accept(manifest, payload, revision),
-      onReading: (reading, revision) => this.#read(reading, revision),
+      onManifest: (manifest, payload, revision, origin) => this.#accept(manifest, payload, revision, origin),
+      onReading: (reading, revision, origin) => this.#read(reading, revision, origin),
     });
   }
 
@@ -148,8 +152,12 @@ export class Agent {
   }
 
   start(): void {
-    const { store, log, host, policy, clock } = this.#parts;
-    if (this.#parts.pair === undefined) this.#resume();
+    const { store, log, host, policy, clock, trail } = this.#parts;
+    if (this.#parts.pair === undefined) {
+      trail?.record({ type: "AgentStarted", version: asName(VERSION), topology: asName(host.topology.name) });
+      trail?.record(this.#asEvents.policy(policy?.()));
+      this.#resume();
+    }
     host.onChange(() => this.#hostChanged());
     if (policy !== undefined) this.#endings.push(watchPolicy(policy, clock, () => this.#policyChanged()));
     this.#scheduleDriftPass();
@@ -214,6 +222,7 @@ export class Agent {
   #resume(): void {
     const { accepted } = this.#parts.ledger;
     if (accepted === null) return;
+    this.#parts.trail?.record(this.#asEvents.acceptedBefore(accepted));
     const manifest = this.#inForceOf(this.#trial.starts(accepted), accepted);
     if (manifest === null) return;
     const { generation, scores } = manifest;
@@ -255,13 +264,15 @@ export class Agent {
 
   /** What was refused may be allowed now, and what is in force may not be any more. */
   #policyChanged(): void {
+    const { trail, policy, pair } = this.#parts;
+    if (pair === undefined) trail?.record(this.#asEvents.policy(policy?.()));
     this.#hostChanged();
     this.#desired.readAnew();
   }
 
   /** Until it has an epoch, the agent interprets what the ledger holds and says nothing. */
   async #takeEpoch(failures: number): Promise<void> {
-    const { clock, log, random } = this.#parts;
+    const { clock, log, random, trail, pair } = this.#parts;
     this.#cancelTake();
     if (this.#isTaking || this.#presence.epoch > 0) return;
     this.#isTaking = true;
@@ -275,6 +286,7 @@ export class Agent {
       return;
     }
     log("took an epoch", { epoch: taken.epoch });
+    if (trail !== undefined && pair === undefined) trail.epoch = taken.epoch;
     this.#floor = taken.before?.generation ?? 0;
     if (this.#conditions.length === 0) this.#conditions = taken.before?.conditions ?? [];
     this.#reporter.begin(taken.statusRevision);
@@ -295,21 +307,24 @@ export class Agent {
     return this.#floor > 0 ? { generation: this.#floor, payload: null } : null;
   }
 
-  #accept(manifest: DecodedManifest, payload: string, revision: number): void {
-    const { ledger, log } = this.#parts;
+  #accept(manifest: DecodedManifest, payload: string, revision: number, origin: Origin): void {
+    const { ledger, log, trail } = this.#parts;
     log("accepted a manifest", { generation: manifest.generation, revision, scores: manifest.scores.size });
-    ledger.accept({ generation: manifest.generation, payload, revision });
+    trail?.record(this.#asEvents.accepted(manifest, origin));
+    const { signedBy } = origin;
+    ledger.accept({ generation: manifest.generation, payload, revision, signedBy: [...signedBy] });
     this.#reading = { _tag: "Accepted", generation: manifest.generation };
     this.#revision = revision;
     this.#trial.accepted(manifest);
     this.#reconciler.accept(manifest, "intentional");
   }
 
-  #read(reading: Reading, revision: number): void {
+  #read(reading: Reading, revision: number, origin?: Origin): void {
     const same = JSON.stringify(reading) === JSON.stringify(this.#reading) && revision === this.#revision;
     if (same) return;
     if (reading._tag === "Refused") {
       this.#parts.log("refused a manifest; what is in force stays in force", { revision, ...reading.refusal });
+      if (origin !== undefined) this.#parts.trail?.record(this.#asEvents.refused(reading.refusal, origin));
     }
     this.#reading = reading;
     this.#revision = revision;
@@ -364,6 +379,7 @@ export class Agent {
   #fence(epoch: number): void {
     if (this.#fencedBy !== null) return;
     this.#fencedBy = epoch;
+    this.#parts.trail?.record(this.#asEvents.fenced(epoch));
     this.#parts.log(
       "Fenced: another agent with this id has started; this one stops interpreting and stays silent until it is restarted",
       {

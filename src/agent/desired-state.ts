@@ -2,8 +2,11 @@ import { createHash } from "node:crypto";
 import type { Clock, Log } from "../scores/context.ts";
 import { type DecodedManifest, decodePayload, type Gate, type InForce, openEnvelope } from "../wire/decode.ts";
 import { type Envelope, PAYLOAD_LIMIT_BYTES } from "../wire/envelope.ts";
+import { sha256Of } from "../wire/event-chain.ts";
 import type { ManifestRefusal } from "../wire/refusal.ts";
+import { signedBy } from "../wire/signed-by.ts";
 import type { Store } from "../wire/store.ts";
+import type { Origin } from "./agent-events.ts";
 import type { Reading } from "./status-document.ts";
 
 /** The key is read at least this often, with a fifth of jitter either way, whether or not a hint came. */
@@ -54,8 +57,9 @@ export interface DesiredStateParts {
   readonly log: Log;
   readonly random: () => number;
   readonly inForce: () => InForce | null;
-  readonly onManifest: (manifest: DecodedManifest, payload: string, revision: number) => void;
-  readonly onReading: (reading: Reading, revision: number) => void;
+  readonly onManifest: (manifest: DecodedManifest, payload: string, revision: number, origin: Origin) => void;
+  /** `origin`: of what was refused. */
+  readonly onReading: (reading: Reading, revision: number, origin?: Origin) => void;
 }
 
 /**
@@ -154,7 +158,7 @@ export class DesiredState {
     if (this.#stopped) return POLL_MS;
     if (read._tag === "Unreachable") return this.#retry("the payload could not be read");
     if (read._tag === "Refused") {
-      onReading(read, found.revision);
+      onReading(read, found.revision, { sha256: sha256Of(found.value), signedBy: [] });
       // An asset can come later than what names it, or come again.
       if (read.refusal.reason === "MissingPayload") return this.#retry(read.refusal.message);
     } else this.#decode(read.payload, read.signatures, found.revision);
@@ -168,13 +172,14 @@ export class DesiredState {
       onReading({ _tag: "Accepted", generation: before.generation }, revision);
       return;
     }
+    const origin = { sha256: sha256Of(payload), signedBy: signedBy(payload, signatures, gate.trustedKeys) };
     const decoded = decodePayload(payload, signatures, gate, before, this.#scores);
     if (decoded._tag === "Refused") {
-      onReading(decoded, revision);
+      onReading(decoded, revision, origin);
       return;
     }
     this.#scores = decoded.manifest.scores;
-    onManifest(decoded.manifest, payload, revision);
+    onManifest(decoded.manifest, payload, revision, origin);
   }
 
   #done(revision: number, digest: string): number {

@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
@@ -21,6 +21,7 @@ import { configurationFile, readConfiguration, type ReadConfiguration } from "./
 import { doctorText } from "./doctor.ts";
 import { lookAtDevice } from "./adapters/device-look.ts";
 import { Ledger } from "./ledger.ts";
+import { openRecording } from "./recording.ts";
 import { VitalSigns } from "./vital-signs.ts";
 import { assemble } from "./wiring.ts";
 
@@ -111,6 +112,16 @@ async function run(given: AgentArguments): Promise<number> {
   const { store } = connected;
   const bootId = randomUUID();
   const policy = await agentPolicy({ ...given, root, state, log });
+  const recording = await openRecording({
+    agentId: given.agentId,
+    bootId,
+    disk: state,
+    stream: store,
+    clock: systemClock,
+    log,
+    random: Math.random,
+    newLog: () => randomBytes(8).toString("hex"),
+  });
   const { agent, host, failover } = assemble({
     agentId: given.agentId,
     bootId,
@@ -124,6 +135,7 @@ async function run(given: AgentArguments): Promise<number> {
     policy: policy.current,
     store,
     ledger,
+    trail: recording.trail,
     log,
     pair,
   });
@@ -138,6 +150,7 @@ async function run(given: AgentArguments): Promise<number> {
   });
   await host.look();
   agent.start();
+  recording.start();
   // Of an agent that works in a directory the machine is told nothing.
   const file = root === "/" ? new SelfReportFile() : null;
   const signs = new VitalSigns({
@@ -156,6 +169,7 @@ async function run(given: AgentArguments): Promise<number> {
   const inTime = await Promise.race([
     Promise.resolve(failover?.stop())
       .then(() => agent.stop())
+      .then(() => recording.stop())
       .then(() => store.close())
       .then(() => true),
     new Promise<false>((late) => setTimeout(() => late(false), STOP_MS).unref()),

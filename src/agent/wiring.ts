@@ -26,6 +26,7 @@ import { Parts, token } from "./container.ts";
 import type { Disk } from "./disk.ts";
 import { Failover } from "./failover.ts";
 import { Host, type Offerings } from "./host.ts";
+import type { Trail } from "./trail.ts";
 import type { Ledger } from "./ledger.ts";
 
 /** What it takes to look at the host. */
@@ -39,6 +40,8 @@ export interface HostSettings {
   readonly capabilities: readonly CapabilityName[];
   /** Absolute paths that decide what this agent does, and that no Score may write. */
   readonly reserved?: readonly string[];
+  /** Where it is put on record what happens. Left out: nowhere, for whoever only looks. */
+  readonly trail?: Trail;
   readonly log: Log;
 }
 
@@ -113,7 +116,7 @@ const kindOfHost = (from: Parts): HostTopology =>
 
 /** One line for each capability of {@link PiWithAuditedShellTopology}. */
 function offerings(from: Parts): Offerings<HostTopology> {
-  const { root, servers, statePath, capabilities, log } = from.get(OfHost);
+  const { root, servers, statePath, capabilities, trail, log } = from.get(OfHost);
   const files = from.get(FileSystem);
   const ofMachine = <Port>(offering: Offering<Port>): Offering<Port> =>
     root === "/" ? offering : inDirectory(offering);
@@ -139,6 +142,7 @@ function offerings(from: Parts): Offerings<HostTopology> {
       new LocalShell({
         isEnabled: capabilities.includes("AuditedShell") && root === "/",
         directory: statePath,
+        ...(trail && { record: (event) => trail.demand(event) }),
         log,
       }),
     ),
@@ -167,7 +171,7 @@ function failover(from: Parts): Failover | null {
 }
 
 function agentParts(from: Parts): AgentParts {
-  const { agentId, bootId, trustedKeys, policy, store, ledger, driftPassMs } = from.get(Settings);
+  const { agentId, bootId, trustedKeys, policy, store, ledger, driftPassMs, trail } = from.get(Settings);
   return {
     agentId,
     kinds: KINDS,
@@ -178,6 +182,7 @@ function agentParts(from: Parts): AgentParts {
     store,
     ledger,
     driftPassMs,
+    trail,
     ...around(from),
     random: Math.random,
     breathe,

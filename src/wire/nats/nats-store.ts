@@ -1,9 +1,12 @@
 import type { Msg } from "nats";
+import type { EventStream } from "../event-stream.ts";
+import type { AgentId } from "../keys.ts";
 import type { Bucket, CallOptions, Found, Reply, Store, StoreAdmin, Unreachable, Written } from "../store.ts";
 import { ask } from "./ask.ts";
 import { getAsset, putAsset } from "./assets.ts";
 import { Call } from "./call.ts";
 import { ensureBuckets } from "./ensure.ts";
+import { eventAt, lastEvent, tellEvent } from "./event-messages.ts";
 import { get, keys, put, remove } from "./key-value.ts";
 import type { ConnectionState, Link } from "./link.ts";
 import { hintSubject, isKey, isPlainSubject } from "./subjects.ts";
@@ -13,7 +16,7 @@ import { unreachable } from "./unreachable.ts";
 const FLUSH_MS = 2000;
 
 /** The port over NATS JetStream. `connectStore` makes one. */
-export class NatsStore implements Store, StoreAdmin {
+export class NatsStore implements Store, StoreAdmin, EventStream {
   readonly #link: Link;
   readonly #underWay = new Set<Promise<unknown>>();
   #closing: Promise<void> | undefined;
@@ -69,6 +72,27 @@ export class NatsStore implements Store, StoreAdmin {
 
   async getAsset(sha256: string, options: CallOptions & { readonly limit: number }): ReturnType<Store["getAsset"]> {
     return this.#run(options, (call) => getAsset(this.#link, call, sha256, options.limit));
+  }
+
+  async tellEvent(
+    agentId: AgentId,
+    line: Uint8Array,
+    sha256: string,
+    options?: CallOptions,
+  ): ReturnType<EventStream["tellEvent"]> {
+    return this.#run(options, (call) => tellEvent(this.#link, call, agentId, line, sha256));
+  }
+
+  async eventAt(whom: AgentId | "*", position: number, options?: CallOptions): ReturnType<EventStream["eventAt"]> {
+    return this.#run(options, (call) => eventAt(this.#link, call, whom, position));
+  }
+
+  async lastEvent(whom: AgentId | "*", options?: CallOptions): ReturnType<EventStream["lastEvent"]> {
+    return this.#run(options, (call) => lastEvent(this.#link, call, whom));
+  }
+
+  onEvent(whom: AgentId | "*", poke: () => void): () => void {
+    return this.#link.attach({ subject: hintSubject("events", whom), onMessage: poke, onConnected: poke });
   }
 
   serve(subject: string, handler: (request: Uint8Array) => Promise<Uint8Array>): () => void {

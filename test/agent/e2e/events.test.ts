@@ -1,0 +1,132 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { beforeAll, expect, onTestFinished, test, vi } from "vitest";
+import { readEventFile } from "../../../src/agent/event-log.ts";
+import { StateDirectory } from "../../../src/agent/adapters/state-directory.ts";
+import { ChainCheck, readEntry } from "../../../src/wire/event-chain.ts";
+import type { EventStream } from "../../../src/wire/event-stream.ts";
+import type { EventRecord } from "../../../src/wire/events.ts";
+import { connectStore } from "../../../src/wire/nats/connect.ts";
+import { natsServer } from "../../support/nats-server.ts";
+import { AgentProcess, install, temporaryFolder } from "../support/agent-process.ts";
+import { eventually } from "../support/eventually.ts";
+import { AGENT, file } from "../support/manifests.ts";
+import { Operator, reasonOf } from "../support/operator.ts";
+import { RestartableServer } from "../support/restartable-server.ts";
+
+vi.setConfig({ testTimeout: 90_000 });
+
+let harmony = "";
+beforeAll(async () => {
+  const installed = await install();
+  ({ harmony } = installed);
+  return installed.remove;
+});
+
+async function streamAt(url: string): Promise<EventStream> {
+  const made = await connectStore({ servers: url });
+  if (made._tag === "Unreachable") throw new Error(made.message);
+  onTestFinished(() => made.store.close());
+  return made.store;
+}
+
+/** What the stream holds of the agent, each line as it was told. */
+async function told(stream: EventStream): Promise<readonly string[]> {
+  const lines: string[] = [];
+  for (let position = 1; ;) {
+    const found = await stream.eventAt(AGENT, position);
+    if (found._tag !== "Event") return lines;
+    lines.push(Buffer.from(found.line).toString("utf8"));
+    position = found.position + 1;
+  }
+}
+
+/** What is on record on the device. */
+const onRecord = async (root: string): Promise<readonly string[]> => {
+  const disk = new StateDirectory(join(root, "var/lib/harmony-edge/agent"));
+  const found = await readEventFile(disk, "events.0.jsonl");
+  return (found?.entries ?? []).map(({ line }) => line);
+};
+
+const recordsIn = (lines: readonly string[]): readonly EventRecord[] =>
+  lines.flatMap((line) => {
+    const read = readEntry(line);
+    return read._tag === "Entry" && read.record !== null ? [read.record] : [];
+  });
+
+const typesIn = (lines: readonly string[]): readonly string[] => recordsIn(lines).map(({ type }) => type);
+
+function wholeChain(lines: readonly string[]): boolean {
+  const check = new ChainCheck();
+  return lines.every((line, at) => {
+    const read = readEntry(line);
+    return read._tag === "Entry" && check.look(read)._tag === (at === 0 ? "First" : "Next");
+  });
+}
+
+const wanted = (generation: number) => ({ generation, scores: { a: file("/a", String(generation)) } });
+
+test("what is accepted, refused and changed arrives once and in order, also what happened while nobody could be told, and after a kill", async () => {
+  const server = await RestartableServer.start();
+  const operator = await Operator.connect(server.url);
+  const root = await temporaryFolder();
+  const policy = join(root, "policy.json");
+  await writeFile(policy, '{"paths":["/"]}');
+  const start = (): AgentProcess => new AgentProcess({ harmony, url: server.url, root, args: ["--policy", policy] });
+  const agent = start();
+  await operator.send(wanted(1));
+  await operator.converged(1, () => agent.tail);
+  await operator.send({ ...wanted(1), scores: {} });
+  await operator.told(
+    "refused",
+    (status) => reasonOf(status, "Accepted") === "StaleGeneration",
+    () => agent.tail,
+  );
+  await operator.send(wanted(2));
+  await operator.converged(2, () => agent.tail);
+  await server.kill();
+  await writeFile(policy, '{"paths":["/a"]}');
+  await eventually(
+    "the change of the policy is on record",
+    async () => typesIn(await onRecord(root)).filter((type) => type === "PolicyChanged").length === 2,
+    () => agent.tail,
+  );
+  await agent.kill("SIGKILL");
+  await server.again();
+  const again = start();
+  const stream = await streamAt(server.url);
+  const all = await eventually(
+    "all is told",
+    async () => {
+      const [there, here] = [await told(stream), await onRecord(root)];
+      return (
+        typesIn(there).filter((type) => type === "AgentStarted").length === 2 && there.length === here.length && here
+      );
+    },
+    () => again.tail,
+  );
+  expect(await told(stream)).toEqual(all);
+  expect(typesIn(all)).toEqual([
+    "AgentStarted",
+    "PolicyChanged",
+    "ManifestAccepted",
+    "ManifestRefused",
+    "ManifestAccepted",
+    "PolicyChanged",
+    "AgentStarted",
+  ]);
+  expect(wholeChain(all)).toBe(true);
+  expect(await readFile(join(root, "a"), "utf8")).toBe("2");
+});
+
+test("an agent without a stream keeps its record and goes on", async () => {
+  const { url } = await natsServer();
+  const root = await temporaryFolder();
+  const agent = new AgentProcess({ harmony, url, root });
+  await eventually(
+    "it has started on record",
+    async () => (await onRecord(root)).length === 1,
+    () => agent.tail,
+  );
+  expect(await agent.kill("SIGTERM")).toEqual({ code: 0, signal: null });
+});
