@@ -230,8 +230,9 @@ async function find({ disk, newLog, told = null }: EventLogParts, onEntry: (entr
   const found: Tail | null = last ? { log: last.head.log, sequence: last.head.sequence, sha256: last.sha256 } : null;
   const isBehind = told !== null && (found === null || (told.log === found.log && told.sequence > found.sequence));
   const tail = isBehind ? told : (found ?? { log: newLog(), sequence: 0, sha256: null });
-  if (newest === undefined || file === null)
+  if (newest === undefined || file === null) {
     return { tail, file: free[0] ?? 0, bytes: 0, isTorn: free.length === 0, damaged: 0 };
+  }
   const isTorn = file.stump !== "";
   return { tail, file: newest.at, bytes: file.bytes, isTorn, damaged: file.damaged };
 }

@@ -9,14 +9,22 @@ import { connectStore } from "../wire/nats/connect.ts";
 import { serverList } from "../wire/nats/server-list.ts";
 import { VERSION } from "../wire/version.ts";
 import { agentPolicy } from "./adapters/agent-policy.ts";
-import { StateDirectory } from "./adapters/state-directory.ts";
+import { statePath, StateDirectory } from "./adapters/state-directory.ts";
 import { SelfReportFile } from "./adapters/self-report-file.ts";
 import { lockState } from "./adapters/state-lock.ts";
 import { enroll } from "./adapters/enrolling.ts";
 import { systemClock } from "./adapters/system-clock.ts";
 import { systemdNotify } from "./adapters/systemd-notify.ts";
 import { tellUnit } from "./adapters/unit-file.ts";
-import { type AgentArguments, type DoctorArguments, parseArguments, trustedKeys, USAGE } from "./arguments.ts";
+import {
+  type AgentArguments,
+  type AuditArguments,
+  type DoctorArguments,
+  parseArguments,
+  trustedKeys,
+  USAGE,
+} from "./arguments.ts";
+import { auditJson, auditOf, auditText } from "./audit.ts";
 import { configurationFile, readConfiguration, type ReadConfiguration } from "./configuration.ts";
 import { doctorText } from "./doctor.ts";
 import { lookAtDevice } from "./adapters/device-look.ts";
@@ -55,6 +63,8 @@ export async function main(argv: readonly string[]): Promise<number> {
       return tellUnit(parsed.given, process);
     case "Doctor":
       return orSay(examine(parsed.given));
+    case "Audit":
+      return orSay(audit(parsed.given));
   }
 }
 
@@ -80,6 +90,17 @@ async function examine({ json, ...given }: DoctorArguments): Promise<number> {
   const report = await lookAtDevice({ ...given, root: resolve(given.root) }, logTo(process.stderr));
   process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : doctorText(report));
   return report.isWell ? 0 : 1;
+}
+
+async function audit({ root, stateDir, json, verify }: AuditArguments): Promise<number> {
+  const path = statePath(resolve(root), stateDir === null ? null : resolve(stateDir));
+  const report = await auditOf(new StateDirectory(path));
+  if (report.entries.length === 0 && report.findings.length === 0) {
+    process.stderr.write(`harmony agent: nothing is on record in ${path}; name another directory with --state-dir\n`);
+    return 1;
+  }
+  process.stdout.write(json ? `${JSON.stringify(auditJson(report, !verify), null, 2)}\n` : auditText(report, !verify));
+  return report.findings.length === 0 ? 0 : 1;
 }
 
 async function run(given: AgentArguments): Promise<number> {

@@ -6,9 +6,9 @@ import { EXIT } from "../exit-code.ts";
 export const addAgent: AddCommand = (program, run) => {
   program
     .command("agent")
-    .summary("the agent of one device: agent run --id ID, agent doctor")
-    .description("harmony agent run --id ID, or harmony agent doctor; see harmony agent --help.")
-    .addArgument(new Argument("[WHAT]", "what it is to do").choices(["run", "doctor", "enroll", "unit"]))
+    .summary("the agent of one device: agent run --id ID, agent doctor, agent audit")
+    .description("harmony agent run --id ID, harmony agent doctor, or harmony agent audit; see harmony agent --help.")
+    .addArgument(new Argument("[WHAT]", "what it is to do").choices(["run", "doctor", "audit", "enroll", "unit"]))
     .allowExcessArguments()
     .allowUnknownOption()
     .helpOption(false)
