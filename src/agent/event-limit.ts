@@ -18,6 +18,8 @@ const RATES: Readonly<Partial<Record<EventType, Rate>>> = {
   Fenced: { burst: 30, everyMs: 60_000 },
 };
 
+const LEAST_MS = 1000;
+
 /** How often events of each type are put on record: whoever writes bad manifests all day must fill no disk with them. */
 export class EventLimit {
   readonly #levels = new Map<EventType, { level: number; at: number }>();
@@ -34,10 +36,10 @@ export class EventLimit {
     return fits;
   }
 
-  /** Milliseconds until one of this type is taken again. */
+  /** Milliseconds until one of this type is taken again; at least a second. */
   waitMs(type: EventType, at: number): number {
     const [rate, held] = [RATES[type], this.#levels.get(type)];
-    if (rate === undefined || held === undefined) return 0;
-    return Math.max(0, (held.level + 1 - rate.burst) * rate.everyMs - Math.max(0, at - held.at));
+    if (rate === undefined || held === undefined) return LEAST_MS;
+    return Math.max(LEAST_MS, Math.ceil((held.level + 1 - rate.burst) * rate.everyMs - Math.max(0, at - held.at)));
   }
 }

@@ -211,7 +211,8 @@ async function find({ disk, newLog, told = null }: EventLogParts, onEntry: (entr
   const free: number[] = [];
   for (const [at, name] of EVENT_FILES.entries()) {
     const bytes = await disk.read(name);
-    if (bytes === null) free.push(at);
+    // What has no end of a line never was a record.
+    if (bytes === null || !bytes.includes(NEWLINE)) free.push(at);
     const first = bytes === null ? null : firstIn(Buffer.from(bytes).toString("utf8"));
     if (first !== null) order.push({ at, sequence: first.head.sequence });
   }
@@ -231,7 +232,7 @@ async function find({ disk, newLog, told = null }: EventLogParts, onEntry: (entr
   const isBehind = told !== null && (found === null || (told.log === found.log && told.sequence > found.sequence));
   const tail = isBehind ? told : (found ?? { log: newLog(), sequence: 0, sha256: null });
   if (newest === undefined || file === null) {
-    return { tail, file: free[0] ?? 0, bytes: 0, isTorn: free.length === 0, damaged: 0 };
+    return { tail, file: free[0] ?? 0, bytes: 0, isTorn: true, damaged: 0 };
   }
   const isTorn = file.stump !== "";
   return { tail, file: newest.at, bytes: file.bytes, isTorn, damaged: file.damaged };
