@@ -152,16 +152,17 @@ export class Agent {
   }
 
   start(): void {
-    const { store, log, host, policy, clock, trail } = this.#parts;
+    const { store, log, host, policy, clock, trail, ledger } = this.#parts;
     if (this.#parts.pair === undefined) {
       trail?.record({ type: "AgentStarted", version: asName(VERSION), topology: asName(host.topology.name) });
       trail?.record(this.#asEvents.policy(policy?.()));
+      if (ledger.accepted !== null) trail?.record(this.#asEvents.acceptedBefore(ledger.accepted));
       this.#resume();
     }
     host.onChange(() => this.#hostChanged());
     if (policy !== undefined) this.#endings.push(watchPolicy(policy, clock, () => this.#policyChanged()));
     this.#scheduleDriftPass();
-    this.#parts.ledger.onTrouble = () => this.#report(true);
+    ledger.onTrouble = () => this.#report(true);
     void this.#space.look();
     let wasConnected = false;
     this.#endings.push(
@@ -222,7 +223,6 @@ export class Agent {
   #resume(): void {
     const { accepted } = this.#parts.ledger;
     if (accepted === null) return;
-    this.#parts.trail?.record(this.#asEvents.acceptedBefore(accepted));
     const manifest = this.#inForceOf(this.#trial.starts(accepted), accepted);
     if (manifest === null) return;
     const { generation, scores } = manifest;

@@ -40,7 +40,7 @@ export interface CourierParts {
   /** As it was read at the start. */
   readonly cursor: (Tail & { readonly position: number }) | null;
   readonly disk: Disk;
-  readonly stream: EventStream & Pick<Store, "onConnection">;
+  readonly stream: Pick<EventStream, "tellEvent"> & Pick<Store, "onConnection">;
   readonly clock: Clock;
   readonly log: Log;
   readonly random: () => number;

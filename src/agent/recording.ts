@@ -1,16 +1,14 @@
 import type { Clock, Log } from "../scores/context.ts";
-import type { EventStream } from "../wire/event-stream.ts";
 import type { AgentId } from "../wire/keys.ts";
-import type { Store } from "../wire/store.ts";
 import type { Disk } from "./disk.ts";
-import { Courier, readCursor } from "./event-courier.ts";
+import { Courier, type CourierParts, readCursor } from "./event-courier.ts";
 import { Trail } from "./trail.ts";
 
 export interface RecordingParts {
   readonly agentId: AgentId;
   readonly bootId: string;
   readonly disk: Disk;
-  readonly stream: EventStream & Pick<Store, "onConnection">;
+  readonly stream: CourierParts["stream"];
   readonly clock: Clock;
   readonly log: Log;
   readonly random: () => number;
