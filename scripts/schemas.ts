@@ -9,6 +9,7 @@ import { KINDS } from "../src/scores/index.ts";
 import { SCORE_ID } from "../src/topology/parts.ts";
 import * as devicePolicy from "../src/wire/device-policy.ts";
 import * as envelope from "../src/wire/envelope.ts";
+import * as events from "../src/wire/events.ts";
 import * as keys from "../src/wire/keys.ts";
 import * as status from "../src/wire/status.ts";
 import { kindDoc, type SchemaDoc, schemaDocs } from "./schema-docs.ts";
@@ -70,6 +71,13 @@ const DOCUMENTS: readonly Document[] = [
     description: "What the owner of a device lets others ask of it: the file of `harmony agent run --policy FILE`.",
     schema: devicePolicy.DevicePolicy,
   },
+  {
+    file: "event-record.schema.json",
+    title: "EventRecord",
+    description:
+      "What an agent puts on record: a line of events.*.jsonl on the device, and a message of the stream harmony-events.",
+    schema: events.EventRecord,
+  },
 ];
 
 /** The comments of all schemas, by the schema. */
@@ -81,6 +89,7 @@ for (const [file, module] of [
   ["status", status],
   ["envelope", envelope],
   ["device-policy", devicePolicy],
+  ["events", events],
 ] as const) {
   const comments = schemaDocs(join(root, `src/wire/${file}.ts`));
   for (const [name, value] of Object.entries(module)) {

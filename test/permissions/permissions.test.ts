@@ -91,7 +91,8 @@ describe.each(found)("nats-server $version", (server) => {
   });
 
   test("the consumers of the operator's listings have gone, so that a new one shows", async () => {
-    await eventually("no consumer is left", async () => (await scene.consumers()) === 0);
+    const left = eventually("no consumer is left", async () => (await scene.consumers()) === 0);
+    await expect(left).resolves.toBe(true);
   });
 
   test.each(DENIED)("$by may not: $what", async (denied) => {

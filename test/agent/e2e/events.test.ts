@@ -1,4 +1,5 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { spawnSync } from "node:child_process";
+import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { readEventFile } from "../../../src/agent/event-log.ts";
@@ -117,6 +118,39 @@ test("what is accepted, refused and changed arrives once and in order, also what
   ]);
   expect(wholeChain(all)).toBe(true);
   expect(await readFile(join(root, "a"), "utf8")).toBe("2");
+});
+
+/** `harmony agent audit` as it is installed. */
+function audit(root: string, ...args: readonly string[]) {
+  const words = [harmony, "agent", "audit", "--root", root, ...args];
+  return spawnSync(process.execPath, words, { encoding: "utf8", timeout: 30_000 });
+}
+
+test("what runs is told by harmony agent audit beside the agent, and a record that was changed is named", async () => {
+  const { url } = await natsServer();
+  const operator = await Operator.connect(url);
+  const root = await temporaryFolder();
+  const agent = new AgentProcess({ harmony, url, root });
+  await operator.send(wanted(1));
+  await operator.converged(1, () => agent.tail);
+  const whole = await eventually("two are told", () => {
+    const ran = audit(root);
+    return ran.stdout.includes("the server has up to 2") && ran;
+  });
+  expect(whole.status).toBe(0);
+  expect(whole.stdout).toMatch(/1 {2}\S+ {2}AgentStarted .*\n +2 {2}\S+ {2}ManifestAccepted {2}generation 1, 1 Scores/);
+  expect(whole.stdout).toContain("The chain is whole.");
+  const file = join(root, "var/lib/harmony-edge/agent/events.0.jsonl");
+  expect((await stat(file)).mode & 0o777).toBe(0o600);
+  const text = await readFile(file, "utf8");
+  await writeFile(file, text.replace("PiTopology", "XiTopology"));
+  const broken = audit(root, "--verify", "--json");
+  expect(broken.status).toBe(1);
+  expect(JSON.parse(broken.stdout)).toMatchObject({
+    isWhole: false,
+    findings: [{ sequence: 2, message: expect.stringContaining("the chain is broken at record 2") }],
+  });
+  expect(audit(await temporaryFolder())).toMatchObject({ status: 1, stdout: "" });
 });
 
 test("an agent without a stream keeps its record and goes on", async () => {
