@@ -193,7 +193,7 @@ onMachines("jobs on a booted Debian 13", () => {
     const lines = (await machine.readFile("/var/lib/harmony-edge/agent/audit.jsonl")).trim().split("\n");
     const hashes = lines.map((line) => createHash("sha256").update(line).digest("hex"));
     await vi.waitFor(async () => {
-      const ran = await machine.run(["harmony", "agent", "audit", "--json"]);
+      const ran = await machine.run(["/usr/local/bin/harmony-agent", "audit", "--json"]);
       const { isWhole, last, told, records } = AuditDocument.parse(JSON.parse(ran));
       const known = records.flatMap(({ recordSha256 }) => recordSha256 ?? []);
       expect({ isWhole, told, known }).toEqual({ isWhole: true, told: last, known: hashes });
