@@ -81,8 +81,9 @@ export const auditJson = ({ entries, told, findings }: AuditReport, withRecords:
 export function auditText(report: AuditReport, withRecords: boolean): string {
   const { entries, told, findings } = report;
   const [first, last] = [entries[0], entries.at(-1)];
-  if (first === undefined || last === undefined)
+  if (first === undefined || last === undefined) {
     return `${[...findings.map(asLine), "Nothing is on record."].join("\n")}\n`;
+  }
   const records = entries.map(
     ({ head: { sequence, at, type }, record }) =>
       `${String(sequence).padStart(6)}  ${at}  ${type.padEnd(16)}  ${record === null ? "(of a newer version)" : eventText(record)}`,

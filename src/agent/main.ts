@@ -9,7 +9,7 @@ import { connectStore } from "../wire/nats/connect.ts";
 import { serverList } from "../wire/nats/server-list.ts";
 import { VERSION } from "../wire/version.ts";
 import { agentPolicy } from "./adapters/agent-policy.ts";
-import { statePath, StateDirectory } from "./adapters/state-directory.ts";
+import { StateDirectory, statePath as pathOfState } from "./adapters/state-directory.ts";
 import { SelfReportFile } from "./adapters/self-report-file.ts";
 import { lockState } from "./adapters/state-lock.ts";
 import { enroll } from "./adapters/enrolling.ts";
@@ -93,7 +93,7 @@ async function examine({ json, ...given }: DoctorArguments): Promise<number> {
 }
 
 async function audit({ root, stateDir, json, verify }: AuditArguments): Promise<number> {
-  const path = statePath(resolve(root), stateDir === null ? null : resolve(stateDir));
+  const path = pathOfState(resolve(root), stateDir === null ? null : resolve(stateDir));
   const report = await auditOf(new StateDirectory(path));
   if (report.entries.length === 0 && report.findings.length === 0) {
     process.stderr.write(`harmony agent: nothing is on record in ${path}; name another directory with --state-dir\n`);

@@ -80,18 +80,17 @@ export async function* events(
         const begins: number | Unreachable =
           next ?? (since === undefined ? 1 : await positionSince(whose, since, last));
         if (typeof begins !== "number") lost = begins;
-        else if (next === null && limit !== undefined) {
-          const read = await newest(whose, begins, last, limit, (event) => isWanted(typeOf(event)));
-          if ("_tag" in read) lost = read;
-          else {
-            for (const event of read.events)
-              yield* judged(event, chain, (type) => read.shown.has(event) && isWanted(type));
-          }
-        } else {
-          for await (const event of eventsBetween(whose, begins, last)) {
+        else {
+          const hidden = new Set<number>();
+          const isShown = (event: StoredEvent): boolean => isWanted(typeOf(event));
+          const found: AsyncIterable<StoredEvent | Unreachable> =
+            next === null && limit !== undefined
+              ? newest(whose, begins, last, limit, isShown, hidden)
+              : eventsBetween(whose, begins, last);
+          for await (const event of found) {
             if (event._tag === "Unreachable") lost = event;
             else {
-              yield* judged(event, chain, isWanted);
+              yield* judged(event, chain, (type) => !hidden.has(event.position) && isWanted(type));
               next = event.position + 1;
             }
           }
@@ -115,28 +114,33 @@ async function lastPosition({ stream, whom, call }: Whose): Promise<number | Unr
   return last._tag === "None" ? 0 : last.position;
 }
 
-/** Reads from the end in ever wider steps, until there are enough that are wanted. All that was read is verified. */
-async function newest(
+/**
+ * Reads from the end in ever wider steps, until there are enough that are wanted; gives all that was read, so that it can
+ * be verified. The positions of those that are too many are in `hidden` before the first one is given.
+ */
+async function* newest(
   whose: Whose,
   begins: number,
   last: number,
   limit: number,
   isWanted: (event: StoredEvent) => boolean,
-): Promise<{ readonly events: readonly StoredEvent[]; readonly shown: ReadonlySet<StoredEvent> } | Unreachable> {
-  let events: readonly StoredEvent[] = [];
+  hidden: Set<number>,
+): AsyncGenerator<StoredEvent | Unreachable, void, void> {
+  let all: readonly StoredEvent[] = [];
   for (let [to, width] = [last, Math.max(64, limit)]; to >= begins; width *= 2) {
     const from = Math.max(begins, to - width + 1);
     const before: StoredEvent[] = [];
     for await (const event of eventsBetween(whose, from, to)) {
-      if (event._tag === "Unreachable") return event;
+      if (event._tag === "Unreachable") return yield event;
       before.push(event);
     }
-    events = [...before, ...events];
-    if (events.filter(isWanted).length >= limit) break;
+    all = before.concat(all);
+    if (all.filter(isWanted).length >= limit) break;
     to = from - 1;
   }
-  const wanted = events.filter(isWanted);
-  return { events, shown: new Set(wanted.slice(Math.max(0, wanted.length - limit))) };
+  const wanted = all.filter(isWanted);
+  for (const { position } of wanted.slice(0, Math.max(0, wanted.length - limit))) hidden.add(position);
+  yield* all;
 }
 
 function typeOf({ line }: StoredEvent): string {

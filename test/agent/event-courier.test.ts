@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { openRecording, type Recording } from "../../src/agent/recording.ts";
 import { FakeClock, settle } from "../../src/testing/fake-clock.ts";

@@ -90,7 +90,7 @@ describe("harmony events", () => {
     const lines = out
       .trimEnd()
       .split("\n")
-      .map((line) => JSON.parse(line) as object);
+      .map((line): unknown => JSON.parse(line));
     expect(lines).toMatchObject([{ record: { sequence: 1 } }, { record: { sequence: 2 } }]);
   });
 

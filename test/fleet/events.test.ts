@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
 import { type EventFinding, events, type EventsOptions, type ToldEvent } from "../../src/fleet/events.ts";
 import { FakeClock, settle } from "../../src/testing/fake-clock.ts";

@@ -64,14 +64,14 @@ async function show(session: Session, asked: Asked): Promise<ExitCode> {
     const isFollowing = asked.follow === true;
     const shown: ToldEvent[] = [];
     const findings: EventFinding[] = [];
-    let count = 0;
+    let told = 0;
     for await (const each of events({ stream, clock: systemClock }, { ...asked, signal: io.signal })) {
       if (each._tag === "Unreachable") {
         tellUnreachable(session, each);
         if (!isFollowing || each.reason === "NoBucket" || each.reason === "Denied") return EXIT.unreachable;
         continue;
       }
-      count += 1;
+      told += 1;
       if (each._tag === "Finding") {
         if (isFollowing && json) printJson({ ...session, jsonLines: true }, asJson(each));
         else if (!json) complain(findingLine(each));
@@ -81,7 +81,7 @@ async function show(session: Session, asked: Asked): Promise<ExitCode> {
       else shown.push(each);
     }
     if (json && !isFollowing) printJson(session, { events: shown.map(asJson), findings: findings.map(asJson) });
-    else if (count === 0 && !isFollowing) {
+    else if (told === 0 && !isFollowing) {
       session.say(`No events${asked.agentId === undefined ? "" : ` of ${asked.agentId}`} are stored.`);
     }
     return findings.some(({ reason }) => reason !== "Anew") ? EXIT.finding : EXIT.done;

@@ -140,10 +140,10 @@ test("what runs is told by harmony agent audit beside the agent, and a record th
   expect(whole.status).toBe(0);
   expect(whole.stdout).toMatch(/1 {2}\S+ {2}AgentStarted .*\n +2 {2}\S+ {2}ManifestAccepted {2}generation 1, 1 Scores/);
   expect(whole.stdout).toContain("The chain is whole.");
-  const file = join(root, "var/lib/harmony-edge/agent/events.0.jsonl");
-  expect((await stat(file)).mode & 0o777).toBe(0o600);
-  const text = await readFile(file, "utf8");
-  await writeFile(file, text.replace("PiTopology", "XiTopology"));
+  const path = join(root, "var/lib/harmony-edge/agent/events.0.jsonl");
+  expect((await stat(path)).mode & 0o777).toBe(0o600);
+  const text = await readFile(path, "utf8");
+  await writeFile(path, text.replace("PiTopology", "XiTopology"));
   const broken = audit(root, "--verify", "--json");
   expect(broken.status).toBe(1);
   expect(JSON.parse(broken.stdout)).toMatchObject({

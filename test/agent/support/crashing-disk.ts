@@ -1,6 +1,6 @@
 import type { Disk } from "../../../src/agent/disk.ts";
 import { PortError } from "../../../src/capabilities/port-error.ts";
-import { MemoryDisk } from "./memory-disk.ts";
+import type { MemoryDisk } from "./memory-disk.ts";
 
 /** The power goes: nothing comes of this call, and nothing comes after it. */
 export class PowerLoss extends Error {}
