@@ -12,7 +12,7 @@ const CURSOR = "events.told.json";
 const GATHER_MS = 5_000;
 const RETRY_MIN_MS = 1_000;
 const RETRY_MAX_MS = 60_000;
-/** A server that has no such stream, or lets nobody tell, will hardly change its mind soon. */
+/** A server that has no such stream, or lets nobody tell, will hardly change its mind soon; one without a leader will. */
 const HOPELESS_MS = 600_000;
 
 /** The record that was told last, and where the stream has put it. */
@@ -147,7 +147,7 @@ export class Courier {
     }
     this.#why = reason;
     this.#failures += 1;
-    return isHopeless ? HOPELESS_MS : Math.min(RETRY_MIN_MS * 2 ** Math.min(this.#failures, 8), RETRY_MAX_MS);
+    return Math.min(RETRY_MIN_MS * 2 ** Math.min(this.#failures, 10), isHopeless ? HOPELESS_MS : RETRY_MAX_MS);
   }
 
   #writeCursorSoon(): void {

@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { createHash, generateKeyPairSync } from "node:crypto";
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, onTestFinished, test, vi } from "vitest";
@@ -11,7 +12,9 @@ import { connectStore } from "../../../src/wire/nats/connect.ts";
 import { natsServer } from "../../support/nats-server.ts";
 import { AgentProcess, install, temporaryFolder } from "../support/agent-process.ts";
 import { eventually } from "../support/eventually.ts";
-import { AGENT, file } from "../support/manifests.ts";
+import { inlineEnvelope } from "../../../src/wire/encode.ts";
+import { sign } from "../../../src/wire/signature.ts";
+import { AGENT, file, payloadOf } from "../support/manifests.ts";
 import { Operator, reasonOf } from "../support/operator.ts";
 import { RestartableServer } from "../support/restartable-server.ts";
 
@@ -118,6 +121,34 @@ test("what is accepted, refused and changed arrives once and in order, also what
   ]);
   expect(wholeChain(all)).toBe(true);
   expect(await readFile(join(root, "a"), "utf8")).toBe("2");
+});
+
+test("who signed what is accepted is on record, and what nobody trusted signed is refused there", async () => {
+  const { url } = await natsServer();
+  const operator = await Operator.connect(url);
+  const root = await temporaryFolder();
+  const [ops, other] = [generateKeyPairSync("ed25519"), generateKeyPairSync("ed25519")];
+  const key = join(root, "ops.pem");
+  await writeFile(key, ops.publicKey.export({ type: "spki", format: "pem" }));
+  const agent = new AgentProcess({ harmony, url, root, args: ["--trust", `ops=${key}`] });
+  const [good, bad] = [payloadOf(wanted(1)), payloadOf(wanted(2))];
+  await operator.send(inlineEnvelope(good, [sign(good, "other", other.privateKey), sign(good, "ops", ops.privateKey)]));
+  await operator.converged(1, () => agent.tail);
+  // Another's signature under a trusted name.
+  await operator.send(inlineEnvelope(bad, [sign(bad, "ops", other.privateKey)]));
+  const records = await eventually(
+    "both are on record",
+    async () => {
+      const all = recordsIn(await onRecord(root));
+      return all.length === 3 && all;
+    },
+    () => agent.tail,
+  );
+  const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
+  expect(records.slice(1)).toMatchObject([
+    { type: "ManifestAccepted", generation: 1, signedBy: ["ops"], sha256: sha256(good) },
+    { type: "ManifestRefused", reason: "BadSignature", signedBy: [], sha256: sha256(bad) },
+  ]);
 });
 
 /** `harmony agent audit` as it is installed. */

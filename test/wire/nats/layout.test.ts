@@ -233,7 +233,7 @@ test("what does not come from the stream is no answer", async () => {
   for (const head of [noHeaders, noRevision, wrongStatus]) {
     for (const lie of lies) {
       const answer = (_: unknown, message: Msg): void =>
-        void message.respond(bytes(lie), head === undefined ? {} : { headers: head, timeout: 5000 });
+        void message.respond(bytes(lie), head === undefined ? {} : { headers: head });
       const impostors = ["$KV.>", "$JS.API.DIRECT.GET.>"].map((subject) =>
         connection.subscribe(subject, { callback: answer }),
       );
