@@ -11,6 +11,7 @@ import type { AssetCache } from "./assets/asset-cache.ts";
 import type { AgentHost } from "./host.ts";
 import type { Ledger } from "./ledger.ts";
 import type { AgentPresence, PresenceParts } from "./presence.ts";
+import type { Trail } from "./trail.ts";
 import type { Told } from "./status-document.ts";
 
 /** What one agent is made of. */
@@ -39,6 +40,8 @@ export interface AgentParts {
   readonly breathe: () => Promise<void>;
   readonly bootId: string;
   readonly driftPassMs: number;
+  /** Where it puts on record what happens. Default: nowhere. */
+  readonly trail?: Trail | undefined;
   /** What it is in a pair, as a condition; asked whenever it tells of itself. Default: nothing. */
   readonly role?: () => Told | null;
   /** Where it is the agent of a pair, which this member of it holds the lease of. It does not begin with what its ledger holds. */

@@ -1,5 +1,5 @@
 import "./adapters/small-heap.ts";
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
@@ -13,7 +13,7 @@ import { authorsFile } from "./adapters/authors-file.ts";
 import { askAgent } from "./adapters/local-commands.ts";
 import { serveLocal } from "./adapters/local-socket.ts";
 import { openAssets } from "./adapters/open-assets.ts";
-import { StateDirectory } from "./adapters/state-directory.ts";
+import { StateDirectory, statePath as pathOfState } from "./adapters/state-directory.ts";
 import { SelfReportFile } from "./adapters/self-report-file.ts";
 import { lockState } from "./adapters/state-lock.ts";
 import { enroll } from "./adapters/enrolling.ts";
@@ -21,7 +21,15 @@ import { showKey } from "./adapters/showing-key.ts";
 import { systemClock } from "./adapters/system-clock.ts";
 import { systemdNotify } from "./adapters/systemd-notify.ts";
 import { tellUnit } from "./adapters/unit-file.ts";
-import { type AgentArguments, type DoctorArguments, parseArguments, trustedKeys, USAGE } from "./arguments.ts";
+import {
+  type AgentArguments,
+  type AuditArguments,
+  type DoctorArguments,
+  parseArguments,
+  trustedKeys,
+  USAGE,
+} from "./arguments.ts";
+import { auditJson, auditOf, auditText } from "./audit.ts";
 import { configurationFile, readConfiguration, type ReadConfiguration } from "./configuration.ts";
 import { DeviceKeys } from "./device-keys.ts";
 import { doctorText } from "./doctor.ts";
@@ -29,6 +37,7 @@ import { lookAtDevice } from "./adapters/device-look.ts";
 import { Keyring } from "./keyring.ts";
 import { Ledger } from "./ledger.ts";
 import { answer } from "./local-requests.ts";
+import { openRecording } from "./recording.ts";
 import { Renewal } from "./renewal.ts";
 import { VitalSigns } from "./vital-signs.ts";
 import { assemble } from "./wiring.ts";
@@ -61,6 +70,8 @@ export async function main(argv: readonly string[]): Promise<number> {
       return tellUnit(parsed.given, process);
     case "Doctor":
       return orSay(examine(parsed.given));
+    case "Audit":
+      return orSay(audit(parsed.given));
   }
 }
 
@@ -86,6 +97,17 @@ async function examine({ json, ...given }: DoctorArguments): Promise<number> {
   const report = await lookAtDevice({ ...given, root: resolve(given.root) }, logTo(process.stderr));
   process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : doctorText(report));
   return report.isWell ? 0 : 1;
+}
+
+async function audit({ root, stateDir, json, verify }: AuditArguments): Promise<number> {
+  const path = pathOfState(resolve(root), stateDir === null ? null : resolve(stateDir));
+  const report = await auditOf(new StateDirectory(path));
+  if (report.entries.length === 0 && report.findings.length === 0) {
+    process.stderr.write(`harmony agent: nothing is on record in ${path}; name another directory with --state-dir\n`);
+    return 1;
+  }
+  process.stdout.write(json ? `${JSON.stringify(auditJson(report, !verify), null, 2)}\n` : auditText(report, !verify));
+  return report.findings.length === 0 ? 0 : 1;
 }
 
 async function run(given: AgentArguments): Promise<number> {
@@ -130,6 +152,16 @@ async function run(given: AgentArguments): Promise<number> {
   const ledgers = [ledger, ...(pair === null ? [] : [pair.ledger])];
   const assets = await openAssets({ ...given, root, statePath: state.path, store, ledgers, log });
   const policy = await agentPolicy({ ...given, root, state, log });
+  const recording = await openRecording({
+    agentId: given.agentId,
+    bootId,
+    disk: state,
+    stream: store,
+    clock: systemClock,
+    log,
+    random: Math.random,
+    newLog: () => randomBytes(8).toString("hex"),
+  });
   const { agent, host, failover } = assemble({
     agentId: given.agentId,
     bootId,
@@ -146,6 +178,7 @@ async function run(given: AgentArguments): Promise<number> {
     store,
     ledger,
     assets,
+    trail: recording.trail,
     log,
     pair,
   });
@@ -162,6 +195,7 @@ async function run(given: AgentArguments): Promise<number> {
   agent.start();
   const local = { agentId: given.agentId, agent, disk: state, now: () => systemClock.now() };
   const closeLocal = await serveLocal(state.path, (request) => answer(request, local), log);
+  recording.start();
   // Of an agent that works in a directory the machine is told nothing.
   const file = root === "/" ? new SelfReportFile() : null;
   const signs = new VitalSigns({
@@ -185,6 +219,7 @@ async function run(given: AgentArguments): Promise<number> {
     Promise.resolve(failover?.stop())
       .then(() => agent.stop())
       .then(() => assets.idle())
+      .then(() => recording.stop())
       .then(() => store.close())
       .then(() => true),
     new Promise<false>((late) => setTimeout(() => late(false), STOP_MS).unref()),

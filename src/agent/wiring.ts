@@ -4,6 +4,7 @@ import { PiTopology } from "../topology/pi.ts";
 import { PiWithAuditedShellTopology } from "../topology/pi-with-audited-shell.ts";
 import { type Topology, topology } from "../topology/topology.ts";
 import type { DevicePolicies } from "../wire/device-policy.ts";
+import { asName } from "../wire/events.ts";
 import type { AgentId } from "../wire/keys.ts";
 import type { TrustedKeys } from "../wire/signature.ts";
 import type { Store } from "../wire/store.ts";
@@ -28,6 +29,7 @@ import type { DeviceKeys } from "./device-keys.ts";
 import type { Disk } from "./disk.ts";
 import { Failover } from "./failover.ts";
 import { Host, type Offerings } from "./host.ts";
+import type { Trail } from "./trail.ts";
 import type { Ledger } from "./ledger.ts";
 
 /** What it takes to look at the host. */
@@ -41,6 +43,8 @@ export interface HostSettings {
   readonly capabilities: readonly CapabilityName[];
   /** Absolute paths that decide what this agent does, and that no Score may write. */
   readonly reserved?: readonly string[];
+  /** Where it is put on record what happens. Left out: nowhere, for whoever only looks. */
+  readonly trail?: Trail;
   readonly log: Log;
 }
 
@@ -120,7 +124,7 @@ const kindOfHost = (from: Parts): HostTopology =>
 
 /** One line for each capability of {@link PiWithAuditedShellTopology}. */
 function offerings(from: Parts): Offerings<HostTopology> {
-  const { root, servers, statePath, capabilities, log } = from.get(OfHost);
+  const { root, servers, statePath, capabilities, trail, log } = from.get(OfHost);
   const files = from.get(FileSystem);
   const ofMachine = <Port>(offering: Offering<Port>): Offering<Port> =>
     root === "/" ? offering : inDirectory(offering);
@@ -146,6 +150,7 @@ function offerings(from: Parts): Offerings<HostTopology> {
       new LocalShell({
         isEnabled: capabilities.includes("AuditedShell") && root === "/",
         directory: statePath,
+        ...(trail && { record: (event) => trail.demand(event) }),
         log,
       }),
     ),
@@ -174,7 +179,7 @@ function failover(from: Parts): Failover | null {
 }
 
 function agentParts(from: Parts): AgentParts {
-  const { agentId, bootId, trustedKeys, authors, policy, deviceKeys, store, ledger, assets, driftPassMs } =
+  const { agentId, bootId, trustedKeys, authors, policy, deviceKeys, store, ledger, assets, driftPassMs, trail } =
     from.get(Settings);
   return {
     agentId,
@@ -189,6 +194,11 @@ function agentParts(from: Parts): AgentParts {
     ledger,
     assets,
     driftPassMs,
+    trail,
+    onSecretAccess: ({ scoreId, secret, access }) => {
+      // Each look at the device compares; what is told is that it left the agent's hands.
+      if (access === "used") trail?.record({ type: "SecretAccessed", secret: asName(secret), score: asName(scoreId) });
+    },
     ...around(from),
     random: Math.random,
     breathe,

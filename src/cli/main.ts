@@ -7,6 +7,7 @@ import { addAsset } from "./commands/asset.ts";
 import { addCheck } from "./commands/check.ts";
 import { addCompletion } from "./commands/completion.ts";
 import { addDev } from "./commands/dev.ts";
+import { addEvents } from "./commands/events.ts";
 import { addFleet } from "./commands/fleet.ts";
 import { addKinds } from "./commands/kinds.ts";
 import { addPlan } from "./commands/plan.ts";
@@ -72,6 +73,7 @@ function programOf(io: Io, run: Run): Command {
     addStatus,
     addSign,
     addVerify,
+    addEvents,
     addKinds,
     addAsset,
     addAgent,

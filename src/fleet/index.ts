@@ -17,6 +17,7 @@ import { watch, type WatchOptions } from "./watch.ts";
 export type { SignedManifest } from "./apply-bundle.ts";
 export type { ApplyOptions } from "./apply.ts";
 export type { Desired } from "./desired.ts";
+export { type EventFinding, events, type ToldEvent } from "./events.ts";
 export { STALE_MS } from "./liveness.ts";
 export type { Liveness } from "./liveness.ts";
 export type { FleetParts } from "./parts.ts";

@@ -1,3 +1,4 @@
+import type { EventStream } from "../event-stream.ts";
 import type { Store, StoreAdmin, Unreachable } from "../store.ts";
 import { Call } from "./call.ts";
 import { dial, serverNames, type DialOptions } from "./dial.ts";
@@ -23,7 +24,7 @@ export interface ConnectOptions extends DialOptions {
 
 export interface Connected {
   readonly _tag: "Connected";
-  readonly store: Store & StoreAdmin;
+  readonly store: Store & StoreAdmin & EventStream;
   /**
    * Makes a connection with these credentials and puts it in the place of the one that is there, without an outage. Where
    * that cannot be, all stays as it is.
