@@ -21,6 +21,7 @@ import { dirname, join, resolve } from "node:path";
 import { argv, env, exit, stderr } from "node:process";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
+import * as z from "zod";
 import { OPTIONS } from "../src/agent/arguments.ts";
 import { CONFIGURATION, UNIT, unitText } from "../src/agent/cage/unit.ts";
 import { bash } from "../src/cli/completions/bash.ts";
@@ -109,8 +110,8 @@ Description: agent that keeps a device as it was declared
 
 /** Who answers for the package: whoever builds it under a name of their own changes "author" of package.json. */
 const maintainer = (): string => {
-  const { author }: { readonly author: string } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-  return author;
+  const read: unknown = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  return z.object({ author: z.string() }).parse(read).author;
 };
 
 const sizeOf = (folder: string): number =>

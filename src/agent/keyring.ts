@@ -44,7 +44,7 @@ export class Keyring {
     const { pair, authorities } = readCredentials(credsFile);
     if (pair === null) return null;
     const none: Kept = { version: 1, enrolled: pair.publicKey, current: null, next: null, former: null };
-    const bytes = await disk.read(KEYS).catch((error: unknown) => void tell(`${KEYS}: ${String(error)}`));
+    const bytes = await disk.read(KEYS).catch((error: unknown) => tell(`${KEYS}: ${String(error)}`));
     const kept = bytes === null || bytes === undefined ? none : read(bytes);
     if (kept === null) tell(`${KEYS} is not as the agent writes it; the key of the credentials file is used`);
     return new Keyring(disk, pair, authorities, kept?.enrolled === pair.publicKey ? kept : none);

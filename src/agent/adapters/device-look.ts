@@ -78,8 +78,8 @@ async function lookAtServer({ server, credsFile, agentId }: Asked, path: string)
   // The one that the agent works with may have come after that of the file.
   const ring = creds === undefined ? null : await Keyring.open(new StateDirectory(path), creds, () => {});
   const signal = AbortSignal.timeout(SERVER_MS);
-  const ask = (credsFile: string | undefined) =>
-    lastHeartbeat({ servers: serverList(server), name: "harmony-agent doctor", credsFile }, agentId, signal);
+  const ask = (tried: string | undefined) =>
+    lastHeartbeat({ servers: serverList(server), name: "harmony-agent doctor", credsFile: tried }, agentId, signal);
   const [first, ...others] = ring?.credentials() ?? [creds];
   let told = await ask(first);
   for (const other of others) if (told._tag === "Unreachable" && told.reason === "Denied") told = await ask(other);

@@ -45,9 +45,9 @@ export const addFleetList: AddCommand = (program, run) => {
           (each) => !ending || each.ending === "ends soon" || each.ending === "ended",
         );
         if (session.json) printJson(session, { keys: all });
-        else if (all.length > 0)
+        else if (all.length > 0) {
           io.out(table(["name", "is", "key", "ends", ""], rows(all, now, paintOut), paintOut.dim));
-        else say(ending ? "No key has ended, and none ends soon." : "Nobody is in this fleet.");
+        } else say(ending ? "No key has ended, and none ends soon." : "Nobody is in this fleet.");
         return EXIT.done;
       }),
     );

@@ -23,9 +23,9 @@ const Options = z.object({
   dir: z.string(),
   keyLife: z.number(),
   expiry: z.boolean(),
-  overlap: z.string().transform((text, { addIssue }) => {
+  overlap: z.string().transform((text, context) => {
     const seconds = text === "0" ? 0 : parseLife(text);
-    if (seconds === null) addIssue("--overlap is 0, or a number and d, h, m or s");
+    if (seconds === null) context.addIssue("--overlap is 0, or a number and d, h, m or s");
     return seconds ?? 0;
   }),
 });

@@ -22,6 +22,7 @@ export const addFleet: AddCommand = (program: Command, run: Run) => {
         "harmony fleet list --ending",
       ),
     );
-  for (const add of [addFleetInit, addFleetServe, addFleetAccept, addFleetRevoke, addFleetList, addFleetRekey])
+  for (const add of [addFleetInit, addFleetServe, addFleetAccept, addFleetRevoke, addFleetList, addFleetRekey]) {
     add(fleet, run);
+  }
 };

@@ -111,7 +111,11 @@ export class FleetDirectory {
   async #lock(lock: string): Promise<null | "held" | "left" | Error> {
     try {
       const file = await open(lock, "wx", 0o600);
-      await file.writeFile(String(process.pid)).finally(() => file.close());
+      try {
+        await file.writeFile(String(process.pid));
+      } finally {
+        await file.close();
+      }
       return null;
     } catch (error) {
       if (!(error instanceof Error)) throw error;

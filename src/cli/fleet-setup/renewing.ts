@@ -60,7 +60,9 @@ export function confirm(fleet: FleetDescription, id: AgentId, key: UserKey): Ren
   return changed(fleet, id, advanced(member), [member.key]);
 }
 
-function advanced({ next, ended: _, ...member }: Member): Member {
+function advanced({ next, ...before }: Member): Member {
+  const member = { ...before };
+  delete member.ended;
   if (next === undefined) return member;
   const { key, askedAt } = next;
   const { lifeSeconds } = member;

@@ -24,7 +24,7 @@ const open = (keys = new Map([["owner", owner.publicKey]])) =>
     agentId: AGENT,
     disk: state,
     now: () => new Date(),
-    log: (message, fields) => log.push(`${message} ${String(fields?.["reason"] ?? "")}`.trim()),
+    log: (message, fields) => log.push(`${message} ${JSON.stringify(fields?.["reason"] ?? "").slice(1, -1)}`.trim()),
   });
 const put = async (serial: number, rules: DevicePolicy, privateKey: KeyObject = owner.privateKey): Promise<void> => {
   const statement = { agent: "*" as const, serial, issuedAt: new Date().toISOString(), rules };

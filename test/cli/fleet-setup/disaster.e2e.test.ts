@@ -76,7 +76,7 @@ test("the fleet's directory is lost, and comes back from a copy that is older th
   // What happens after the copy was made: a newer manifest, and a new key.
   const described = await directory.read();
   if ("_tag" in described) throw new Error(described.message);
-  const [[id = "", member] = []] = Object.entries(described.agents);
+  const [[id, member] = ["", undefined]] = Object.entries(described.agents);
   const [since, notAfter] = [-70, 20].map((days) => new Date(Date.now() + days * 86_400_000).toISOString());
   if (member === undefined || since === undefined || notAfter === undefined) throw new Error("pi-7 is not in");
   await directory.write({ ...described, agents: { [id]: { ...member, since, notAfter } } });

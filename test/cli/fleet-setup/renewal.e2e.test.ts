@@ -113,8 +113,8 @@ test("a key that is due is renewed while the agent works: nothing is lost, nobod
   await again.logged("connected");
   expect((await at.apply("one.ts")).code).toBe(0);
   const listed = await harmony(["fleet", "list", "--json"], { cwd: at.cwd });
-  const [line]: readonly unknown[] = JSON.parse(listed.out).keys;
-  expect(line).toMatchObject({ name: ID, is: "device", key: now.key, ending: "good", isRenewing: false });
+  const { keys }: { keys: readonly unknown[] } = JSON.parse(listed.out);
+  expect(keys[0]).toMatchObject({ name: ID, is: "device", key: now.key, ending: "good", isRenewing: false });
 });
 
 /** A server of the fleet whose desk asks before it takes a request and before it answers. */
