@@ -140,12 +140,13 @@ test("who signed what is accepted is on record, and what nobody trusted signed i
     "both are on record",
     async () => {
       const all = recordsIn(await onRecord(root));
-      return all.length === 3 && all;
+      return all.length === 4 && all;
     },
     () => agent.tail,
   );
   const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
   expect(records.slice(1)).toMatchObject([
+    { type: "AuthorsChanged", sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
     { type: "ManifestAccepted", generation: 1, signedBy: ["ops"], sha256: sha256(good) },
     { type: "ManifestRefused", reason: "BadSignature", signedBy: [], sha256: sha256(bad) },
   ]);
