@@ -3,6 +3,7 @@ import { type ContainerSeen, ContainerRuntime } from "../capabilities/container-
 import type { Probe, Probed } from "../capabilities/probe.ts";
 import { PortError } from "../capabilities/port-error.ts";
 import type { ReadPortOf } from "../capabilities/capability.ts";
+import { fetchMs } from "./asset.ts";
 import {
   ContainerStep,
   digestFor,
@@ -13,11 +14,20 @@ import {
   SeenContainer,
 } from "./container-plan.ts";
 import { ContainerSpec, neededBy } from "./container-spec.ts";
-import { containerText, digestIn, type OwnQuadlet, pinnedTo, readQuadlet, type Wanted } from "./container-text.ts";
+import {
+  containerText,
+  digestIn,
+  type OwnQuadlet,
+  pinnedTo,
+  readQuadlet,
+  referenceOf,
+  type Wanted,
+} from "./container-text.ts";
 import { hashOf, isLooping } from "./own-unit.ts";
+import type { Reach } from "./reach.ts";
 import { Score } from "./score.ts";
 
-/** A pull has fifteen minutes, and a start eleven. */
+/** A pull or a load has fifteen minutes, and a start eleven. */
 const DEADLINE_MS = 1_800_000;
 
 /**
@@ -26,18 +36,18 @@ const DEADLINE_MS = 1_800_000;
  *
  * Ready means that it has been up for `readyAfterSeconds` and is healthy. One that ends again and again is
  * `crash-looping` and a FAILURE. A change replaces it; its volumes stay. What else has its name is not touched
- * (`Obstructed`). When it is retired, container and file are removed, and so is the image where Harmony pulled it and no
+ * (`Obstructed`). When it is retired, container and file are removed, and so is the image where Harmony brought it and no
  * other container needs it. Named volumes stay, since they hold data.
  */
 export class ContainerScore extends Score(
   "Container",
   { version: 1, requires: [ContainerRuntime], spec: ContainerSpec, observed: SeenContainer, step: ContainerStep },
   {
-    deadlineMs: DEADLINE_MS,
+    deadlineMs: ({ image }) => DEADLINE_MS + (typeof image === "string" ? 0 : fetchMs(image)),
     identity: ({ name }) => `container:${name}`,
     reach: ({ name, image, volumes }) => [
       { _tag: "unit", unit: `${name}.service` },
-      { _tag: "image", image },
+      ...imageOf(image),
       // A volume with a name is the runtime's own.
       ...volumes.flatMap(({ from }) => (from.startsWith("/") ? [{ _tag: "path" as const, path: from }] : [])),
     ],
@@ -48,10 +58,18 @@ export class ContainerScore extends Score(
     turns: "lane",
     pauses: pauseBefore,
     retire: retireContainer,
-    apply: (step, wanted, { ContainerRuntime: host }, { signal, log }) =>
+    apply: (step, wanted, { ContainerRuntime: host }, { signal, log, assets }) =>
       match(step)
         .with({ do: "pull" }, ({ container, image }) =>
           host.pull(container, image, (line) => log("an image is being pulled", { container, image, line }), signal),
+        )
+        .with({ do: "fetch" }, ({ asset, size }) => assets.fetch({ asset, size }, { signal, copyTo: IMAGES }))
+        .with({ do: "load" }, ({ container, image, asset: sha256, size }) =>
+          host.load(
+            container,
+            { image, sha256, size, pieces: () => assets.read({ asset: sha256, size }, signal) },
+            signal,
+          ),
         )
         .with({ do: "keep" }, ({ container, image }) => host.keep(container, image, signal))
         .with({ do: "write" }, ({ container, image }) => write(container, image, wanted, host, signal))
@@ -66,6 +84,17 @@ export class ContainerScore extends Score(
     watch: (wanted, { ContainerRuntime: host }, changed) => host.watch(wanted.name, probeOf(wanted), changed),
   },
 ) {}
+
+/** Where images are, as a rule: before an archive is fetched there has to be room for it there too. */
+const IMAGES = "/var/lib/containers/storage";
+
+const imageOf = (image: Wanted["image"]): readonly Reach[] =>
+  typeof image === "string"
+    ? [{ _tag: "image", image }]
+    : [
+        { _tag: "imageArchive", asset: image.asset },
+        { _tag: "content", bytes: image.size },
+      ];
 
 type Reads = ReadPortOf<typeof ContainerRuntime>;
 type Foreign = Extract<SeenContainer, { state: "foreign" }>;
@@ -107,8 +136,10 @@ async function observe(wanted: Wanted, host: Reads, signal: AbortSignal): Promis
 }
 
 /** A tag stays at the digest that was found for it, as long as the file says that it was found for this very tag. */
-const soughtBy = ({ image }: Wanted, own: OwnQuadlet | null): string =>
-  own?.from === image && own.digest !== null ? pinnedTo(image, own.digest) : image;
+function soughtBy(wanted: Wanted, own: OwnQuadlet | null): string {
+  const image = referenceOf(wanted.image);
+  return own?.from === image && own.digest !== null ? pinnedTo(image, own.digest) : image;
+}
 
 const somebodyElses = (name: string, what: string): Foreign => ({
   state: "foreign",
@@ -156,7 +187,8 @@ function told(
     readonly image: string;
   },
 ): SeenContainer {
-  const { name, image: reference } = wanted;
+  const { name } = wanted;
+  const reference = referenceOf(wanted.image);
   const { service, container, image } = seen;
   const isByTag = digestIn(reference) === null;
   const pinnedDigest = isByTag ? (digestIn(looked.image) ?? image?.digest ?? null) : null;
@@ -176,7 +208,7 @@ function told(
     lacksSecrets: seen.missingSecrets,
     image: { reference, digest: image?.digest ?? null, kept: image === null ? null : keptBy(name, image.keptFor) },
     pinned,
-    warning: isByTag ? warningOf(reference, pinned?.digest ?? null) : null,
+    warning: isByTag && wanted.image === reference ? warningOf(reference, pinned?.digest ?? null) : null,
     obsolete: seen.kept.filter((each) => each !== digest),
     hasContainer: container !== null,
   };

@@ -9,13 +9,15 @@ export interface FakeImage {
 interface Held {
   readonly names: Set<string>;
   readonly keptFor: Set<string>;
+  /** Those of its names that it was loaded by. */
+  readonly archives: Set<string>;
 }
 
 export class FakeImages {
   readonly #held = new Map<string, Held>();
 
   put(digest: string, { names, keptFor = [] }: FakeImage): void {
-    this.#held.set(digest, { names: new Set(names), keptFor: new Set(keptFor) });
+    this.#held.set(digest, { names: new Set(names), keptFor: new Set(keptFor), archives: new Set() });
   }
 
   take(digest: string): void {
@@ -49,6 +51,12 @@ export class FakeImages {
     }
   }
 
+  /** As {@link pulled}; and its name goes with the last one that it was loaded for. */
+  loaded(digest: string, reference: string, container: string): void {
+    this.pulled(digest, reference, container);
+    this.#held.get(digest)?.archives.add(reference);
+  }
+
   keep(digest: string, container: string): void {
     this.#held.get(digest)?.keptFor.add(container);
   }
@@ -56,7 +64,10 @@ export class FakeImages {
   release(digest: string, container: string, isUsed: boolean): void {
     const there = this.#held.get(digest);
     if (there?.keptFor.delete(container) !== true) return;
-    if (there.keptFor.size === 0 && !isUsed && there.names.size < 2) this.#held.delete(digest);
+    if (there.keptFor.size > 0 || isUsed) return;
+    const others = there.names.size - there.archives.size;
+    if (others + Math.min(there.archives.size, 1) < 2) this.#held.delete(digest);
+    for (const name of there.archives) there.names.delete(name);
   }
 
   tree(): Record<string, string | true> {

@@ -1,4 +1,5 @@
 import http from "node:http";
+import { pipeline, Readable } from "node:stream";
 import * as z from "zod";
 import { PortError } from "../../capabilities/port-error.ts";
 import { measure } from "../../wire/scan.ts";
@@ -14,6 +15,9 @@ const ANSWER_LIMIT_BYTES = 16 * 1024 * 1024;
 const ANSWER_LIMITS = { depth: 64, values: 500_000 };
 /** Of what podman says against something: it travels in a status. */
 const SAID_LIMIT = 1000;
+
+/** Asked for anew at each attempt. */
+type Body = () => AsyncIterable<Uint8Array>;
 
 export interface Answer {
   readonly status: number;
@@ -42,7 +46,10 @@ export class Libpod {
   /** The answer to one call; `doing` begins the message of its error. Any status is an answer. */
   async call(method: "GET" | "POST" | "DELETE", path: string, doing: string, signal: AbortSignal): Promise<Answer> {
     const within = AbortSignal.any([signal, AbortSignal.timeout(CALL_MS)]);
-    const response = await this.#request(method, path, doing, within);
+    return this.#read(await this.#request(method, path, doing, within), doing, within);
+  }
+
+  async #read(response: http.IncomingMessage, doing: string, within: AbortSignal): Promise<Answer> {
     const chunks: Buffer[] = [];
     let size = 0;
     try {
@@ -61,20 +68,32 @@ export class Libpod {
     return { status: response.statusCode ?? 0, body: jsonIn(bytes.toString("utf8")) };
   }
 
+  /** Sends a body piece by piece. Where that rejects, the call ends before its end, and rejects with the same. */
+  async send(path: string, body: Body, doing: string, signal: AbortSignal): Promise<Answer> {
+    const response = await this.#request("POST", path, doing, signal, body);
+    return this.#read(response, doing, signal);
+  }
+
   /** The same for a call that answers bit by bit. */
   async stream(method: "POST", path: string, doing: string, signal: AbortSignal): Promise<http.IncomingMessage> {
     return this.#request(method, path, doing, signal);
   }
 
-  async #request(method: string, path: string, doing: string, signal: AbortSignal): Promise<http.IncomingMessage> {
+  async #request(
+    method: string,
+    path: string,
+    doing: string,
+    signal: AbortSignal,
+    body?: Body,
+  ): Promise<http.IncomingMessage> {
     try {
-      return await this.#once(method, path, signal);
+      return await this.#once(method, path, signal, body);
     } catch (error) {
       if (!isNobodyThere(error)) throw this.#asPortError(error, doing, signal);
     }
     await this.#opened();
     try {
-      return await this.#once(method, path, signal);
+      return await this.#once(method, path, signal, body);
     } catch (error) {
       throw this.#asPortError(error, doing, signal);
     }
@@ -85,7 +104,7 @@ export class Libpod {
     return (this.#opening ??= this.#open(AbortSignal.timeout(CALL_MS)).finally(() => (this.#opening = null)));
   }
 
-  #once(method: string, path: string, signal: AbortSignal): Promise<http.IncomingMessage> {
+  #once(method: string, path: string, signal: AbortSignal, body?: Body): Promise<http.IncomingMessage> {
     return new Promise((resolve, reject) => {
       const request = http.request(
         { socketPath: this.#socket, method, path: `${API}${path}`, signal, agent: false },
@@ -94,7 +113,12 @@ export class Libpod {
       request.on("error", reject);
       // Where it switches to another protocol there is neither an answer nor an error.
       request.on("close", () => reject(new Error("it hung up without an answer")));
-      request.end();
+      if (body === undefined) request.end();
+      else {
+        request.setHeader("Content-Type", "application/x-tar");
+        // What went wrong is told by the request, which is destroyed with it.
+        pipeline(Readable.from(body(), { objectMode: false }), request, () => {});
+      }
     });
   }
 
