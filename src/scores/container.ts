@@ -135,9 +135,12 @@ async function observe(wanted: Wanted, host: Reads, signal: AbortSignal): Promis
   });
 }
 
-/** A tag stays at the digest that was found for it, as long as the file says that it was found for this very tag. */
+/**
+ * What came in an archive goes by a name that means that archive alone. A tag stays at the digest that was found for it, as long as the file says that it was found for this very tag.
+ */
 function soughtBy(wanted: Wanted, own: OwnQuadlet | null): string {
   const image = referenceOf(wanted.image);
+  if (typeof wanted.image !== "string") return image;
   return own?.from === image && own.digest !== null ? pinnedTo(image, own.digest) : image;
 }
 

@@ -182,7 +182,7 @@ export class FakeContainerRuntime implements ContainerRuntime {
   async load(name: string, archive: ImageArchive, signal: AbortSignal): Promise<void> {
     await answer(`Loading ${archive.image}`, signal);
     const digest = await imageIn(archive);
-    this.images.loaded(digest, archive.image, name);
+    this.images.pulled(digest, archive.image, name);
   }
 
   async keep(name: string, image: string, signal: AbortSignal): Promise<void> {

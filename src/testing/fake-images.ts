@@ -9,15 +9,21 @@ export interface FakeImage {
 interface Held {
   readonly names: Set<string>;
   readonly keptFor: Set<string>;
-  /** Those of its names that it was loaded by. */
-  readonly archives: Set<string>;
+}
+
+const ARCHIVE = "localhost/harmony-edge-asset/";
+
+/** Of an image that nothing needs any more: null where it goes, for its one name is the one that it was brought by. */
+export function namesLeft(names: readonly string[]): readonly string[] | null {
+  const others = names.filter((name) => !name.startsWith(ARCHIVE));
+  return others.length === 0 || names.length === 1 ? null : others;
 }
 
 export class FakeImages {
   readonly #held = new Map<string, Held>();
 
   put(digest: string, { names, keptFor = [] }: FakeImage): void {
-    this.#held.set(digest, { names: new Set(names), keptFor: new Set(keptFor), archives: new Set() });
+    this.#held.set(digest, { names: new Set(names), keptFor: new Set(keptFor) });
   }
 
   take(digest: string): void {
@@ -51,12 +57,6 @@ export class FakeImages {
     }
   }
 
-  /** As {@link pulled}; and its name goes with the last one that it was loaded for. */
-  loaded(digest: string, reference: string, container: string): void {
-    this.pulled(digest, reference, container);
-    this.#held.get(digest)?.archives.add(reference);
-  }
-
   keep(digest: string, container: string): void {
     this.#held.get(digest)?.keptFor.add(container);
   }
@@ -65,9 +65,9 @@ export class FakeImages {
     const there = this.#held.get(digest);
     if (there?.keptFor.delete(container) !== true) return;
     if (there.keptFor.size > 0 || isUsed) return;
-    const others = there.names.size - there.archives.size;
-    if (others + Math.min(there.archives.size, 1) < 2) this.#held.delete(digest);
-    for (const name of there.archives) there.names.delete(name);
+    const left = namesLeft([...there.names]);
+    if (left === null) this.#held.delete(digest);
+    else this.#held.set(digest, { names: new Set(left), keptFor: there.keptFor });
   }
 
   tree(): Record<string, string | true> {

@@ -217,14 +217,12 @@ onMachines("containers, on a real podman", () => {
       expect(await sh("podman exec loaded env")).toContain("TAG=one\n");
       expect(await sh("podman inspect localhost/made:one --format '{{.Id}}'")).toBe(theirs);
       await sh("podman rmi localhost/made:one; rm -rf /root/server/*");
-      const atimes = (): Promise<string> => sh("stat -c '%n %x %y' /var/lib/assets/*");
-      const unread = await atimes();
+      // Whoever reads the archive now finds none.
+      await sh(`mv /var/lib/assets/${first.asset} /root/aside`);
       expect(await interpret(spec)).toMatchObject({ result: { outcome: "NOOP" }, writes: [] });
-      expect(await atimes()).toBe(unread);
+      await sh(`mv /root/aside /var/lib/assets/${first.asset}`);
       // The server has nothing any more: the cache alone makes it good.
-      await sh(
-        "systemctl stop loaded; podman rmi --all --force; podman pull -q $0".replace("$0", `${REGISTRY}/app:theirs`),
-      );
+      await sh(`systemctl stop loaded; podman rmi --all --force; podman pull -q ${REGISTRY}/app:theirs`);
       expect((await interpret(spec)).result).toMatchObject({
         ...running,
         did: expect.arrayContaining([expect.objectContaining({ do: "load" })]),
@@ -254,7 +252,7 @@ onMachines("containers, on a real podman", () => {
     };
     await sh("head -c 100000 /dev/urandom >/root/saved");
     await failing(await onServer(), "Invalid", "author", "no archive of an image");
-    await sh("tar -cf /root/saved -C /etc hostname");
+    await sh("tar -cf /root/saved -C /etc passwd");
     await failing(await onServer(), "Invalid", "author", "no archive of an image");
     await made("one");
     await made("two");
@@ -272,6 +270,12 @@ onMachines("containers, on a real podman", () => {
       `cp /root/server/${half.asset} /var/lib/assets/; printf x | dd of=/var/lib/assets/${half.asset} bs=1 seek=200000 conv=notrunc`,
     );
     await failing(half, "Corrupt", "device", "");
+    await sh(`cp /root/server/${half.asset} /var/lib/assets/; mount -t tmpfs -o size=1M none /var/tmp`);
+    await failing(half, "NoSpace", "device", "below /var/tmp");
+    await sh("umount /var/tmp");
+    expect((await interpret(waiting("unloaded", { image: half }))).result).toMatchObject(running);
+    await act("retire", waiting("unloaded", { image: half }));
+    expect(await traces()).toBe(before);
   });
 
   test("limits that the kernel cannot keep are refused", { tags: ["podman"] }, async () => {

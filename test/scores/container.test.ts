@@ -163,7 +163,7 @@ test("an image comes in an asset: fetched, loaded, and run by what was in it; th
   host.takeImage(D1);
   expect(await run(score)).toMatchObject({
     outcome: "SUCCESS",
-    did: [{ do: "fetch" }, { do: "load" }, { do: "start" }],
+    did: [{ do: "fetch" }, { do: "load" }, { do: "write" }, { do: "reload" }, { do: "start" }],
   });
   expect(await drop(score)).toMatchObject({ outcome: "SUCCESS" });
   expect(host.tree()).toEqual({});

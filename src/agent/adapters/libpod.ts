@@ -110,14 +110,22 @@ export class Libpod {
         { socketPath: this.#socket, method, path: `${API}${path}`, signal, agent: false },
         resolve,
       );
-      request.on("error", reject);
+      let ofBody: unknown = null;
+      request.on("error", (error) => reject(ofBody ?? error));
       // Where it switches to another protocol there is neither an answer nor an error.
       request.on("close", () => reject(new Error("it hung up without an answer")));
       if (body === undefined) request.end();
       else {
         request.setHeader("Content-Type", "application/x-tar");
         // What went wrong is told by the request, which is destroyed with it.
-        pipeline(Readable.from(body(), { objectMode: false }), request, () => {});
+        pipeline(
+          Readable.from(
+            copiesOf(body(), (error) => (ofBody = error)),
+            { objectMode: false },
+          ),
+          request,
+          () => {},
+        );
       }
     });
   }
@@ -141,6 +149,19 @@ export class Libpod {
       },
       { cause: error },
     );
+  }
+}
+
+/** A piece may be overwritten by the next one, and a stream reads ahead. */
+async function* copiesOf(
+  pieces: AsyncIterable<Uint8Array>,
+  failed: (error: unknown) => void,
+): AsyncGenerator<Uint8Array, void, void> {
+  try {
+    for await (const piece of pieces) yield Uint8Array.from(piece);
+  } catch (error) {
+    failed(error);
+    throw error;
   }
 }
 
