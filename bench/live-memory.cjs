@@ -63,7 +63,7 @@ function waitAtPace(act, ms = 1, ...rest) {
   return known;
 }
 Reflect.set(globalThis, "setTimeout", Object.assign(waitAtPace, { __promisify__: wait.__promisify__ }));
-globalThis.clearTimeout = (known) => {
+globalThis.clearTimeout = (/** @type {NodeJS.Timeout | string | number | undefined} */ known) => {
   cancel(long.get(known)?.timer ?? known);
   long.delete(known);
 };

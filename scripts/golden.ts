@@ -29,11 +29,14 @@ import {
   SystemdUnitScore,
 } from "../src/scores/index.ts";
 import type { AnyScore } from "../src/scores/score.ts";
+import { secret } from "../src/scores/secret.ts";
 import { type Manifest, manifest } from "../src/topology/manifest.ts";
 import { topology } from "../src/topology/topology.ts";
 import { decodeScore } from "../src/wire/decode.ts";
 import { assetEnvelope, encode, type EncodeOptions, encodeScore, inlineEnvelope } from "../src/wire/encode.ts";
 import { AgentId } from "../src/wire/keys.ts";
+import { keyPairOf } from "../src/wire/secrets/hpke.ts";
+import { sealFor, sealingKeyOf } from "../src/wire/secrets/sealed.ts";
 import { encodeSpec } from "../src/wire/spec-codec.ts";
 import { DOCUMENTS } from "./golden-documents.ts";
 
@@ -401,6 +404,25 @@ write({
         { rollbackOnFailure: { withinSeconds: 60 } },
       ),
       { ...options, retryFailed: true },
+    ).payload,
+    [],
+  ),
+});
+// Sealed for the key whose private half is 32 bytes of 7.
+const device = sealingKeyOf(keyPairOf(Buffer.alloc(32, 7)));
+write({
+  "envelope-secrets.json": inlineEnvelope(
+    encoded(
+      manifest(Everywhere, {
+        psk: new FileScore({ path: "/etc/wifi.psk", content: secret("wifi-psk") }),
+        motd: new FileScore({ path: "/etc/motd", content: "" }),
+      }),
+      {
+        ...options,
+        secrets: new Map([
+          ["wifi-psk", sealFor(Buffer.from("correct horse"), [device], { agentId: options.agentId, name: "wifi-psk" })],
+        ]),
+      },
     ).payload,
     [],
   ),

@@ -9,6 +9,7 @@ import {
   cpSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   readdirSync,
   rmSync,
   statSync,
@@ -94,7 +95,7 @@ function fill(tree: string, { version, bundle, epoch }: { version: string; bundl
 const control = (version: string, tree: string): string => `Package: ${NAME}
 Version: ${version}
 Architecture: all
-Maintainer: Harmony Edge authors <harmony-edge@example.org>
+Maintainer: ${maintainer()}
 Installed-Size: ${Math.ceil(sizeOf(tree) / 1024)}
 Depends: nodejs (>= 20.19), systemd (>= 252), init-system-helpers (>= 1.52)
 Suggests: podman, nftables
@@ -106,6 +107,12 @@ Description: agent that keeps a device as it was declared
  ${CONFIGURATION}/agent.json; its systemd unit allows that and no more.
 `;
 
+/** Who answers for the package: whoever builds it under a name of their own changes "author" of package.json. */
+const maintainer = (): string => {
+  const { author }: { readonly author: string } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  return author;
+};
+
 const sizeOf = (folder: string): number =>
   readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((each) => each.isFile())
@@ -115,14 +122,17 @@ const changelog = (version: string, epoch: number): string => `${NAME} (${versio
 
   * See CHANGELOG.md of harmony-edge.
 
- -- Harmony Edge authors <harmony-edge@example.org>  ${new Date(epoch * 1000).toUTCString().replace("GMT", "+0000")}
+ -- ${maintainer()}  ${new Date(epoch * 1000).toUTCString().replace("GMT", "+0000")}
 `;
 
 /** Of what this package has of the command line: the agent. */
 function completion(): string {
   const values: Readonly<Record<string, Value>> = {
     ...Object.fromEntries(
-      ["creds", "config", "ca", "trust", "authors", "policy"].map((name) => [name, { _tag: "File" } as const]),
+      ["creds", "config", "ca", "trust", "authors", "policy", "signed-policy", "policy-key"].map((name) => [
+        name,
+        { _tag: "File" } as const,
+      ]),
     ),
     ...Object.fromEntries(["root", "state-dir", "path"].map((name) => [name, { _tag: "Directory" } as const])),
     capability: { _tag: "Words", words: PiTopology.offers.map(({ name }) => name) },

@@ -10,6 +10,7 @@ import { SCORE_ID } from "../src/topology/parts.ts";
 import * as authors from "../src/wire/authors.ts";
 import * as devicePolicy from "../src/wire/device-policy.ts";
 import * as envelope from "../src/wire/envelope.ts";
+import * as events from "../src/wire/events.ts";
 import * as keys from "../src/wire/keys.ts";
 import * as status from "../src/wire/status.ts";
 import { kindDoc, type SchemaDoc, schemaDocs } from "./schema-docs.ts";
@@ -77,6 +78,13 @@ const DOCUMENTS: readonly Document[] = [
     description: "Whose manifests a device takes: the file of `harmony agent run --authors FILE`.",
     schema: authors.AuthorsFile,
   },
+  {
+    file: "event-record.schema.json",
+    title: "EventRecord",
+    description:
+      "What an agent puts on record: a line of events.*.jsonl on the device, and a message of the stream harmony-events.",
+    schema: events.EventRecord,
+  },
 ];
 
 /** The comments of all schemas, by the schema. */
@@ -89,6 +97,7 @@ for (const [file, module] of [
   ["envelope", envelope],
   ["device-policy", devicePolicy],
   ["authors", authors],
+  ["events", events],
 ] as const) {
   const comments = schemaDocs(join(root, `src/wire/${file}.ts`));
   for (const [name, value] of Object.entries(module)) {

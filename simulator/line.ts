@@ -1,3 +1,4 @@
+import type { EventStream } from "../src/wire/event-stream.ts";
 import type { AgentId } from "../src/wire/keys.ts";
 import type { MemoryServer } from "../src/wire/memory-server.ts";
 import { MemoryStore } from "../src/wire/memory-store.ts";
@@ -31,7 +32,7 @@ const unreachable = (reason: Unreachable["reason"]): Unreachable => ({
 });
 
 /** The transport of one process: each request and each answer is a message that comes late, or never. */
-export class Line implements Store {
+export class Line implements Store, Pick<EventStream, "tellEvent"> {
   readonly #world: World;
   readonly #actor: Actor;
   readonly #clock: ProcessClock;
@@ -150,6 +151,10 @@ export class Line implements Store {
     this.#listeners.add(told);
     listener(last ? "connected" : "disconnected");
     return () => void this.#listeners.delete(told);
+  }
+
+  tellEvent(...given: Parameters<EventStream["tellEvent"]>): ReturnType<EventStream["tellEvent"]> {
+    return this.#ask("tells an event", undefined, () => this.#inner.tellEvent(...given));
   }
 
   putAsset(bytes: Uint8Array): ReturnType<Store["putAsset"]> {

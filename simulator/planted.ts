@@ -73,7 +73,7 @@ export const PLANTED: readonly Planted[] = [
     snippet: '      onReading({ _tag: "Deleted" }, found.revision);\n',
     instead: `      const { onManifest, inForce } = this.#parts;
       const { generation = 0, payload = "" } = inForce() ?? {};
-      onManifest({ generation, issuedAt: "", scores: new Map() }, payload ?? "", found.revision);
+      onManifest({ generation, issuedAt: "", scores: new Map() }, payload ?? "", found.revision, { sha256: "0".repeat(64), signedBy: [] });
 `,
   },
   {
@@ -202,6 +202,30 @@ export const PLANTED: readonly Planted[] = [
     file: "agent/notices.ts",
     snippet: "this.#ledger.notify({ to, by, change:",
     instead: "if (to === by) this.#ledger.notify({ to, by, change:",
+  },
+  {
+    name: "what a failed write of the record has left stays there",
+    file: "agent/event-log.ts",
+    snippet: "if (this.#isTorn) await disk.replace(",
+    instead: "if (this.#bytes < 0) await disk.replace(",
+  },
+  {
+    name: "what was accepted just before a kill is not put on record",
+    file: "agent/agent.ts",
+    snippet: "if (ledger.accepted !== null) trail?.record(",
+    instead: "if (ledger.accepted?.generation === -1) trail?.record(",
+  },
+  {
+    name: "an event that could not be told is left out",
+    file: "agent/event-courier.ts",
+    snippet: 'if (told._tag === "Unreachable") return this.#failed(told);',
+    instead: 'if (told._tag === "Unreachable") return (this.#sequence = head.sequence, this.#failed(told));',
+  },
+  {
+    name: "an event that could not be put on record is not tried again",
+    file: "agent/trail.ts",
+    snippet: "      this.#again(RETRY_MS);\n",
+    instead: "",
   },
 ];
 

@@ -24,11 +24,12 @@ const ABOUT: Readonly<Record<string, string>> = {
 const AT_ONCE = new Set([
   "FileSystemHost inspect",
   "SystemdHost unitFile",
+  "SystemdHost credentials",
   "SystemdHost controllers",
   "PackageManager inspect",
 ]);
 /** By what a kind does not decide whether the thing is there. */
-const PARTIAL = new Set(["units", "controllers"]);
+const PARTIAL = new Set(["units", "credentials", "controllers"]);
 /** What changes the thing itself, and what starts it. */
 const WRITES = new Set(["writeFile", "setAttributes", "writeUnitFile", "install", "replace"]);
 const STARTS = new Set(["start", "restart"]);

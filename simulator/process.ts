@@ -1,5 +1,6 @@
 import { Agent } from "../src/agent/agent.ts";
 import type { Detection, Offering } from "../src/agent/adapters/offering.ts";
+import { openRecording, type Recording } from "../src/agent/recording.ts";
 import { Host } from "../src/agent/host.ts";
 import { Ledger } from "../src/agent/ledger.ts";
 import {
@@ -45,6 +46,7 @@ export class Process implements Actor {
   readonly clock: ProcessClock;
   readonly #world: World;
   #agent: Agent | null = null;
+  #recording: Recording | null = null;
 
   constructor({ world, device, server, start, isUp, wishes }: ProcessParts) {
     this.name = `${device.name}${start}`;
@@ -84,6 +86,7 @@ export class Process implements Actor {
     this.#world.note(this.name, "is asked to stop");
     this.guard.isStopping = true;
     await agent.stop();
+    await this.#recording?.stop();
     if (!this.alive) return;
     this.guard.isStopped = true;
     this.#world.post(this, "message", "has stopped", () => this.dies("ends"));
@@ -99,7 +102,22 @@ export class Process implements Actor {
         world.break("nothing throws that may not", `${message} ${JSON.stringify(fields)}`);
       }
     };
-    const ledger = await Ledger.open(new ProcessDisk(world, this, device.files), log);
+    const disk = new ProcessDisk(world, this, device.files);
+    const ledger = await Ledger.open(disk, log);
+    const recording = await openRecording({
+      agentId: AGENT,
+      bootId,
+      disk,
+      stream: this.line,
+      clock,
+      log,
+      random: world.random.next,
+      newLog: () =>
+        world.random
+          .below(2 ** 32)
+          .toString(16)
+          .padStart(16, "0"),
+    });
     if (!this.alive) return;
     const host = new Host({
       topology: SimulatedTopology,
@@ -129,8 +147,11 @@ export class Process implements Actor {
       breathe: () => new Promise((resume) => void world.post(this, "work", "goes on after a breath", resume)),
       bootId,
       driftPassMs: DRIFT_PASS_MS,
+      trail: recording.trail,
     });
+    this.#recording = recording;
     this.#agent.start();
+    recording.start();
   }
 
   /** `lack`: why it cannot be had now; null: it can. */

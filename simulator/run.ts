@@ -1,5 +1,6 @@
 import { AgentStatus } from "../src/wire/status.ts";
 import { type Fault, FAULTS, strike } from "./faults.ts";
+import { unrecorded } from "./on-record.ts";
 import type { Process } from "./process.ts";
 import { Scene } from "./scene.ts";
 import { stands } from "./stands.ts";
@@ -94,7 +95,7 @@ class Calm {
     const goesOn = told.some(({ state, knownBad }) => state === "Failed" && knownBad !== true);
     // What was fought over rests, and is looked at late.
     if (!isContested && !goesOn && holder.device.contested.size === 0) await this.#isQuiet(holder);
-    this.#staysRight(holder, last);
+    await this.#staysRight(holder, last);
     this.#unharmed();
     await this.#repairs(holder, last);
     if (isContested) await this.#calmsDown();
@@ -113,7 +114,8 @@ class Calm {
       if (!world.isStill) continue;
       const holders = this.#scene.processes.filter((process) => process?.alive === true && !process.isFenced);
       const [holder] = holders;
-      why = holders.length === 1 && holder ? this.#wrong(holder, wish) : `${holders.length} agents are not fenced`;
+      why =
+        holders.length === 1 && holder ? await this.#wrong(holder, wish) : `${holders.length} agents are not fenced`;
       if (why === null && holder) return holder;
     }
     if (world.broken !== null) return null;
@@ -121,9 +123,10 @@ class Calm {
     return null;
   }
 
-  #wrong(holder: Process, wish: Wish): string | null {
+  async #wrong(holder: Process, wish: Wish): Promise<string | null> {
     const status = this.#status();
-    return status === null ? "no status is stored" : untruth(status, wish, holder.device);
+    if (status === null) return "no status is stored";
+    return untruth(status, wish, holder.device) ?? unrecorded(holder.device.files, this.#scene.server, wish);
   }
 
   /** As it is stored. */
@@ -146,8 +149,8 @@ class Calm {
     }
   }
 
-  #staysRight(holder: Process, wish: Wish): void {
-    const why = this.#world.broken === null ? this.#wrong(holder, wish) : null;
+  async #staysRight(holder: Process, wish: Wish): Promise<void> {
+    const why = this.#world.broken === null ? await this.#wrong(holder, wish) : null;
     if (why !== null) this.#world.break("what has come right stays right", why);
   }
 

@@ -30,6 +30,8 @@ export type {
 export type { ApplyContext, Assets, Clock, Context, Log } from "./scores/context.ts";
 export type { Failure, Obstruction, Outcome, Plan } from "./scores/outcome.ts";
 export { AbsolutePath, Account, Mode } from "./scores/paths.ts";
+export { secret } from "./scores/secret.ts";
+export type { SecretRef, Secrets, SecretsSeen } from "./scores/secret.ts";
 export type { Fits, FitsAll } from "./topology/fits.ts";
 export { lackSentence, lacks } from "./topology/lacks.ts";
 export type { Lack, Place } from "./topology/lacks.ts";
@@ -65,6 +67,8 @@ export type {
   PlanOptions,
   PlanResult,
   Progress,
+  SecretsGiven,
+  SecretsRefused,
   Shipped,
   UploadOptions,
   WatchOptions,

@@ -36,6 +36,11 @@ test("the package holds the bundle as it is, root's files, scripts that parse, a
   expect(run("dpkg-deb", "-f", deb, "Package", "Version", "Architecture", "Depends")).toMatch(
     /^Package: harmony-agent\nVersion: 1\.2~a\nArchitecture: all\nDepends: nodejs \(>= 20\.19\)/,
   );
+  const { author }: { author: string } = JSON.parse(
+    await readFile(new URL("../package.json", import.meta.url), "utf8"),
+  );
+  expect(run("dpkg-deb", "-f", deb, "Maintainer").trim()).toBe(author);
+  expect(author).toMatch(/^[^<>]+ <[^@\s]+@[^@\s]+>$/);
   const listed = run("dpkg-deb", "-c", deb).trim().split("\n");
   expect(listed.every((line) => / root\/root /.test(line))).toBe(true);
   run("dpkg-deb", "-R", deb, join(at, "tree"));

@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Random } from "../../simulator/random.ts";
 import { Libpod } from "../../src/agent/adapters/libpod.ts";
-import { findContainer, removeContainer, secretNames } from "../../src/agent/adapters/podman-containers.ts";
+import { findContainer, removeContainer } from "../../src/agent/adapters/podman-containers.ts";
 import { PodmanImages } from "../../src/agent/adapters/podman-images.ts";
+import { listSecrets } from "../../src/agent/adapters/podman-secrets.ts";
 import { PortError } from "../../src/capabilities/port-error.ts";
 import { readScript } from "../fakes/bus-script.ts";
 import { FakePodman, PodmanScript } from "../fakes/podman.ts";
@@ -35,7 +36,7 @@ export async function open(): Promise<Target> {
       refusedWell(podman.call("GET", "/info", "Asking podman", signal)),
       refusedWell(findContainer(podman, "web", signal)),
       refusedWell(removeContainer(podman, "web", signal)),
-      refusedWell(secretNames(podman, signal)),
+      refusedWell(listSecrets(podman, signal)),
       refusedWell(images.pull("web", IMAGE, (line) => lines.push(line), signal)),
       refusedWell(images.keep("web", "registry.example/team/web:1", signal)),
       refusedWell(images.release("web", DIGEST, () => false, signal)),

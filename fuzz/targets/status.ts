@@ -104,6 +104,7 @@ const terminal = (out: string[]): Io => ({
   err: (text) => void out.push(text),
   outIsTerminal: false,
   errIsTerminal: false,
+  input: async () => Buffer.of(),
   ask: null,
   env: {},
   cwd: "/",

@@ -5,10 +5,13 @@ import type { DevicePolicies } from "../wire/device-policy.ts";
 import type { AgentId } from "../wire/keys.ts";
 import type { CapabilitiesDocument } from "../wire/status.ts";
 import type { Store } from "../wire/store.ts";
+import type { SecretAccess } from "../wire/secrets/opener.ts";
+import type { DeviceKeys } from "./device-keys.ts";
 import type { AssetCache } from "./assets/asset-cache.ts";
 import type { AgentHost } from "./host.ts";
 import type { Ledger } from "./ledger.ts";
 import type { AgentPresence, PresenceParts } from "./presence.ts";
+import type { Trail } from "./trail.ts";
 import type { Told } from "./status-document.ts";
 
 /** What one agent is made of. */
@@ -20,6 +23,10 @@ export interface AgentParts {
   readonly authors?: (() => Authors) | undefined;
   /** What the device's owner allows; asked each time, since it may change. Default: everything. */
   readonly policy?: (() => DevicePolicies) | undefined;
+  /** What it opens secrets with. Default: nothing, and Scores that need it are refused. */
+  readonly deviceKeys?: Pick<DeviceKeys, "own" | "published"> | undefined;
+  /** Called when a Score opened a secret. */
+  readonly onSecretAccess?: ((access: SecretAccess) => void) | undefined;
   /** Has been looked at once. */
   readonly host: AgentHost;
   readonly device: CapabilitiesDocument["device"];
@@ -33,6 +40,8 @@ export interface AgentParts {
   readonly breathe: () => Promise<void>;
   readonly bootId: string;
   readonly driftPassMs: number;
+  /** Where it puts on record what happens. Default: nowhere. */
+  readonly trail?: Trail | undefined;
   /** What it is in a pair, as a condition; asked whenever it tells of itself. Default: nothing. */
   readonly role?: () => Told | null;
   /** Where it is the agent of a pair, which this member of it holds the lease of. It does not begin with what its ledger holds. */

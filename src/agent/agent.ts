@@ -1,9 +1,13 @@
 import { type DecodedManifest, decodePayload, type Gate, type InForce } from "../wire/decode.ts";
 import type { Envelope } from "../wire/envelope.ts";
 import type { AgentStatus, Condition } from "../wire/status.ts";
+import { sha256Of } from "../wire/event-chain.ts";
+import { asName } from "../wire/events.ts";
 import type { ToldStatus } from "../wire/told-status.ts";
 import { forTaken } from "../wire/policy-gate.ts";
+import { Opener } from "../wire/secrets/opener.ts";
 import { VERSION } from "../wire/version.ts";
+import { asEvents } from "./agent-events.ts";
 import type { AgentParts } from "./agent-parts.ts";
 import { NOT_TAKEN, takeBrought } from "./brought.ts";
 import { capabilitiesOf } from "./capabilities-of.ts";
@@ -34,6 +38,7 @@ const TAKE_MAX_MS = 5_000;
  */
 export class Agent {
   readonly #parts: AgentParts;
+  readonly #asEvents: ReturnType<typeof asEvents>;
   /** Its topology is what the host offers at the moment that it is read. */
   readonly #gate: Gate;
   readonly #stop = new AbortController();
@@ -63,9 +68,13 @@ export class Agent {
 
   constructor(parts: AgentParts) {
     this.#parts = parts;
+    this.#asEvents = asEvents(parts.pair === undefined ? null : parts.agentId);
     const { agentId, kinds, trustedKeys, authors, host, store, clock, log, random, bootId, policy } = parts;
+    const { deviceKeys, onSecretAccess } = parts;
+    const opener = deviceKeys && new Opener({ agentId, keys: () => deviceKeys.own, onAccess: onSecretAccess });
     const held = () => stillWanted(parts.ledger.owned.values(), this.#reconciler.statuses());
     const gate: Gate = {
+      opener,
       agentId,
       kinds,
       trustedKeys,
@@ -92,6 +101,7 @@ export class Agent {
     this.#reconciler = new Reconciler({
       ...parts,
       gate,
+      opener,
       ports: host.ports,
       stop: this.#stop.signal,
       onChange: (how) => this.#changed(how),
@@ -135,7 +145,7 @@ export class Agent {
       random,
       inForce: () => this.#inForce(),
       onManifest: (manifest, accepted) => this.#accept(manifest, accepted),
-      onReading: (reading, revision) => this.#read(reading, revision),
+      onReading: (reading, revision, sha256) => this.#read(reading, revision, sha256),
     });
   }
 
@@ -157,7 +167,11 @@ export class Agent {
   take(bytes: Uint8Array): Reading {
     if (this.#stop.signal.aborted) return NOT_TAKEN;
     const take = (...given: readonly [string, Envelope["signatures"]]) => this.#desired.take(...given, this.#revision);
-    return takeBrought(bytes, take, this.#parts.log);
+    const reading = takeBrought(bytes, take, this.#parts.log);
+    if (reading._tag === "Refused") {
+      this.#parts.trail?.record(this.#asEvents.refused(reading.refusal, sha256Of(bytes)));
+    }
+    return reading;
   }
 
   /** As it would be told now; asking does not count as telling. */
@@ -174,14 +188,20 @@ export class Agent {
   }
 
   start(): void {
-    const { store, log, host, policy, authors, clock } = this.#parts;
-    if (this.#parts.pair === undefined) this.#resume();
+    const { store, log, host, policy, authors, clock, trail, ledger } = this.#parts;
+    if (this.#parts.pair === undefined) {
+      trail?.record({ type: "AgentStarted", version: asName(VERSION), topology: asName(host.topology.name) });
+      trail?.record(this.#asEvents.policy(policy?.()));
+      trail?.record(this.#asEvents.authors(this.#gate));
+      if (ledger.accepted !== null) trail?.record(this.#asEvents.acceptedBefore(ledger.accepted));
+      this.#resume();
+    }
     host.onChange(() => this.#hostChanged());
     if (policy !== undefined) this.#endings.push(watchFile(policy, clock, () => this.#policyChanged()));
     // What is in force goes on, whoever has gone; what was refused may be taken now.
-    if (authors !== undefined) this.#endings.push(watchFile(authors, clock, () => this.#desired.readAnew()));
+    if (authors !== undefined) this.#endings.push(watchFile(authors, clock, () => this.#authorsChanged()));
     this.#scheduleDriftPass();
-    this.#parts.ledger.onTrouble = () => this.#report(true);
+    ledger.onTrouble = () => this.#report(true);
     void this.#space.look();
     let wasConnected = false;
     this.#endings.push(
@@ -283,13 +303,21 @@ export class Agent {
 
   /** What was refused may be allowed now, and what is in force may not be any more. */
   #policyChanged(): void {
+    const { trail, policy, pair } = this.#parts;
+    if (pair === undefined) trail?.record(this.#asEvents.policy(policy?.()));
     this.#hostChanged();
+    this.#desired.readAnew();
+  }
+
+  #authorsChanged(): void {
+    const { trail, pair } = this.#parts;
+    if (pair === undefined) trail?.record(this.#asEvents.authors(this.#gate));
     this.#desired.readAnew();
   }
 
   /** Until it has an epoch, the agent interprets what the ledger holds and says nothing. */
   async #takeEpoch(failures: number): Promise<void> {
-    const { clock, log, random } = this.#parts;
+    const { clock, log, random, trail, pair } = this.#parts;
     this.#cancelTake();
     if (this.#isTaking || this.#presence.epoch > 0) return;
     this.#isTaking = true;
@@ -303,6 +331,7 @@ export class Agent {
       return;
     }
     log("took an epoch", { epoch: taken.epoch });
+    if (trail !== undefined && pair === undefined) trail.epoch = taken.epoch;
     this.#told = taken.before?.generation ?? 0;
     if (this.#conditions.length === 0) this.#conditions = taken.before?.conditions ?? [];
     this.#reporter.begin(taken.statusRevision);
@@ -329,10 +358,11 @@ export class Agent {
   }
 
   #accept(manifest: DecodedManifest, accepted: Accepted): void {
-    const { ledger, log } = this.#parts;
+    const { ledger, log, trail } = this.#parts;
     const { generation, scores, signedBy } = manifest;
     const { revision } = accepted;
     log("accepted a manifest", { generation, revision, scores: scores.size, ...(signedBy.length > 0 && { signedBy }) });
+    trail?.record(this.#asEvents.accepted(manifest, accepted));
     ledger.accept(accepted, this.#parts.agentId);
     this.#parts.assets?.release();
     this.#reading = { _tag: "Accepted", generation };
@@ -341,11 +371,13 @@ export class Agent {
     this.#reconciler.accept(manifest, "intentional");
   }
 
-  #read(reading: Reading, revision: number): void {
+  /** `sha256`: of what was refused. */
+  #read(reading: Reading, revision: number, sha256?: string): void {
     const same = JSON.stringify(reading) === JSON.stringify(this.#reading) && revision === this.#revision;
     if (same) return;
     if (reading._tag === "Refused") {
       this.#parts.log("refused a manifest; what is in force stays in force", { revision, ...reading.refusal });
+      if (sha256 !== undefined) this.#parts.trail?.record(this.#asEvents.refused(reading.refusal, sha256));
     }
     this.#reading = reading;
     this.#revision = revision;
@@ -401,6 +433,7 @@ export class Agent {
   #fence(epoch: number): void {
     if (this.#fencedBy !== null) return;
     this.#fencedBy = epoch;
+    this.#parts.trail?.record(this.#asEvents.fenced(epoch));
     this.#parts.log(
       "Fenced: another agent with this id has started; this one stops interpreting and stays silent until it is restarted",
       {

@@ -11,8 +11,10 @@ import { type Caged, CONFIGURATION, DROP_IN } from "./cage/unit.ts";
 
 export const USAGE = `Usage: harmony agent run --id ID [options]
        harmony agent enroll --id ID [options]   (makes this device's key; see harmony agent enroll --help)
+       harmony agent key [options]   (shows the key that secrets are sealed for; see harmony agent key --help)
        harmony agent take FILE | status         (with no server; see harmony agent take --help)
        harmony agent doctor [options]
+       harmony agent audit [options]
        harmony agent unit [options]
 
 Runs the agent of one device in the foreground: it follows desired-state.ID, makes the device so, repairs drift, and
@@ -20,6 +22,9 @@ reports to actual-state.ID. SIGTERM or Ctrl-C lets the step under way end and st
 
 doctor looks at this device, with or without a running agent, and says what is missing and what to do. It changes
 nothing. Give it the options that the agent is given; without --id the clock is not compared with the server's.
+
+audit prints what is on record on this device: what was accepted and refused, signed by whom, and what was run. It looks
+whether the record is whole. It needs no option but the directory, where that is another.
 
 unit prints a systemd unit that gives the agent what the enabled capabilities need of the system, and no more.
 
@@ -35,6 +40,8 @@ Options:
   --authors FILE         accept only manifests signed by authors whom this file names (JSON; see docs/security.md), or by
                          --trust; read again when it changes
   --policy FILE          take from others only what this file allows (see docs/security.md); read again when it changes
+  --signed-policy FILE   and only what the policy in this file allows, if a key of --policy-key has signed it
+  --policy-key NAME=FILE an Ed25519 public key (PEM) that signs policies; may be repeated
   --drift-interval TIME  how often every Score is looked at, e.g. 30s, 5m (default: ${DRIFT_PASS_MS / 60_000}m)
   --failover PAIR        be one of the two members of this pair: its manifest, in desired-state.PAIR, is in force on the one
                          that holds its lease, and on that one alone
@@ -43,12 +50,14 @@ Options:
   --path DIR             where Scores may write: the unit keeps all else from the agent (default: /); may be repeated
   --config FILE          a JSON object of these options, without their dashes; what stands here goes before it, and without
                          an id in either, the host name is it
-  --json                 doctor alone: write its findings as JSON
+  --json                 doctor and audit alone: write it as JSON
+  --verify               audit alone: print nothing but whether the record is whole
   --drop-in              unit alone: print what is to be added to the package's unit
   --write                unit alone: write that to ${DROP_IN}
   -h, --help             this text
 
-Exit codes: 0 stopped as asked, or nothing fails; 1 cannot start on this device, or something fails; 2 wrong usage.
+Exit codes: 0 stopped as asked, or nothing fails; 1 cannot start on this device, something fails, or the record is not
+whole; 2 wrong usage.
 `;
 
 export interface AgentArguments {
@@ -65,6 +74,8 @@ export interface AgentArguments {
   readonly authorsFile: string | null;
   /** Null: none. */
   readonly policyFile: string | null;
+  /** Where a signed policy is put, and who may sign one; null: none is taken. */
+  readonly signedPolicy: { readonly file: string; readonly keys: AgentArguments["trust"] } | null;
   /** What the flags were read from, if anything. */
   readonly configFile: string | null;
   readonly driftPassMs: number;
@@ -83,6 +94,14 @@ export type DoctorArguments = Omit<AgentArguments, "agentId" | "driftPassMs"> & 
   readonly json: boolean;
 };
 
+export interface AuditArguments {
+  readonly root: string;
+  readonly stateDir: string | null;
+  readonly json: boolean;
+  /** Without the records. */
+  readonly verify: boolean;
+}
+
 /** How the unit is to be told: whole, as a drop-in of the package's, or as one that is put in place. */
 export interface UnitArguments extends Caged {
   readonly how: "whole" | "drop-in" | "write";
@@ -94,6 +113,7 @@ export type Parsed =
   | { readonly _tag: "Run"; readonly given: AgentArguments }
   | { readonly _tag: "Doctor"; readonly given: DoctorArguments }
   | { readonly _tag: "Unit"; readonly given: UnitArguments }
+  | { readonly _tag: "Audit"; readonly given: AuditArguments }
   | { readonly _tag: "Help" }
   | { readonly _tag: "Wrong"; readonly message: string };
 
@@ -108,14 +128,19 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
   const { values, positionals } = read;
   if (values.help === true) return { _tag: "Help" };
   const [asked] = positionals;
-  if (positionals.length !== 1 || (asked !== "run" && asked !== "doctor" && asked !== "unit")) {
+  if (positionals.length !== 1 || (asked !== "run" && asked !== "doctor" && asked !== "unit" && asked !== "audit")) {
     return wrong(
-      'the things to ask for are "harmony agent run", "harmony agent doctor", "harmony agent unit", "harmony agent take", "harmony agent status" and "harmony agent enroll"',
+      'the things to ask for are "harmony agent run", "harmony agent doctor", "harmony agent audit", "harmony agent unit", "harmony agent key", "harmony agent take", "harmony agent status" and "harmony agent enroll"',
     );
   }
   if (asked !== "unit" && (values.write === true || values["drop-in"] === true)) {
     return wrong("--write and --drop-in are for unit alone");
   }
+  if (asked === "audit") {
+    const { root = "/", "state-dir": stateDir = null, json = false, verify = false } = values;
+    return { _tag: "Audit", given: { root, stateDir, json, verify } };
+  }
+  if (values.verify === true) return wrong("--verify is for audit alone");
   const enabled = capabilitiesIn(values.capability);
   if ("message" in enabled) return wrong(enabled.message);
   const allowAuditedShell = values["allow-audited-shell"] ?? false;
@@ -135,7 +160,7 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
     const command = `/usr/bin/harmony agent run --config ${values.config ?? `${CONFIGURATION}/agent.json`}`;
     return { _tag: "Unit", given: { ...caged, how, command } };
   }
-  if (asked === "run" && values.json === true) return wrong("--json is for doctor alone");
+  if (asked === "run" && values.json === true) return wrong("--json is for doctor and audit alone");
   const id = AgentId.safeParse(values.id);
   if (!id.success && (asked === "run" || values.id !== undefined)) {
     return wrong(values.id === undefined ? "--id is missing" : `--id: ${id.error.issues[0]?.message ?? "wrong"}`);
@@ -155,12 +180,14 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
   if (cacheLimit === null && values["cache-limit"] !== undefined) {
     return wrong("--cache-limit is a number of bytes, or of K, M or G, such as 500M");
   }
-  const trust = (values.trust ?? []).map((each) => ({
-    name: each.slice(0, each.indexOf("=")),
-    file: each.slice(each.indexOf("=") + 1),
-  }));
-  const isPair = (values.trust ?? []).every((each) => /^[^=]+=./.test(each));
-  if (!isPair) return wrong("--trust is NAME=FILE");
+  const trust = namedFiles(values.trust ?? []);
+  if (trust === null) return wrong("--trust is NAME=FILE");
+  const policyKeys = namedFiles(values["policy-key"] ?? []);
+  if (policyKeys === null) return wrong("--policy-key is NAME=FILE");
+  const signedFile = values["signed-policy"] ?? null;
+  if ((signedFile === null) !== (policyKeys.length === 0)) {
+    return wrong("--signed-policy FILE and --policy-key NAME=FILE go together: where it is put, and who may sign it");
+  }
   const server = values.server ?? set(env["HARMONY_SERVER"]) ?? "nats://127.0.0.1:4222";
   // What is no server would be tried for ever.
   if (!serverList(server).every(isServer)) {
@@ -176,6 +203,7 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
     trust,
     authorsFile: values.authors ?? null,
     policyFile: values.policy ?? null,
+    signedPolicy: signedFile === null ? null : { file: signedFile, keys: policyKeys },
     configFile: values.config ?? null,
     allowAuditedShell,
     capabilities,
@@ -193,6 +221,12 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
         },
       };
 }
+
+/** Of words that are each NAME=FILE; null where one is not. */
+const namedFiles = (words: readonly string[]): AgentArguments["trust"] | null =>
+  words.every((each) => /^[^=]+=./.test(each))
+    ? words.map((each) => ({ name: each.slice(0, each.indexOf("=")), file: each.slice(each.indexOf("=") + 1) }))
+    : null;
 
 /** Those that are named, each once and in their own order; all where none is. */
 function capabilitiesIn(
@@ -219,12 +253,15 @@ export const OPTIONS = {
   trust: { type: "string", multiple: true },
   authors: { type: "string" },
   policy: { type: "string" },
+  "signed-policy": { type: "string" },
+  "policy-key": { type: "string", multiple: true },
   "drift-interval": { type: "string" },
   "allow-audited-shell": { type: "boolean" },
   capability: { type: "string", multiple: true },
   path: { type: "string", multiple: true },
   config: { type: "string" },
   json: { type: "boolean" },
+  verify: { type: "boolean" },
   write: { type: "boolean" },
   "drop-in": { type: "boolean" },
   failover: { type: "string" },

@@ -9,7 +9,8 @@ export function capabilitiesOf({
   device,
   kinds: known,
   policy,
-}: Pick<AgentParts, "agentId" | "host" | "device" | "kinds" | "policy">): CapabilitiesDocument {
+  deviceKeys,
+}: Pick<AgentParts, "agentId" | "host" | "device" | "kinds" | "policy" | "deviceKeys">): CapabilitiesDocument {
   const { name, absent } = host.topology;
   const kinds: Record<string, number[]> = {};
   for (const { kind, version } of known) (kinds[kind] ??= []).push(version);
@@ -23,5 +24,6 @@ export function capabilitiesOf({
     kinds,
     agentVersion: VERSION,
     ...(policy && { policy: policy() }),
+    ...(deviceKeys && { sealingKey: deviceKeys.published }),
   };
 }

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { Clock, Log } from "../scores/context.ts";
 import { type DecodedManifest, decodePayload, type Gate, type InForce, openEnvelope } from "../wire/decode.ts";
 import { type Envelope, PAYLOAD_LIMIT_BYTES } from "../wire/envelope.ts";
+import { sha256Of } from "../wire/event-chain.ts";
 import type { ManifestRefusal } from "../wire/refusal.ts";
 import { fitting } from "../wire/signature.ts";
 import type { Store } from "../wire/store.ts";
@@ -66,7 +67,8 @@ export interface DesiredStateParts {
   readonly random: () => number;
   readonly inForce: () => InForce | null;
   readonly onManifest: (manifest: DecodedManifest, accepted: Accepted) => void;
-  readonly onReading: (reading: Reading, revision: number) => void;
+  /** `sha256`: of the payload that was refused, or of the envelope where that could not be opened. */
+  readonly onReading: (reading: Reading, revision: number, sha256?: string) => void;
 }
 
 /**
@@ -165,7 +167,7 @@ export class DesiredState {
     if (this.#stopped) return POLL_MS;
     if (read._tag === "Unreachable") return this.#retry("the payload could not be read");
     if (read._tag === "Refused") {
-      onReading(read, found.revision);
+      onReading(read, found.revision, sha256Of(found.value));
       // An asset can come later than what names it, or come again.
       if (read.refusal.reason === "MissingPayload") return this.#retry(read.refusal.message);
     } else this.#decode(read.payload, read.signatures, found.revision);
@@ -179,7 +181,7 @@ export class DesiredState {
 
   #decode(payload: string, signatures: Envelope["signatures"], revision: number): void {
     const { reading, isTaken } = this.#judge(payload, signatures, revision);
-    if (!isTaken) this.#parts.onReading(reading, revision);
+    if (!isTaken) this.#parts.onReading(reading, revision, sha256Of(payload));
     // The clock that says so may be wrong.
     this.#isAnew = reading._tag === "Refused" && TIMED.has(reading.refusal.reason);
   }

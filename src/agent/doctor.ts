@@ -4,7 +4,7 @@ import type { Unreachable } from "../wire/store.ts";
 import { DROP_IN } from "./cage/unit.ts";
 import { floorOf } from "./free-space.ts";
 import type { Space } from "./disk.ts";
-import { SelfReport } from "./self-report.ts";
+import { type KeyReport, SelfReport } from "./self-report.ts";
 
 const Finding = z.object({
   /** What was looked at: `node`, `state directory`, `capability SystemdHost`. */
@@ -38,7 +38,7 @@ export interface Examined {
   readonly state: StateExamined;
   /** Null: none was given. Else what is wrong with the file; `""` where nothing is. */
   readonly files: readonly {
-    readonly flag: "--trust" | "--authors" | "--policy" | "--creds";
+    readonly flag: "--trust" | "--authors" | "--policy" | "--signed-policy" | "--creds";
     readonly file: string;
     readonly problem: string;
   }[];
@@ -219,7 +219,7 @@ function server({ name, unreachable }: ServerExamined): Finding {
   const { reason, message } = unreachable;
   const next =
     reason === "Denied"
-      ? "The server refuses these credentials: look at --creds, and at what the server grants them."
+      ? "The server refuses these credentials: the key has ended or was revoked (harmony fleet list tells), or --creds names another fleet's. harmony agent enroll, then harmony fleet accept CODE --replace, brings the device back."
       : reason === "TimedOut"
         ? "Nothing answers there: look at the network, and at firewalls on the way."
         : reason === "NoBucket"
@@ -248,12 +248,13 @@ function running({ agent, state: found }: Examined): readonly Finding[] {
     return [bad("warn", "agent", "not running", "Start it: systemctl start harmony-agent, or harmony agent run.")];
   }
   if (agent === null) return [ok("agent", `runs as process ${heldBy}, and tells nothing of itself here`)];
-  const { generation, observedGeneration, isConnected, conditions, stalls } = agent;
+  const { generation, observedGeneration, isConnected, conditions, stalls, key } = agent;
   return [
     ok(
       "agent",
       `runs as process ${heldBy}, generation ${generation}, carried through ${observedGeneration}, ${isConnected ? "connected" : "offline"}`,
     ),
+    ...(key === undefined ? [] : [keyFinding(key)]),
     ...stalls.map((stall) =>
       bad(
         "fail",
@@ -264,6 +265,16 @@ function running({ agent, state: found }: Examined): readonly Finding[] {
     ),
     ...conditions.map(condition),
   ];
+}
+
+function keyFinding({ renewal, notAfter, message }: KeyReport): Finding {
+  const told = notAfter === null ? message : `ends at ${notAfter}: ${message}`;
+  if (renewal !== "off" && renewal !== "failing") return ok("key", told);
+  const next =
+    renewal === "off"
+      ? "Where the key has an end, enrol the device anew before it (harmony fleet list tells); or have harmony fleet serve run the server."
+      : "The agent tries again by itself; look at its log, and at the server's.";
+  return bad("warn", "key", told, next);
 }
 
 const WELL_IF_TRUE: ReadonlySet<string> = new Set(["Ready", "Accepted"]);

@@ -3,6 +3,7 @@ import type { Assets, Clock, Log, MaybePromise } from "../scores/context.ts";
 import { type Found, type GuardedSurroundings, interpretNow, type Permission, preview } from "../scores/interpret.ts";
 import type { OnlyTold, Outcome } from "../scores/outcome.ts";
 import type { AnyScore } from "../scores/score.ts";
+import type { Secrets } from "../scores/secret.ts";
 import { isGuarded } from "../topology/policies.ts";
 import { decodeScore } from "../wire/decode.ts";
 import type { ScoreStatus } from "../wire/status.ts";
@@ -204,6 +205,7 @@ class Look implements GuardedSurroundings {
   readonly stop: AbortSignal;
   readonly assets: Assets | undefined;
   readonly notified: boolean;
+  readonly #opener: ReconcilerParts["opener"];
   readonly #notices: readonly Notice[];
   readonly #ledger: Ledger;
   readonly #gate: ReconcilerParts["gate"];
@@ -216,7 +218,7 @@ class Look implements GuardedSurroundings {
   #run: string | null = null;
 
   constructor(
-    { ports, clock, log, stop, assets, ledger, gate }: ReconcilerParts,
+    { ports, clock, log, stop, assets, ledger, gate, opener }: ReconcilerParts,
     around: InterpretingParts,
     of: Resource,
     decoded: Accepted,
@@ -229,6 +231,7 @@ class Look implements GuardedSurroundings {
     this.stop = stop;
     this.assets = assets;
     this.notified = notices.length > 0;
+    this.#opener = opener;
     this.#notices = notices;
     this.#ledger = ledger;
     this.#gate = gate;
@@ -238,6 +241,9 @@ class Look implements GuardedSurroundings {
     this.#change = change;
   }
 
+  get secrets(): Secrets | undefined {
+    return this.#opener?.of(this.#of.id, this.#decoded.wire.secrets);
+  }
   superseded(): boolean {
     if (this.stop.aborted || this.#around.current(this.#of.id) !== this.#of) return true;
     // Who says that it is not to be written any more does not mean: after the step that comes next.
@@ -293,7 +299,9 @@ class Look implements GuardedSurroundings {
     }
     const older = decodeScore(held.wire, this.#gate);
     if (older._tag === "Refused") return false;
-    const looked = await preview(older.score, this);
+    const { ports, clock, log, stop } = this;
+    const secrets = this.#opener?.of(this.#of.id, held.wire.secrets);
+    const looked = await preview(older.score, { ports, clock, log, stop, secrets });
     return looked._tag === "Planned" && looked.steps.length === 0;
   }
   gather(): Promise<void> {

@@ -1,5 +1,5 @@
 import "./adapters/small-heap.ts";
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
@@ -13,19 +13,32 @@ import { authorsFile } from "./adapters/authors-file.ts";
 import { askAgent } from "./adapters/local-commands.ts";
 import { serveLocal } from "./adapters/local-socket.ts";
 import { openAssets } from "./adapters/open-assets.ts";
-import { StateDirectory } from "./adapters/state-directory.ts";
+import { StateDirectory, statePath as pathOfState } from "./adapters/state-directory.ts";
 import { SelfReportFile } from "./adapters/self-report-file.ts";
 import { lockState } from "./adapters/state-lock.ts";
 import { enroll } from "./adapters/enrolling.ts";
+import { showKey } from "./adapters/showing-key.ts";
 import { systemClock } from "./adapters/system-clock.ts";
 import { systemdNotify } from "./adapters/systemd-notify.ts";
 import { tellUnit } from "./adapters/unit-file.ts";
-import { type AgentArguments, type DoctorArguments, parseArguments, trustedKeys, USAGE } from "./arguments.ts";
+import {
+  type AgentArguments,
+  type AuditArguments,
+  type DoctorArguments,
+  parseArguments,
+  trustedKeys,
+  USAGE,
+} from "./arguments.ts";
+import { auditJson, auditOf, auditText } from "./audit.ts";
 import { configurationFile, readConfiguration, type ReadConfiguration } from "./configuration.ts";
+import { DeviceKeys } from "./device-keys.ts";
 import { doctorText } from "./doctor.ts";
 import { lookAtDevice } from "./adapters/device-look.ts";
+import { Keyring } from "./keyring.ts";
 import { Ledger } from "./ledger.ts";
 import { answer } from "./local-requests.ts";
+import { openRecording } from "./recording.ts";
+import { Renewal } from "./renewal.ts";
 import { VitalSigns } from "./vital-signs.ts";
 import { assemble } from "./wiring.ts";
 
@@ -40,6 +53,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     return 2;
   }
   const { words } = configured;
+  if (argv[0] === "key") return showKey(argv.slice(1), process, words);
   if (argv[0] === "enroll") return enroll(argv.slice(1), process.env, process, words);
   if (argv[0] === "take" || argv[0] === "status") return askAgent(argv, process, words);
   const parsed = parseArguments([...words, ...argv], process.env);
@@ -56,6 +70,8 @@ export async function main(argv: readonly string[]): Promise<number> {
       return tellUnit(parsed.given, process);
     case "Doctor":
       return orSay(examine(parsed.given));
+    case "Audit":
+      return orSay(audit(parsed.given));
   }
 }
 
@@ -83,6 +99,17 @@ async function examine({ json, ...given }: DoctorArguments): Promise<number> {
   return report.isWell ? 0 : 1;
 }
 
+async function audit({ root, stateDir, json, verify }: AuditArguments): Promise<number> {
+  const path = pathOfState(resolve(root), stateDir === null ? null : resolve(stateDir));
+  const report = await auditOf(new StateDirectory(path));
+  if (report.entries.length === 0 && report.findings.length === 0) {
+    process.stderr.write(`harmony agent: nothing is on record in ${path}; name another directory with --state-dir\n`);
+    return 1;
+  }
+  process.stdout.write(json ? `${JSON.stringify(auditJson(report, !verify), null, 2)}\n` : auditText(report, !verify));
+  return report.findings.length === 0 ? 0 : 1;
+}
+
 async function run(given: AgentArguments): Promise<number> {
   const root = resolve(given.root);
   const log = logTo(process.stderr);
@@ -100,7 +127,13 @@ async function run(given: AgentArguments): Promise<number> {
   );
   const trusted = trustedKeys(keys);
   const credsFile = given.credsFile === null ? undefined : await readFile(given.credsFile, "utf8");
+  const keyring = credsFile === undefined ? null : await Keyring.open(state, credsFile, log);
   const ledger = await Ledger.open(state, log);
+  // A full disk, or a file that is damaged, is no reason to leave all else undone.
+  const deviceKeys = await DeviceKeys.open(state, systemClock.now(), log).catch((error: unknown) => {
+    log("no secret can be opened", { error: error instanceof Error ? error.message : String(error) });
+    return undefined;
+  });
   const pair = given.pair === null ? null : await memoryOf(given.pair, root, state.path, log);
   const connected = await connectStore({
     servers: serverList(given.server),
@@ -108,13 +141,27 @@ async function run(given: AgentArguments): Promise<number> {
     inboxPrefix: `_INBOX.${given.agentId}`,
     waitOnFirstConnect: true,
     credsFile,
+    ...(keyring && { credentials: () => keyring.credentials() }),
   });
   if (connected._tag === "Unreachable") throw new Error(connected.message);
-  const { store } = connected;
+  const { store, switchTo } = connected;
+  const { agentId } = given;
+  const renewal =
+    keyring && new Renewal({ agentId, store, keyring, switchTo, clock: systemClock, random: Math.random, log });
   const bootId = randomUUID();
   const ledgers = [ledger, ...(pair === null ? [] : [pair.ledger])];
   const assets = await openAssets({ ...given, root, statePath: state.path, store, ledgers, log });
   const policy = await agentPolicy({ ...given, root, state, log });
+  const recording = await openRecording({
+    agentId: given.agentId,
+    bootId,
+    disk: state,
+    stream: store,
+    clock: systemClock,
+    log,
+    random: Math.random,
+    newLog: () => randomBytes(8).toString("hex"),
+  });
   const { agent, host, failover } = assemble({
     agentId: given.agentId,
     bootId,
@@ -127,9 +174,11 @@ async function run(given: AgentArguments): Promise<number> {
     authors: given.authorsFile === null ? undefined : authorsFile(resolve(given.authorsFile), log),
     reserved: policy.reserved,
     policy: policy.current,
+    ...(deviceKeys && { deviceKeys }),
     store,
     ledger,
     assets,
+    trail: recording.trail,
     log,
     pair,
   });
@@ -146,11 +195,13 @@ async function run(given: AgentArguments): Promise<number> {
   agent.start();
   const local = { agentId: given.agentId, agent, disk: state, now: () => systemClock.now() };
   const closeLocal = await serveLocal(state.path, (request) => answer(request, local), log);
+  recording.start();
   // Of an agent that works in a directory the machine is told nothing.
   const file = root === "/" ? new SelfReportFile() : null;
   const signs = new VitalSigns({
     agent,
     other: () => failover?.progress ?? null,
+    renewal,
     manager: systemdNotify({ env: process.env, pid: process.pid }),
     publish: (report) => file?.write(report),
     about: { agentId: given.agentId, agentVersion: VERSION, bootId, pid: process.pid, stateDirectory: state.path },
@@ -158,14 +209,17 @@ async function run(given: AgentArguments): Promise<number> {
     log,
   });
   failover?.start();
+  renewal?.start();
   signs.started();
   log("stopping", { signal: await asked });
   signs.stopping();
   closeLocal();
+  renewal?.stop();
   const inTime = await Promise.race([
     Promise.resolve(failover?.stop())
       .then(() => agent.stop())
       .then(() => assets.idle())
+      .then(() => recording.stop())
       .then(() => store.close())
       .then(() => true),
     new Promise<false>((late) => setTimeout(() => late(false), STOP_MS).unref()),

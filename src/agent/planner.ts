@@ -5,6 +5,7 @@ import { preview, previewRetire, type Surroundings } from "../scores/interpret.t
 import type { Preview } from "../scores/outcome.ts";
 import { policiesOf } from "../topology/policies.ts";
 import { decodePayload, type DecodedScore, decodeScore, type Gate } from "../wire/decode.ts";
+import type { WireScore } from "../wire/envelope.ts";
 import { planSubject } from "../wire/keys.ts";
 import { asJson, errorOf, errorOfRefusal } from "../wire/score-error.ts";
 import { type PlanReply, writeDocument } from "../wire/status.ts";
@@ -65,7 +66,14 @@ async function plan(request: Uint8Array, parts: PlannerParts): Promise<PlanReply
     return { _tag: "Refused", reason: decoded.refusal.reason, message: decoded.refusal.message };
   }
 
-  const around: Surroundings = { ports: parts.ports, clock: parts.clock, log: parts.log, stop: parts.stop };
+  const { ports, clock, log, stop } = parts;
+  const aroundOf = (id: string, { secrets }: WireScore): Surroundings => ({
+    ports,
+    clock,
+    log,
+    stop,
+    secrets: gate.opener?.of(id, secrets),
+  });
   const scores: Record<string, ScorePlan> = {};
   const wanted = new Map<string, string>();
   for (const [id, each] of decoded.manifest.scores) {
@@ -74,7 +82,7 @@ async function plan(request: Uint8Array, parts: PlannerParts): Promise<PlanReply
       continue;
     }
     wanted.set(each.identity, each.score.kind);
-    scores[id] = guarded(id, each, await preview(each.score, around), parts.ledger);
+    scores[id] = guarded(id, each, await preview(each.score, aroundOf(id, each.wire)), parts.ledger);
     await breathe();
   }
   for (const { id, identity, wire, claims } of ledger.owned.values()) {
@@ -85,7 +93,7 @@ async function plan(request: Uint8Array, parts: PlannerParts): Promise<PlanReply
     }
     const owned = decodeScore(wire, gate);
     if (owned._tag === "Refused") continue;
-    const looked = await previewRetire(owned.score, new Set(claims), around);
+    const looked = await previewRetire(owned.score, new Set(claims), aroundOf(id, wire));
     scores[id in scores ? `${id}~${identity}` : id] = told(wire.kind, looked, "RETIRE");
   }
   return { _tag: "Plan", agentId: gate.agentId, generation: parts.generation(), scores };

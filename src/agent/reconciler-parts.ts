@@ -1,6 +1,7 @@
 import type { PortTable } from "../scores/attenuate.ts";
 import type { Assets, Clock, Log } from "../scores/context.ts";
 import type { Gate } from "../wire/decode.ts";
+import type { Opener } from "../wire/secrets/opener.ts";
 import type { Ledger } from "./ledger.ts";
 
 /** What the reconciler and its retirements work with. */
@@ -8,6 +9,8 @@ export interface ReconcilerParts {
   readonly ports: PortTable;
   /** Read anew each time, since a host may come to offer more, or less. */
   readonly gate: Pick<Gate, "kinds" | "topology">;
+  /** Default: there are no secrets. */
+  readonly opener?: Opener | undefined;
   readonly clock: Clock;
   /** Default: none. */
   readonly assets?: Assets | undefined;

@@ -165,14 +165,15 @@ export class Retirements {
     }
   }
 
-  #retire({ identity, claims }: Owned, score: AnyScore, isDropped: () => boolean): Promise<Outcome> {
-    const { ledger, log, ports, clock, stop } = this.#parts;
+  #retire({ id, identity, claims, wire }: Owned, score: AnyScore, isDropped: () => boolean): Promise<Outcome> {
+    const { ledger, log, ports, clock, stop, opener } = this.#parts;
     const { workers } = this.#around;
     return retire(score, new Set(claims), {
       ports,
       clock,
       log,
       stop,
+      secrets: opener?.of(id, wire.secrets),
       superseded: () => stop.aborted || isDropped(),
       claim: () => ledger.flush(),
       gather: () => workers.gather(identity),

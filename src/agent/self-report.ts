@@ -3,6 +3,19 @@ import { AgentId } from "../wire/keys.ts";
 import { Condition } from "../wire/status.ts";
 import type { StatusFacts } from "./status-document.ts";
 
+/** How the agent's key stands. */
+const KeyReport = z.object({
+  /**
+   * `on`: it is renewed before it ends. `none`: it has no end. `off`: the server renews none, or lets nobody ask. `failing`:
+   * the last attempt failed, as the message says; tried again. `unknown`: not asked yet, or the agent has no key to renew.
+   */
+  renewal: z.enum(["on", "none", "off", "failing", "unknown"]),
+  /** By the server's clock, where it told. */
+  notAfter: z.iso.datetime().nullable(),
+  message: z.string(),
+});
+export type KeyReport = z.infer<typeof KeyReport>;
+
 /**
  * What a running agent tells on its own device, in `/run/harmony-edge/agent.json`: also what no server hears, as `Fenced`
  * and `Offline`. Written when it changes, into memory.
@@ -21,6 +34,8 @@ export const SelfReport = z.object({
   conditions: z.array(Condition),
   /** What of it hangs, each as a sentence; see `stalls`. */
   stalls: z.array(z.string()),
+  /** Left out where the agent works without a key that could be renewed. */
+  key: KeyReport.exactOptional(),
 });
 export type SelfReport = z.infer<typeof SelfReport>;
 

@@ -1,6 +1,7 @@
 import type { Clock, Log } from "../scores/context.ts";
 import type { Agent } from "./agent.ts";
 import { stalls } from "./progress.ts";
+import type { Renewal } from "./renewal.ts";
 import { type SelfReport, statusLine } from "./self-report.ts";
 import type { ServiceManager } from "./service-manager.ts";
 
@@ -15,6 +16,8 @@ export interface VitalSignsParts {
   readonly agent: Pick<Agent, "progress" | "facts" | "conditions" | "isConnected" | "onNews">;
   /** Of another agent in this process, the one of a pair; null where none works here. Default: none ever does. */
   readonly other?: (() => Agent["progress"]) | undefined;
+  /** Null: it has none that could be renewed. Default: null. */
+  readonly renewal?: Pick<Renewal, "report" | "onNews"> | null;
   readonly manager: ServiceManager;
   /** Keeps it for whoever asks on the device. */
   readonly publish: (report: SelfReport) => void;
@@ -44,8 +47,10 @@ export class VitalSigns {
 
   /** The agent has looked at the host and gone on from its ledger. */
   started(): void {
-    const { agent, clock } = this.#parts;
-    agent.onNews = () => (this.#cancelNews ??= clock.after(GATHER_MS, () => this.#tell({})));
+    const { agent, renewal, clock } = this.#parts;
+    const news = (): void => void (this.#cancelNews ??= clock.after(GATHER_MS, () => this.#tell({})));
+    agent.onNews = news;
+    if (renewal) renewal.onNews = news;
     this.#tell({ READY: "1" });
     this.#look();
   }
@@ -53,6 +58,7 @@ export class VitalSigns {
   /** It was asked to stop. */
   stopping(): void {
     this.#parts.agent.onNews = () => {};
+    if (this.#parts.renewal) this.#parts.renewal.onNews = () => {};
     this.#cancelLook();
     this.#cancelNews?.();
     this.#parts.manager.tell({ STOPPING: "1", STATUS: "stopping" });
@@ -70,7 +76,7 @@ export class VitalSigns {
   }
 
   #tell(state: Readonly<Record<string, string>>): void {
-    const { agent, manager, publish, about } = this.#parts;
+    const { agent, renewal, manager, publish, about } = this.#parts;
     this.#cancelNews?.();
     this.#cancelNews = null;
     const { isConnected, facts, conditions } = agent;
@@ -85,6 +91,7 @@ export class VitalSigns {
       isConnected,
       conditions: [...conditions],
       stalls: [...this.#stalls],
+      ...(renewal && { key: renewal.report }),
     };
     const text = JSON.stringify(report);
     if (text === this.#published) return;

@@ -4,6 +4,7 @@ import { PiTopology } from "../topology/pi.ts";
 import { PiWithAuditedShellTopology } from "../topology/pi-with-audited-shell.ts";
 import { type Topology, topology } from "../topology/topology.ts";
 import type { DevicePolicies } from "../wire/device-policy.ts";
+import { asName } from "../wire/events.ts";
 import type { AgentId } from "../wire/keys.ts";
 import type { TrustedKeys } from "../wire/signature.ts";
 import type { Store } from "../wire/store.ts";
@@ -24,9 +25,11 @@ import { Agent } from "./agent.ts";
 import type { AssetCache } from "./assets/asset-cache.ts";
 import type { CapabilityName } from "./cage/needs.ts";
 import { Parts, token } from "./container.ts";
+import type { DeviceKeys } from "./device-keys.ts";
 import type { Disk } from "./disk.ts";
 import { Failover } from "./failover.ts";
 import { Host, type Offerings } from "./host.ts";
+import type { Trail } from "./trail.ts";
 import type { Ledger } from "./ledger.ts";
 
 /** What it takes to look at the host. */
@@ -40,6 +43,8 @@ export interface HostSettings {
   readonly capabilities: readonly CapabilityName[];
   /** Absolute paths that decide what this agent does, and that no Score may write. */
   readonly reserved?: readonly string[];
+  /** Where it is put on record what happens. Left out: nowhere, for whoever only looks. */
+  readonly trail?: Trail;
   readonly log: Log;
 }
 
@@ -51,6 +56,8 @@ export interface AgentSettings extends HostSettings {
   readonly trustedKeys: TrustedKeys;
   readonly authors?: AgentParts["authors"];
   readonly policy: () => DevicePolicies;
+  /** Default: none, and Scores with secrets are refused. */
+  readonly deviceKeys?: DeviceKeys;
   readonly store: Store;
   readonly ledger: Ledger;
   /** Default: Scores that refer to assets fail. */
@@ -117,7 +124,7 @@ const kindOfHost = (from: Parts): HostTopology =>
 
 /** One line for each capability of {@link PiWithAuditedShellTopology}. */
 function offerings(from: Parts): Offerings<HostTopology> {
-  const { root, servers, statePath, capabilities, log } = from.get(OfHost);
+  const { root, servers, statePath, capabilities, trail, log } = from.get(OfHost);
   const files = from.get(FileSystem);
   const ofMachine = <Port>(offering: Offering<Port>): Offering<Port> =>
     root === "/" ? offering : inDirectory(offering);
@@ -143,6 +150,7 @@ function offerings(from: Parts): Offerings<HostTopology> {
       new LocalShell({
         isEnabled: capabilities.includes("AuditedShell") && root === "/",
         directory: statePath,
+        ...(trail && { record: (event) => trail.demand(event) }),
         log,
       }),
     ),
@@ -171,19 +179,26 @@ function failover(from: Parts): Failover | null {
 }
 
 function agentParts(from: Parts): AgentParts {
-  const { agentId, bootId, trustedKeys, authors, policy, store, ledger, assets, driftPassMs } = from.get(Settings);
+  const { agentId, bootId, trustedKeys, authors, policy, deviceKeys, store, ledger, assets, driftPassMs, trail } =
+    from.get(Settings);
   return {
     agentId,
     kinds: KINDS,
     trustedKeys,
     authors,
     policy,
+    deviceKeys,
     host: from.get(HostToken),
     device: deviceFacts(),
     store,
     ledger,
     assets,
     driftPassMs,
+    trail,
+    onSecretAccess: ({ scoreId, secret, access }) => {
+      // Each look at the device compares; what is told is that it left the agent's hands.
+      if (access === "used") trail?.record({ type: "SecretAccessed", secret: asName(secret), score: asName(scoreId) });
+    },
     ...around(from),
     random: Math.random,
     breathe,

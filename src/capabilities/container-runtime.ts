@@ -56,6 +56,8 @@ export interface ContainerSeen {
   readonly kept: readonly string[];
   /** Those of the secrets asked for that are not there. */
   readonly missingSecrets: readonly string[];
+  /** The names of all secrets that were made for this container. */
+  readonly ownSecrets: readonly string[];
 }
 
 /** How a start is waited for. */
@@ -107,6 +109,10 @@ export interface ContainerRuntime {
    * has given it another name. Does nothing where the container is still defined by it.
    */
   release(name: string, digest: string, signal: AbortSignal): Promise<void>;
+  /** Makes a secret of the runtime for the container. One of that name that is not Harmony's is left alone (`Obstructed`). */
+  writeSecret(name: string, secret: string, bytes: Uint8Array, signal: AbortSignal): Promise<void>;
+  /** Removes one that was made so. Succeeds where there is none. */
+  removeSecret(name: string, secret: string, signal: AbortSignal): Promise<void>;
   /** Writes the file atomically. What would not be understood is refused (`Invalid`) and nothing is written. */
   writeQuadlet(name: string, text: string, signal: AbortSignal): Promise<void>;
   /** Succeeds where there is none. */

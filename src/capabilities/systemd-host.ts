@@ -41,6 +41,16 @@ export type UnitFile =
   | { readonly type: "file"; readonly sha256: string | null }
   | { readonly type: "foreign"; readonly what: "directory" | "link" | "special file"; readonly at: string };
 
+/** Where credentials lie, each in a folder with the name of its unit. Root alone may enter. */
+export const CREDENTIALS = "/var/lib/harmony-edge/credentials";
+
+/** A file that is kept for the supervisor to hand to a unit. */
+export interface UnitCredential {
+  readonly file: string;
+  /** In lower-case hexadecimal; null for one that was not read. It is not to be told: what is short is found by it. */
+  readonly sha256: string | null;
+}
+
 /** A resource that the kernel can account for and limit by group of processes. */
 export type ResourceController = "cpu" | "memory" | "pids";
 
@@ -55,6 +65,8 @@ export interface SystemdHost {
   /** The state of each of the units, in the order asked, all at once. A unit that is not there has the load state `"not-found"`. */
   units(names: readonly string[], signal: AbortSignal): Promise<readonly UnitState[]>;
   unitFile(unit: string, role: UnitFileRole): UnitFile;
+  /** All that is kept for the unit below {@link CREDENTIALS}. */
+  credentials(unit: string): readonly UnitCredential[];
   /** Which resources can be limited here. A Raspberry Pi cannot limit memory unless its kernel is told at boot. */
   controllers(): readonly ResourceController[];
   /**
@@ -73,6 +85,10 @@ export interface SystemdHost {
    * supervisor would not understand is refused (`Invalid`, the author's fault, with its own words) and nothing is written.
    */
   writeUnitFile(unit: string, role: UnitFileRole, text: string, signal: AbortSignal): Promise<void>;
+  /** Keeps it for the unit, for root alone to read, atomically. Its unit file has to name it. */
+  writeCredential(unit: string, file: string, bytes: Uint8Array, signal: AbortSignal): Promise<void>;
+  /** Succeeds where there is none. */
+  removeCredential(unit: string, file: string, signal: AbortSignal): Promise<void>;
   /** Succeeds where there is none. `NAME.d` goes with the drop-in when it is empty. */
   removeUnitFile(unit: string, role: UnitFileRole, signal: AbortSignal): Promise<void>;
   /**
@@ -101,5 +117,5 @@ export interface SystemdHost {
 }
 
 export const SystemdHost = capability<SystemdHost>()("SystemdHost", {
-  reads: ["units", "unitFile", "controllers", "probe", "watch"],
+  reads: ["units", "unitFile", "credentials", "controllers", "probe", "watch"],
 });

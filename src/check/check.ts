@@ -53,6 +53,23 @@ function aboutSignatures(
   });
 }
 
+/** Which of the secrets that a manifest refers to are not among these. */
+export const missingSecrets = (manifest: Manifest, given: ReadonlySet<string>): readonly Objection[] =>
+  Object.entries(manifest.scores).flatMap(([scoreId, score]) =>
+    score
+      .bind()
+      .secrets.filter((name) => !given.has(name))
+      .map((name) => ({
+        rule: "SecretMissing" as const,
+        severity: "error" as const,
+        scoreId,
+        kind: score.kind,
+        capability: null,
+        target: null,
+        sentence: `${score.kind} refers to the secret "${name}", which is not given`,
+      })),
+  );
+
 function objectionsTo(scoreId: string, score: AnyScore, target: Target): readonly Objection[] {
   const { kind, version } = score;
   const about = { severity: "error", scoreId, kind, target: targetName(target) } as const;
@@ -63,13 +80,18 @@ function objectionsTo(scoreId: string, score: AnyScore, target: Target): readonl
     sentence: lackSentence(lack),
   }));
   if (target._tag === "Topology") return lacking;
-  const { agentId, kinds } = target.document;
+  const { agentId, kinds, sealingKey } = target.document;
   const versions = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
   if (versions === undefined) {
     const sentence = `agent ${agentId} does not know the kind ${kind}; it knows ${listed(Object.keys(kinds))}`;
     return [...lacking, { ...about, rule: "UnknownKind", capability: null, sentence }];
   }
-  if (versions.includes(version)) return lacking;
+  if (versions.includes(version)) {
+    const [secret] = score.bind().secrets;
+    if (secret === undefined || sealingKey !== undefined) return lacking;
+    const sentence = `agent ${agentId} takes no secrets, and ${kind} refers to "${secret}": it publishes no key that they could be sealed for`;
+    return [...lacking, { ...about, rule: "NoSealingKey", capability: null, sentence }];
+  }
   const known = listed(versions.map((each) => `${kind}@${each}`));
   const sentence = `agent ${agentId} does not know ${kind}@${version}; it knows ${known}`;
   return [...lacking, { ...about, rule: "UnsupportedVersion", capability: null, sentence }];

@@ -4,6 +4,8 @@ export const RULES = {
   UnknownKind: "A Score is of a kind that its target does not know.",
   UnsupportedVersion: "A Score is of a version of its kind that its target does not know.",
   PolicyDenied: "A policy of the target device does not allow the manifest or one of its Scores.",
+  NoSealingKey: "A Score refers to a secret, and its target publishes no key that secrets could be sealed for.",
+  SecretMissing: "A Score refers to a secret that is not among those that were given.",
   ThresholdNotMet: "A policy of the target device asks for the signatures of several authors for a Score of this kind.",
   TypeError: "The manifest's file does not pass the TypeScript compiler.",
   NotTypeChecked: "The manifest's file could not be type-checked, as no TypeScript compiler was found.",

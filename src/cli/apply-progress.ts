@@ -46,6 +46,12 @@ export function progressLine({ io, json, say, paintErr }: Session, agentId: stri
 const lineOf = (progress: Progress, agentId: string): string =>
   match(progress)
     .with({ _tag: "Shipping" }, ({ generation }) => `shipping generation ${generation} to ${agentId}`)
+    .with({ _tag: "Secrets" }, ({ sealed, carried }) =>
+      [
+        ...(sealed.length > 0 ? [`sealed for ${agentId}: ${sealed.join(", ")}`] : []),
+        ...(carried.length > 0 ? [`as ${agentId} has them already: ${carried.join(", ")}`] : []),
+      ].join("; "),
+    )
     .with({ _tag: "Conflict" }, () => `somebody else wrote to ${agentId} at the same time; trying again`)
     .with(
       { _tag: "AnswerLost" },

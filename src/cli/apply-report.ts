@@ -103,6 +103,11 @@ export function reportApply(session: Session, result: ApplyResult, agentId: stri
       say(`  Nothing was shipped to ${agentId}.`);
       return EXIT.finding;
     })
+    .with({ _tag: "SecretsRefused" }, ({ message, next }) => {
+      complain(message, next);
+      say(`  Nothing was shipped to ${agentId}.`);
+      return EXIT.finding;
+    })
     .with({ _tag: "Unfit" }, ({ reason, message }) => {
       complain(`${reason}: ${message}`);
       say("  Nothing was shipped.");

@@ -12,6 +12,8 @@ export interface Io {
   readonly outTaken?: () => Promise<void>;
   readonly outIsTerminal: boolean;
   readonly errIsTerminal: boolean;
+  /** All of standard input, to its end. */
+  readonly input: () => Promise<Uint8Array>;
   /** Puts a question to whoever sits at the terminal; null where nobody does. */
   readonly ask: ((question: string) => Promise<string>) | null;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -40,6 +42,7 @@ export async function withProcessIo<T>(run: (io: Io) => Promise<T>): Promise<T> 
       outTaken: () => taken(process.stdout, signal),
       outIsTerminal: process.stdout.isTTY,
       errIsTerminal: process.stderr.isTTY,
+      input: standardInput,
       ask: process.stdin.isTTY && process.stderr.isTTY ? (question) => ask(question, signal) : null,
       env: process.env,
       cwd: process.cwd(),
@@ -48,6 +51,15 @@ export async function withProcessIo<T>(run: (io: Io) => Promise<T>): Promise<T> 
   } finally {
     process.removeListener("SIGINT", end).removeListener("SIGTERM", end);
   }
+}
+
+async function standardInput(): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of process.stdin) if (chunk instanceof Uint8Array) chunks.push(chunk);
+  const all = Buffer.concat(chunks);
+  // It may be a secret, of which one copy is enough.
+  for (const chunk of chunks) chunk.fill(0);
+  return all;
 }
 
 /** What nobody reads would be kept in memory, all of it. */

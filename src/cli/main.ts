@@ -7,9 +7,11 @@ import { addAsset } from "./commands/asset.ts";
 import { addCheck } from "./commands/check.ts";
 import { addCompletion } from "./commands/completion.ts";
 import { addDev } from "./commands/dev.ts";
+import { addEvents } from "./commands/events.ts";
 import { addFleet } from "./commands/fleet.ts";
 import { addKinds } from "./commands/kinds.ts";
 import { addPlan } from "./commands/plan.ts";
+import { addPolicy } from "./commands/policy.ts";
 import { addRemove } from "./commands/remove.ts";
 import { addSign } from "./commands/sign.ts";
 import { addStatus } from "./commands/status.ts";
@@ -71,10 +73,12 @@ function programOf(io: Io, run: Run): Command {
     addStatus,
     addSign,
     addVerify,
+    addEvents,
     addKinds,
     addAsset,
     addAgent,
     addFleet,
+    addPolicy,
     addCompletion,
   ]) {
     add(program, run);

@@ -1,14 +1,21 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { createFleet, type Fleet, systemClock } from "../fleet/index.ts";
-import { connectStore } from "../wire/nats/connect.ts";
+import { type Connected, connectStore } from "../wire/nats/connect.ts";
 import { isServer, serverList } from "../wire/nats/server-list.ts";
 import type { Unreachable } from "../wire/store.ts";
 import { EXIT, type ExitCode } from "./exit-code.ts";
 import type { Session } from "./session.ts";
 
 /** Runs with a fleet behind the server that the flags name; tells why where there is none. */
-export async function withFleet(session: Session, run: (fleet: Fleet) => Promise<ExitCode>): Promise<ExitCode> {
+export const withFleet = (session: Session, run: (fleet: Fleet) => Promise<ExitCode>): Promise<ExitCode> =>
+  withStore(session, (store) => run(createFleet({ store, clock: systemClock })));
+
+/** The same with the store itself. */
+export async function withStore(
+  session: Session,
+  run: (store: Connected["store"]) => Promise<ExitCode>,
+): Promise<ExitCode> {
   const { server, io } = session;
   const servers = serverList(server);
   const wrong = servers.find((each) => !isServer(each));
@@ -28,7 +35,7 @@ export async function withFleet(session: Session, run: (fleet: Fleet) => Promise
   }
   const { store } = connected;
   try {
-    return await run(createFleet({ store, clock: systemClock }));
+    return await run(store);
   } finally {
     await store.close();
   }

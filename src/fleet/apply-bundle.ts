@@ -122,7 +122,7 @@ export async function packSigned(
   payload: string,
   signatures: Envelope["signatures"],
   call: CallOptions,
-): Promise<Unreachable | Omit<Packed, "generation">> {
+): Promise<Unreachable | Omit<Packed, "generation" | "digests">> {
   const bytes = new TextEncoder().encode(payload);
   const packed = { _tag: "Packed", bytes: bytes.length } as const;
   const envelope = inlineEnvelope(payload, signatures);

@@ -1,15 +1,14 @@
 import { objections, type Target, unsigned } from "../check/check.ts";
 import type { Manifest } from "../topology/manifest.ts";
 import { topology } from "../topology/topology.ts";
-import { digestOf } from "../wire/digest.ts";
-import { encodeScore } from "../wire/encode.ts";
 import type { AgentId } from "../wire/keys.ts";
-import { CapabilitiesDocument, readDocument } from "../wire/status.ts";
-import type { CallOptions, Store } from "../wire/store.ts";
+import type { CallOptions } from "../wire/store.ts";
+import { readCapabilities } from "./capabilities.ts";
 import { follow } from "./follow.ts";
 import type { Signers } from "./pack.ts";
 import type { FleetParts } from "./parts.ts";
 import type { ApplyResult, NotShipped, Progress } from "./result.ts";
+import { sealGiven, type Sealing, type SecretsGiven } from "./secrets.ts";
 import { ship } from "./ship.ts";
 import { deadline } from "./waiting.ts";
 
@@ -24,6 +23,8 @@ export interface ApplyOptions {
   readonly retryFailed?: boolean | undefined;
   /** Signs with these. Default: unsigned, for agents that have no keys configured. */
   readonly signers?: Signers | undefined;
+  /** What the manifest's secrets are, and whose key they may be sealed for. Default: all are carried over. */
+  readonly secrets?: SecretsGiven | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
@@ -42,20 +43,23 @@ export async function apply(
   options: ApplyOptions = {},
 ): Promise<ApplyResult> {
   const { timeoutMs = DEFAULT_TIMEOUT_MS, wait = true, signers = [], retryFailed, onProgress = () => {} } = options;
+  const { secrets = {} } = options;
   const signal = options.signal ?? new AbortController().signal;
   const time = deadline(parts.clock, timeoutMs);
   try {
-    const refused = await prepare(parts.store, manifest, agentId, signers, {
-      signal: AbortSignal.any([signal, time.signal]),
-    });
+    const call = { signal: AbortSignal.any([signal, time.signal]) };
+    const prepared = await prepare(parts.store, manifest, agentId, { secrets, signers }, call);
     if (signal.aborted) return { _tag: "Cancelled", shipped: null };
-    if (refused !== null) return refused;
-    const shipment = { manifest, agentId, signers, retryFailed, signal, late: time.signal, onProgress };
-    const digests = new Map(Object.entries(manifest.scores).map(([id, score]) => [id, digestOf(encodeScore(score))]));
+    if (prepared._tag !== "Sealed") return prepared;
+    const { sealed } = prepared;
+    const { trustedKeys = [] } = secrets;
+    const rest = { signal, late: time.signal, onProgress };
+    const shipment = { manifest, agentId, signers, retryFailed, sealed, trustedKeys, ...rest };
     let shipped = await ship(parts, shipment);
     for (let reshipped = false; ; reshipped = true) {
-      if (shipped._tag !== "Shipped" || !wait) return shipped;
-      const { generation, revision } = shipped;
+      if (shipped._tag !== "Shipped") return shipped;
+      const { generation, revision, digests } = shipped;
+      if (!wait) return { _tag: "Shipped", generation, revision };
       const result = await follow(parts, {
         shipped: { generation, revision },
         agentId,
@@ -83,14 +87,14 @@ export const remove = (parts: FleetParts, agentId: AgentId, options: ApplyOption
     options,
   );
 
-/** Makes the buckets, and holds the manifest against what is known of its target. Null: nothing speaks against shipping. */
+/** Makes the buckets, holds the manifest against what is known of its target, and seals for that what is given of secrets. */
 async function prepare(
   store: FleetParts["store"],
   manifest: Manifest,
   agentId: AgentId,
-  signers: Signers,
+  { secrets, signers }: { readonly secrets: SecretsGiven; readonly signers: Signers },
   call: CallOptions,
-): Promise<NotShipped | null> {
+): Promise<NotShipped | Extract<Sealing, { readonly _tag: "Sealed" }>> {
   const targets: Target[] = [{ _tag: "Topology", topology: manifest.topology }];
   const own = objections(manifest, targets);
   if (own.length > 0) return { _tag: "Lacking", objections: own };
@@ -101,10 +105,12 @@ async function prepare(
   }
   const document = await readCapabilities(store, agentId, call);
   if (document._tag === "Unreachable") return { _tag: "NotReached", unreachable: document, stored: false };
-  if (document._tag !== "Read") return null;
-  const target: Target = { _tag: "Agent", document: document.document };
-  const found = [...objections(manifest, [target]), ...unsigned(manifest, target, authorsOf(signers))];
-  return found.length > 0 ? { _tag: "Lacking", objections: found } : null;
+  const told = document._tag === "Read" ? document.document : null;
+  const target: Target | null = told && { _tag: "Agent", document: told };
+  const found =
+    target === null ? [] : [...objections(manifest, [target]), ...unsigned(manifest, target, authorsOf(signers))];
+  if (found.length > 0) return { _tag: "Lacking", objections: found };
+  return sealGiven(manifest, agentId, secrets, told?.sealingKey ?? null);
 }
 
 /** Each once, whatever names and keys they have twice. */
@@ -115,10 +121,3 @@ const authorsOf = (signers: Signers): readonly string[] => [
       .map(({ key }) => key),
   ),
 ];
-
-/** What the agent says that it offers. One that cannot be read says nothing: the agent itself refuses what it must. */
-export async function readCapabilities(store: Store, agentId: AgentId, call: CallOptions) {
-  const found = await store.get("capabilities", agentId, call);
-  if (found._tag === "Unreachable") return found;
-  return found._tag === "Value" ? readDocument(CapabilitiesDocument, found.value) : ({ _tag: "None" } as const);
-}

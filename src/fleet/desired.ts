@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { openEnvelope } from "../wire/decode.ts";
-import { Payload, PAYLOAD_LIMIT_BYTES } from "../wire/envelope.ts";
+import { type Envelope, Payload, PAYLOAD_LIMIT_BYTES } from "../wire/envelope.ts";
 import type { AgentId } from "../wire/keys.ts";
 import { readDocument } from "../wire/status.ts";
 import type { CallOptions, Found, Store, Unreachable } from "../wire/store.ts";
@@ -25,9 +25,28 @@ export async function readDesired(store: Store, agentId: AgentId, call: CallOpti
 
 /** The same of a key that was read already. */
 export async function desiredIn(store: Store, found: Found, call: CallOptions): Promise<Desired | Unreachable> {
+  const current = await currentIn(store, found, call);
+  if (current._tag !== "Current") return current;
+  const { generation, issuedAt, scores, revision } = current;
+  return { _tag: "Desired", generation, issuedAt, scoreIds: Object.keys(scores), revision };
+}
+
+/** What a key holds, whole. Nothing of it has been held against anything. */
+export interface CurrentPayload {
+  readonly generation: number;
+  readonly issuedAt: string;
+  readonly scores: Readonly<Record<string, unknown>>;
+  readonly payload: string;
+  readonly signatures: Envelope["signatures"];
+}
+type Current =
+  | ({ readonly _tag: "Current"; readonly revision: number } & CurrentPayload)
+  | Exclude<Desired, { readonly _tag: "Desired" }>;
+
+export async function currentIn(store: Store, found: Found, call: CallOptions): Promise<Current | Unreachable> {
   if (found._tag !== "Value") return { _tag: "None" };
   const { revision } = found;
-  const unreadable = (message: string): Desired => ({ _tag: "Unreadable", message, revision });
+  const unreadable = (message: string): Current => ({ _tag: "Unreadable", message, revision });
   const opened = openEnvelope(found.value);
   if (opened._tag === "Refused") return unreadable(opened.refusal.message);
   const payload =
@@ -39,7 +58,16 @@ export async function desiredIn(store: Store, found: Found, call: CallOptions): 
   const read = readDocument(z.looseObject(Payload.shape), payload.value);
   if (read._tag === "Unreadable") return unreadable(`the payload: ${read.message}`);
   const { generation, issuedAt, scores } = read.document;
-  return { _tag: "Desired", generation, issuedAt, scoreIds: Object.keys(scores), revision };
+  const text = new TextDecoder().decode(payload.value);
+  return {
+    _tag: "Current",
+    generation,
+    issuedAt,
+    scores,
+    payload: text,
+    signatures: opened.signatures,
+    revision,
+  };
 }
 
 const inline = (payload: string): { readonly _tag: "Value"; readonly value: Uint8Array } => ({

@@ -1,9 +1,11 @@
 /** What a control plane imports to steer agents: it ships manifests, asks for plans and reads what agents tell. */
 import type { Manifest } from "../topology/manifest.ts";
 import type { AgentId } from "../wire/keys.ts";
+import type { SealingKey } from "../wire/secrets/sealed.ts";
 import type { CallOptions, StreamedAsset, Unreachable } from "../wire/store.ts";
 import { applyBundle, type SignedManifest } from "./apply-bundle.ts";
 import { apply, type ApplyOptions, remove } from "./apply.ts";
+import { publishedKey } from "./capabilities.ts";
 import { type Desired, readDesired } from "./desired.ts";
 import type { FleetParts } from "./parts.ts";
 import { plan, planBundle, type PlanOptions, type PlanResult } from "./plan.ts";
@@ -15,11 +17,13 @@ import { watch, type WatchOptions } from "./watch.ts";
 export type { SignedManifest } from "./apply-bundle.ts";
 export type { ApplyOptions } from "./apply.ts";
 export type { Desired } from "./desired.ts";
+export { type EventFinding, events, type ToldEvent } from "./events.ts";
 export { STALE_MS } from "./liveness.ts";
 export type { Liveness } from "./liveness.ts";
 export type { FleetParts } from "./parts.ts";
 export type { PlanOptions, PlanResult } from "./plan.ts";
-export type { ApplyResult, Missing, NotShipped, Progress, Shipped } from "./result.ts";
+export type { SecretsGiven } from "./secrets.ts";
+export type { ApplyResult, Missing, NotShipped, Progress, SecretsRefused, Shipped } from "./result.ts";
 export { systemClock } from "./system-clock.ts";
 export type { AssetSource, UploadOptions } from "./upload.ts";
 export type { AgentView } from "./view.ts";
@@ -37,6 +41,8 @@ export interface Fleet {
   upload(asset: AssetSource, options?: UploadOptions): Promise<StreamedAsset | Unreachable>;
   /** The manifest that lies in the agent's key. */
   desired(agentId: AgentId, options?: CallOptions): Promise<Desired | Unreachable>;
+  /** The key that the agent publishes for its secrets to be sealed for; null where it publishes none. */
+  sealingKey(agentId: AgentId, options?: CallOptions): Promise<SealingKey | null | Unreachable>;
   status(agentId: AgentId, options?: CallOptions): Promise<AgentView | Unreachable>;
   statusOfAll(options?: CallOptions): Promise<readonly AgentView[] | Unreachable>;
   watch(whom: AgentId | "all", options: WatchOptions): AsyncGenerator<AgentView | Unreachable, void, void>;
@@ -58,6 +64,7 @@ export const createFleet = (parts: FleetParts): Fleet => ({
   planBundle: (bundle, agentId, options) => planBundle(parts, bundle, agentId, options),
   upload: (asset, options) => upload(parts, asset, options),
   desired: (agentId, options = {}) => readDesired(parts.store, agentId, options),
+  sealingKey: (agentId, options = {}) => publishedKey(parts.store, agentId, options),
   status: (agentId, options) => status(parts, agentId, options),
   statusOfAll: (options) => statusOfAll(parts, options),
   watch: (whom, options) => watch(parts, whom, options),

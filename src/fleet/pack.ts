@@ -1,4 +1,5 @@
 import type { Manifest } from "../topology/manifest.ts";
+import { digestOf } from "../wire/digest.ts";
 import { assetEnvelope, encode, type EncodeOptions, inlineEnvelope } from "../wire/encode.ts";
 import type { AgentId } from "../wire/keys.ts";
 import type { CallOptions, Store, Unreachable } from "../wire/store.ts";
@@ -13,6 +14,8 @@ export interface Packed {
   /** Of the payload. */
   readonly bytes: number;
   readonly asAsset: boolean;
+  /** By Score id, as the agent will tell them. */
+  readonly digests: ReadonlyMap<string, string>;
 }
 
 export interface ToPack {
@@ -20,6 +23,7 @@ export interface ToPack {
   readonly agentId: AgentId;
   readonly signers: Signers;
   readonly retryFailed?: boolean | undefined;
+  readonly secrets?: EncodeOptions["secrets"];
   readonly generation: number;
   readonly issuedAt: Date;
 }
@@ -33,9 +37,10 @@ export async function pack(
   const encoded = encode(manifest, options);
   if (encoded._tag === "TooLarge") return encoded;
   if (encoded._tag === "Lacking") return { _tag: "Lacking", objections: encoded.sentences.map(asObjection) };
-  const { payload, signatures } = encoded;
+  const { payload, signatures, scores } = encoded;
   const bytes = new TextEncoder().encode(payload);
-  const packed = { _tag: "Packed", generation: options.generation, bytes: bytes.length } as const;
+  const digests = new Map(Object.entries(scores).map(([id, score]) => [id, digestOf(score)]));
+  const packed = { _tag: "Packed", generation: options.generation, bytes: bytes.length, digests } as const;
   const envelope = inlineEnvelope(payload, signatures);
   if (envelope.length <= store.maxPayload()) return { ...packed, envelope, asAsset: false };
   const asset = await store.putAsset(bytes, call);

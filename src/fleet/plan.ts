@@ -6,12 +6,17 @@ import { packSigned, type SignedManifest } from "./apply-bundle.ts";
 import { pack, type Signers } from "./pack.ts";
 import type { FleetParts } from "./parts.ts";
 import type { NotShipped } from "./result.ts";
+import { publishedKey } from "./capabilities.ts";
+import { type Resolved, resolve, sealGiven, secretsOf, type SecretsGiven } from "./secrets.ts";
+import { highestKnown } from "./ship.ts";
 
 export interface PlanOptions {
   readonly signal?: AbortSignal | undefined;
   /** Milliseconds that the agent may take to look at everything. Default 30,000. */
   readonly timeoutMs?: number | undefined;
   readonly signers?: Signers | undefined;
+  /** As for `apply`. */
+  readonly secrets?: SecretsGiven | undefined;
 }
 
 export type PlanResult =
@@ -19,7 +24,7 @@ export type PlanResult =
   /** The server is there, the agent is not, or takes too long. */
   | { readonly _tag: "NoAnswer"; readonly message: string }
   | { readonly _tag: "Unreadable"; readonly message: string }
-  | Extract<NotShipped, { readonly _tag: "Lacking" | "TooLarge" }>
+  | Extract<NotShipped, { readonly _tag: "Lacking" | "TooLarge" | "SecretsRefused" }>
   | Unreachable;
 
 const DEFAULT_TIMEOUT_MS = 30_000;
@@ -29,13 +34,37 @@ export async function plan(
   { store, clock }: FleetParts,
   manifest: Manifest,
   agentId: AgentId,
-  { signal, timeoutMs = DEFAULT_TIMEOUT_MS, signers = [] }: PlanOptions = {},
+  { signal, timeoutMs = DEFAULT_TIMEOUT_MS, signers = [], secrets = {} }: PlanOptions = {},
 ): Promise<PlanResult> {
   const call: CallOptions = { signal };
+  const sealed = await secretsFor(store, manifest, agentId, { secrets, signers }, call);
+  if (sealed._tag !== "Resolved") return sealed;
   // The agent does not look at it. What is signed to be asked about must be of no use to whoever would ship it instead.
   const generation = 1;
-  const packed = await pack(store, { manifest, agentId, signers, generation, issuedAt: clock.now() }, call);
+  const toPack = { manifest, agentId, signers, generation, issuedAt: clock.now(), secrets: sealed.secrets };
+  const packed = await pack(store, toPack, call);
   return packed._tag === "Packed" ? ask(store, agentId, packed.envelope, { signal, timeoutMs }) : packed;
+}
+
+/** Those that the manifest refers to, as they would be shipped with it. */
+async function secretsFor(
+  store: Store,
+  manifest: Manifest,
+  agentId: AgentId,
+  { secrets, signers }: { readonly secrets: SecretsGiven; readonly signers: Signers },
+  call: CallOptions,
+): Promise<Resolved | Extract<PlanResult, { readonly _tag: "NoAnswer" }> | Unreachable> {
+  const { values = new Map<string, Uint8Array>(), trustedKeys = [] } = secrets;
+  if (values.size === 0 && secretsOf(manifest).length === 0) {
+    return { _tag: "Resolved", secrets: new Map(), carried: [] };
+  }
+  const known = await highestKnown(store, agentId, call);
+  if (known._tag === "Unreachable") return known.reason === "NoBucket" ? nobody(agentId) : known;
+  const published = values.size === 0 ? null : await publishedKey(store, agentId, call);
+  if (published !== null && typeof published !== "string") return published;
+  const sealing = sealGiven(manifest, agentId, secrets, published);
+  if (sealing._tag !== "Sealed") return sealing;
+  return resolve({ manifest, agentId, sealed: sealing.sealed, trustedKeys, signers }, known.current, known.generation);
 }
 
 /** The same of a manifest that was signed elsewhere, as it is: also whether it has the signatures that it takes. */
@@ -67,7 +96,7 @@ async function ask(
     : { _tag: "Unreadable", message: `the answer of agent ${agentId} cannot be read: ${read.message}` };
 }
 
-const nobody = (agentId: AgentId): PlanResult => ({
+const nobody = (agentId: AgentId): Extract<PlanResult, { readonly _tag: "NoAnswer" }> => ({
   _tag: "NoAnswer",
   message: `agent ${agentId} is not connected to the server`,
 });

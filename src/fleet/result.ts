@@ -3,6 +3,7 @@ import type { ScoreState } from "../wire/status.ts";
 import type { Unreachable } from "../wire/store.ts";
 import type { ToldStatus } from "../wire/told-status.ts";
 import type { Liveness } from "./liveness.ts";
+import type { SealingKey } from "../wire/secrets/sealed.ts";
 
 /** A manifest that lies in the agent's key. */
 export interface Shipped {
@@ -19,10 +20,29 @@ export interface Missing {
   readonly sentence: string;
 }
 
+/** Why secrets cannot be shipped. */
+export type SecretsRefused = {
+  readonly _tag: "SecretsRefused";
+  readonly reason:
+    | "SecretUnknown"
+    | "SecretMissing"
+    | "SecretUnusable"
+    | "NoSealingKey"
+    | "SealingKeyNotTrusted"
+    | "SealingKeyChanged";
+  readonly message: string;
+  /** One sentence: what to do about it. */
+  readonly next: string;
+  /** The key that the agent publishes, where that is what it is about. */
+  readonly published: SealingKey | null;
+};
+
 /** Why a manifest was not put into the agent's key. */
 export type NotShipped =
   /** Refused here, before anything was sent: the manifest's own topology or the agent's published capabilities lack something. */
   | { readonly _tag: "Lacking"; readonly objections: readonly Objection[] }
+  /** A secret that it refers to is not known, or there is no key that it could be sealed for. */
+  | SecretsRefused
   /** More bytes than an agent reads. */
   | { readonly _tag: "TooLarge"; readonly bytes: number; readonly limit: number }
   /** Signed for another agent, or under a generation that is too low by now: nothing but another signature helps. */
@@ -68,6 +88,8 @@ export type ApplyResult =
 /** What `apply` is doing, for a line that people watch. */
 export type Progress =
   | { readonly _tag: "Shipping"; readonly generation: number }
+  /** Which of its secrets were sealed anew, and which are those that the agent has already. Only where there are any. */
+  | { readonly _tag: "Secrets"; readonly sealed: readonly string[]; readonly carried: readonly string[] }
   /** Somebody else wrote in between; it is tried again above theirs. */
   | { readonly _tag: "Conflict" }
   /** No answer came; the key is read back. */

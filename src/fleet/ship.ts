@@ -1,12 +1,15 @@
 import type { Manifest } from "../topology/manifest.ts";
+import type { SecretsToSend } from "../wire/encode.ts";
 import type { AgentId } from "../wire/keys.ts";
+import type { SealingKey } from "../wire/secrets/sealed.ts";
 import { readDocument } from "../wire/status.ts";
 import type { CallOptions, Found, Store, Unreachable } from "../wire/store.ts";
 import { ToldStatus } from "../wire/told-status.ts";
-import { desiredIn } from "./desired.ts";
+import { currentIn, type CurrentPayload } from "./desired.ts";
 import { pack, type Packed, type Signers } from "./pack.ts";
 import type { FleetParts } from "./parts.ts";
 import type { NotShipped, Progress, Shipped } from "./result.ts";
+import { resolve } from "./secrets.ts";
 import { pause } from "./waiting.ts";
 
 export interface Shipment {
@@ -14,6 +17,9 @@ export interface Shipment {
   readonly agentId: AgentId;
   readonly signers: Signers;
   readonly retryFailed?: boolean | undefined;
+  /** Those that were given. */
+  readonly sealed: SecretsToSend;
+  readonly trustedKeys: readonly SealingKey[];
   /** Fires when the caller gives up. */
   readonly signal: AbortSignal;
   /** Fires when there is no time left. */
@@ -30,10 +36,7 @@ const AGAIN_AFTER_MS = 500;
  * for a failed write: the key is read back, and only if it does not hold these very bytes are they written again, at
  * the revision that was read, so that of the two attempts at most one counts.
  */
-export async function ship(
-  parts: FleetParts,
-  shipment: Shipment,
-): Promise<({ readonly _tag: "Shipped" } & Shipped) | NotShipped> {
+export async function ship(parts: FleetParts, shipment: Shipment): Promise<Stored | NotShipped> {
   const { clock } = parts;
   const { signal, late, onProgress } = shipment;
   const issuedAt = clock.now();
@@ -64,9 +67,12 @@ export async function ship(
   }
 }
 
+/** `digests`: by Score id, as the agent will tell them. */
+type Stored = { readonly _tag: "Shipped"; readonly digests: ReadonlyMap<string, string> } & Shipped;
+
 type Attempt =
-  | ({ readonly _tag: "Shipped" } & Shipped)
-  | Extract<NotShipped, { readonly _tag: "Lacking" | "TooLarge" }>
+  | Stored
+  | Extract<NotShipped, { readonly _tag: "Lacking" | "TooLarge" | "SecretsRefused" }>
   /** `sent`: what was tried to be written last, and may have been written for all that is known. */
   | { readonly _tag: "Conflict"; readonly sent: Packed }
   | { readonly _tag: "Lost"; readonly unreachable: Unreachable; readonly sent: Packed | null };
@@ -80,9 +86,13 @@ async function tryOnce(store: Store, shipment: Shipment, issuedAt: Date, sent: P
   if (sent !== null && found._tag === "Value" && same(found.value, sent.envelope)) {
     return stored(sent, found.revision, onProgress);
   }
+  const resolved = resolve(shipment, known.current, known.generation);
+  if (resolved._tag === "SecretsRefused") return resolved;
   const generation = known.generation + 1;
   onProgress({ _tag: "Shipping", generation });
-  const packed = await pack(store, { ...shipment, generation, issuedAt }, call);
+  const { secrets, carried } = resolved;
+  if (secrets.size > 0) onProgress({ _tag: "Secrets", sealed: [...shipment.sealed.keys()], carried });
+  const packed = await pack(store, { ...shipment, secrets, generation, issuedAt }, call);
   if (packed._tag === "Unreachable") return { _tag: "Lost", unreachable: packed, sent };
   if (packed._tag !== "Packed") return packed;
   const expect = found._tag === "Value" ? found.revision : 0;
@@ -103,6 +113,8 @@ interface Known {
   readonly _tag: "Known";
   readonly generation: number;
   readonly found: Found;
+  /** What the key holds, where that can be read. */
+  readonly current: CurrentPayload | null;
 }
 
 /** The highest generation that the key or the agent's own status tells of; 0 where neither does. */
@@ -113,21 +125,22 @@ export async function highestKnown(store: Store, agentId: AgentId, call: CallOpt
   ]);
   if (found._tag === "Unreachable") return found;
   if (status._tag === "Unreachable") return status;
-  const desired = await desiredIn(store, found, call);
+  const desired = await currentIn(store, found, call);
   if (desired._tag === "Unreachable") return desired;
   // What cannot be read tells of no generation. Should the agent have a higher one, it says so, and that is heeded.
   const read = status._tag === "Value" ? readDocument(ToldStatus, status.value) : null;
   const told = read?._tag === "Read" ? Math.max(read.document.generation, read.document.observedGeneration) : 0;
-  return { _tag: "Known", generation: Math.max(told, desired._tag === "Desired" ? desired.generation : 0), found };
+  const current = desired._tag === "Current" ? desired : null;
+  return { _tag: "Known", generation: Math.max(told, current?.generation ?? 0), found, current };
 }
 
 function stored(
-  { generation, bytes, asAsset }: Packed,
+  { generation, bytes, asAsset, digests }: Packed,
   revision: number,
   onProgress: Shipment["onProgress"],
-): { readonly _tag: "Shipped" } & Shipped {
+): Stored {
   onProgress({ _tag: "Stored", generation, revision, bytes, asAsset });
-  return { _tag: "Shipped", generation, revision };
+  return { _tag: "Shipped", generation, revision, digests };
 }
 
 const same = (a: Uint8Array, b: Uint8Array): boolean =>

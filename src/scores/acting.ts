@@ -1,13 +1,17 @@
 import { PortError } from "../capabilities/port-error.ts";
 import type { ApplyContext, Assets, Context } from "./context.ts";
+import { NO_SECRETS, type Secrets } from "./secret.ts";
+
+type Looking = Omit<Context, "secrets"> & { readonly secrets?: Secrets };
 
 /** What `apply` is handed: as for a look, which may bring nothing to the device, and the assets. */
-export const acting = (context: Context, assets: Assets = noAssets): ApplyContext => ({
+export const acting = (context: Looking, assets: Assets = noAssets): ApplyContext => ({
   get signal() {
     return context.signal;
   },
   clock: context.clock,
   log: context.log,
+  secrets: context.secrets ?? NO_SECRETS,
   assets,
 });
 

@@ -1,6 +1,7 @@
 import { match } from "ts-pattern";
 import * as z from "zod";
 import type { ResourceController } from "../capabilities/systemd-host.ts";
+import { SeenSecret } from "./container-secrets.ts";
 import { containerText, digestIn, pinnedTo, referenceOf, type Wanted } from "./container-text.ts";
 import type { Obstruction, Plan } from "./outcome.ts";
 import { hashOf } from "./own-unit.ts";
@@ -23,6 +24,8 @@ const facts = {
   outdated: z.boolean(),
   lacksControllers: z.array(z.enum(["cpu", "memory", "pids"])).readonly(),
   lacksSecrets: z.array(z.string()).readonly(),
+  /** Those that are made for it; missing where there are none, nor should be. */
+  secrets: z.array(SeenSecret).readonly().exactOptional(),
   image: z.object({
     reference: z.string(),
     /** Null where it is not on the device. */
@@ -83,6 +86,9 @@ export const ContainerStep = z.discriminatedUnion("do", [
     sha256: z.string().nullable(),
     replaces: z.string().nullable(),
   }),
+  /** `secret`: the name that the runtime has for it. */
+  z.object({ ...about, do: z.literal("writeSecret"), secret: z.string() }),
+  z.object({ ...about, do: z.literal("removeSecret"), secret: z.string() }),
   z.object({ ...about, do: z.literal("reload") }),
   z.object({ ...about, do: z.literal("start") }),
   z.object({ ...about, do: z.literal("restart") }),
@@ -109,6 +115,9 @@ export function planContainer(wanted: Wanted, seen: SeenContainer): Plan<Contain
   const writes = sha256 === null || seen.sha256 !== sha256;
   const isOld = writes || seen.needsReload || seen.outdated;
   const steps: ContainerStep[] = [];
+  for (const { name, state } of seen.secrets ?? []) {
+    if (state === "missing") steps.push({ do: "writeSecret", container, secret: name });
+  }
   if (seen.image.kept === null) steps.push(...bringing(wanted, image));
   // By a newer file or image it may run, so it is tried with that first.
   if (seen.state === "crash-looping" && !isOld && steps.length === 0) return crashLoops(seen);
@@ -117,6 +126,7 @@ export function planContainer(wanted: Wanted, seen: SeenContainer): Plan<Contain
   if (writes || seen.needsReload) steps.push({ do: "reload", container });
   steps.push(...jobsFor(container, seen, isOld));
   for (const old of seen.obsolete) steps.push({ do: "release", container, digest: old });
+  steps.push(...removals(container, seen, "stray"));
   return steps;
 }
 
@@ -128,6 +138,11 @@ function bringing({ name: container, image: wanted }: Wanted, image: string): re
     { do: "load", container, image: referenceOf(wanted), ...wanted },
   ];
 }
+
+const removals = (container: string, { secrets = [] }: OwnContainer, what: "stray" | "all"): readonly ContainerStep[] =>
+  secrets
+    .filter(({ state }) => state === "stray" || (what === "all" && state === "there"))
+    .map(({ name }) => ({ do: "removeSecret", container, secret: name }) as const);
 
 /** As the plan, and what it keeps running is started anew: as if it ran by an older file. */
 export const restartContainer = (wanted: Wanted, seen: SeenContainer): Plan<ContainerStep> =>
@@ -168,7 +183,7 @@ export function retireContainer({ name: container }: Wanted, seen: SeenContainer
   if (seen.state !== "absent" && seen.state !== "stopped") steps.push({ do: "resetFailed", container });
   const kept = seen.image.kept === "own" && seen.image.digest !== null ? [seen.image.digest] : [];
   for (const digest of [...kept, ...seen.obsolete]) steps.push({ do: "release", container, digest });
-  return steps;
+  return [...steps, ...removals(container, seen, "all")];
 }
 
 const foreignStands = ({ container, what, at }: Foreign): Obstruction => ({

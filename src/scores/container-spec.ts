@@ -2,6 +2,7 @@ import * as z from "zod";
 import type { ResourceController } from "../capabilities/systemd-host.ts";
 import { AssetRef } from "./asset.ts";
 import { Address, HttpPath, Port } from "./probe-spec.ts";
+import { SecretRef } from "./secret.ts";
 import { UnitName } from "./unit-names.ts";
 import { isWritable } from "./unit-text.ts";
 
@@ -112,8 +113,8 @@ const PublishedPort = z.strictObject({
 });
 
 const Secret = z.strictObject({
-  /** The name of a secret that the runtime has. */
-  secret: Name,
+  /** `secret("name")`, which is given when the manifest is shipped; or the name of one that the runtime has already. */
+  secret: z.union([Name, SecretRef]),
   /** How the container gets it: a file that its user alone can read, or a variable. */
   as: z.union([z.strictObject({ file: MountPath }), z.strictObject({ env: Variable })]),
 });

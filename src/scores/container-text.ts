@@ -7,7 +7,11 @@ import { argument, type Directive, plain, unitText } from "./unit-text.ts";
 
 /** How a container's Quadlet file is written, and what is read back from it. Pure. */
 
-export type Wanted = Frozen<z.infer<typeof ContainerSpec>>;
+type Said = Frozen<z.infer<typeof ContainerSpec>>;
+/** As the spec says, with the names that the runtime has for its secrets. */
+export interface Wanted extends Omit<Said, "secrets"> {
+  readonly secrets: readonly (Omit<Said["secrets"][number], "secret"> & { readonly secret: string })[];
+}
 
 const SPEC_LABEL = "io.harmony-edge.spec";
 const FROM_LABEL = "io.harmony-edge.from";

@@ -14,6 +14,7 @@ import {
   SeenContainer,
 } from "./container-plan.ts";
 import { ContainerSpec, neededBy } from "./container-spec.ts";
+import { asSeen, bySealing, namesOf, seenSecrets, type SeenSecret } from "./container-secrets.ts";
 import {
   containerText,
   digestIn,
@@ -26,6 +27,7 @@ import {
 import { hashOf, isLooping } from "./own-unit.ts";
 import type { Reach } from "./reach.ts";
 import { Score } from "./score.ts";
+import type { SecretRef } from "./secret.ts";
 
 /** A pull or a load has fifteen minutes, and a start eleven. */
 const DEADLINE_MS = 1_800_000;
@@ -51,15 +53,20 @@ export class ContainerScore extends Score(
       // A volume with a name is the runtime's own.
       ...volumes.flatMap(({ from }) => (from.startsWith("/") ? [{ _tag: "path" as const, path: from }] : [])),
     ],
-    observe: (wanted, { ContainerRuntime: host }, { signal }) => observe(wanted, host, signal),
-    plan: planContainer,
-    restart: restartContainer,
+    secrets: namesOf,
+    async observe(said, { ContainerRuntime: host }, { signal, secrets }) {
+      const { wanted, own } = bySealing(said, secrets);
+      return observe(wanted, own, host, signal);
+    },
+    plan: (said, seen) => planContainer(asSeen(said, seen), seen),
+    restart: (said, seen) => restartContainer(asSeen(said, seen), seen),
     run: (_, seen) => ("since" in seen ? `${seen.since} ${seen.id}` : null),
     turns: "lane",
     pauses: pauseBefore,
-    retire: retireContainer,
-    apply: (step, wanted, { ContainerRuntime: host }, { signal, log, assets }) =>
-      match(step)
+    retire: (said, seen) => retireContainer(asSeen(said, seen), seen),
+    apply(step, said, { ContainerRuntime: host }, { signal, log, assets, secrets }) {
+      const { wanted, own } = bySealing(said, secrets);
+      return match(step)
         .with({ do: "pull" }, ({ container, image }) =>
           host.pull(container, image, (line) => log("an image is being pulled", { container, image, line }), signal),
         )
@@ -73,6 +80,12 @@ export class ContainerScore extends Score(
         )
         .with({ do: "keep" }, ({ container, image }) => host.keep(container, image, signal))
         .with({ do: "write" }, ({ container, image }) => write(container, image, wanted, host, signal))
+        .with({ do: "writeSecret" }, ({ container, secret }) => {
+          const ref = own.get(secret);
+          if (ref === undefined) throw new Error(`no secret of ${container} is called ${secret}`);
+          return secrets.use(ref, (bytes) => host.writeSecret(container, secret, bytes, signal));
+        })
+        .with({ do: "removeSecret" }, ({ container, secret }) => host.removeSecret(container, secret, signal))
         .with({ do: "reload" }, ({ container }) => host.reload(container, signal))
         .with({ do: "start" }, ({ container }) => host.start(container, startOf(wanted), signal))
         .with({ do: "restart" }, ({ container }) => host.restart(container, startOf(wanted), signal))
@@ -80,7 +93,8 @@ export class ContainerScore extends Score(
         .with({ do: "resetFailed" }, ({ container }) => host.resetFailed(container, signal))
         .with({ do: "remove" }, ({ container }) => host.removeQuadlet(container, signal))
         .with({ do: "release" }, ({ container, digest }) => host.release(container, digest, signal))
-        .exhaustive(),
+        .exhaustive();
+    },
     watch: (wanted, { ContainerRuntime: host }, changed) => host.watch(wanted.name, probeOf(wanted), changed),
   },
 ) {}
@@ -102,7 +116,7 @@ type Foreign = Extract<SeenContainer, { state: "foreign" }>;
 const startOf = (wanted: Wanted) => ({ steadyMs: wanted.readyAfterSeconds * 1000, probe: probeOf(wanted) });
 
 /** Null where the container itself tells its health, or nobody does. */
-function probeOf({ health }: Wanted): Probe | null {
+function probeOf({ health }: Pick<Wanted, "health">): Probe | null {
   if (health === undefined || health.type === "command") return null;
   const { interval, timeout, retries, startPeriod, ...question } = health;
   return {
@@ -115,14 +129,19 @@ function probeOf({ health }: Wanted): Probe | null {
   };
 }
 
-async function observe(wanted: Wanted, host: Reads, signal: AbortSignal): Promise<SeenContainer> {
+async function observe(
+  wanted: Wanted,
+  made: ReadonlyMap<string, SecretRef>,
+  host: Reads,
+  signal: AbortSignal,
+): Promise<SeenContainer> {
   const { name } = wanted;
   const file = host.quadletFile(name);
   if (file.type === "foreign") return { state: "foreign", container: name, what: file.what, at: file.at };
   const own = file.type === "file" ? readQuadlet(file.text ?? "[Container]") : null;
   if (file.type === "file" && own === null) return somebodyElses(name, "container file");
   const image = soughtBy(wanted, own);
-  const secrets = wanted.secrets.map(({ secret }) => secret);
+  const secrets = wanted.secrets.map(({ secret }) => secret).filter((secret) => !made.has(secret));
   const seen = await host.container(name, { image, secrets }, signal);
   const foreign = foreignIn(name, seen);
   if (foreign !== null) return foreign;
@@ -132,6 +151,7 @@ async function observe(wanted: Wanted, host: Reads, signal: AbortSignal): Promis
     leftover: file.type === "absent" && file.leftover,
     lacksControllers: neededBy(wanted.limits).filter((need) => !host.controllers().includes(need)),
     image,
+    secrets: seenSecrets(made.keys(), seen.ownSecrets),
   });
 }
 
@@ -188,6 +208,7 @@ function told(
     readonly leftover: boolean;
     readonly lacksControllers: Exclude<SeenContainer, Foreign>["lacksControllers"];
     readonly image: string;
+    readonly secrets: readonly SeenSecret[];
   },
 ): SeenContainer {
   const { name } = wanted;
@@ -209,6 +230,7 @@ function told(
     outdated: container === null ? service.active === "active" : isUp && container.spec !== spec,
     lacksControllers: looked.lacksControllers,
     lacksSecrets: seen.missingSecrets,
+    ...(looked.secrets.length > 0 && { secrets: looked.secrets }),
     image: { reference, digest: image?.digest ?? null, kept: image === null ? null : keptBy(name, image.keptFor) },
     pinned,
     warning: isByTag && wanted.image === reference ? warningOf(reference, pinned?.digest ?? null) : null,

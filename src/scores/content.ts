@@ -2,8 +2,11 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import * as z from "zod";
 import { AssetRef } from "./asset.ts";
+import { isSecret, SecretRef } from "./secret.ts";
 
-/** The bytes of a file: text, stored as UTF-8, any bytes in base64, or an asset. */
+/**
+ * The bytes of a file: text, stored as UTF-8, any bytes in base64, an asset, or a secret, which `secret("name")` names.
+ */
 export const Content = z.union([
   z
     .string()
@@ -13,10 +16,11 @@ export const Content = z.union([
     ),
   z.strictObject({ base64: z.base64() }),
   AssetRef,
+  SecretRef,
 ]);
 export type Content = z.infer<typeof Content>;
 /** What the spec carries itself. */
-export type InlineContent = Exclude<Content, AssetRef>;
+export type InlineContent = Exclude<Content, AssetRef | SecretRef>;
 
 /** What a plan needs to know of content without carrying it. */
 export interface Digest {
@@ -29,14 +33,16 @@ export interface Digest {
 /** A Score is looked at for years and its content never changes, so it is hashed once. Its bytes are not kept: they are seldom written. */
 const digests = new WeakMap<object, Digest>();
 
-/** The size and the hash of `holder.content`. */
-export function digestOf(holder: { readonly content: Content }): Digest {
+/** The size and the hash of `holder.content`; null where it is a secret. */
+export function digestOf(holder: { readonly content: Content }): Digest | null {
+  const { content } = holder;
+  if (isSecret(content)) return null;
   let digest = digests.get(holder);
-  if (digest === undefined) digests.set(holder, (digest = digestIn(holder.content)));
+  if (digest === undefined) digests.set(holder, (digest = digestIn(content)));
   return digest;
 }
 
-function digestIn(content: Content): Digest {
+function digestIn(content: Exclude<Content, SecretRef>): Digest {
   if (isAsset(content)) return { size: content.size, sha256: content.asset };
   const bytes = bytesOf(content);
   return { size: bytes.length, sha256: bytesToHex(sha256(bytes)) };

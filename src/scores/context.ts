@@ -1,4 +1,5 @@
 import type { AssetRef } from "./asset.ts";
+import type { Secrets, SecretsSeen } from "./secret.ts";
 
 /** Time, passed in: nothing in the project reads a clock or sets a timer but through this. */
 export interface Clock {
@@ -19,6 +20,7 @@ export interface Context {
   readonly signal: AbortSignal;
   readonly clock: Clock;
   readonly log: Log;
+  readonly secrets: SecretsSeen;
 }
 
 /** Files of any size by their hash, which the agent brings to the device. Every call rejects with a PortError alone. */
@@ -35,6 +37,8 @@ export interface Assets {
 /** What is handed to `apply` in place of {@link Context}. */
 export interface ApplyContext extends Context {
   readonly assets: Assets;
+  /** Those that the spec refers to, to be opened as well. */
+  readonly secrets: Secrets;
 }
 
 export type MaybePromise<T> = T | Promise<T>;

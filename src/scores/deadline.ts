@@ -1,4 +1,5 @@
-import type { Clock, Context, Log, MaybePromise } from "./context.ts";
+import type { ApplyContext, Clock, Log, MaybePromise } from "./context.ts";
+import { NO_SECRETS, type Secrets } from "./secret.ts";
 
 /** Thrown inside the engine, and caught there, when a deadline passes or the agent stops. */
 export class Expired extends Error {
@@ -14,16 +15,18 @@ export class Expired extends Error {
  * The time that one interpretation has. A pass over a thousand converged files makes a thousand of these, so the timer
  * and the AbortController come into being only when a port really makes somebody wait.
  */
-export class Deadline implements Context {
+export class Deadline implements Omit<ApplyContext, "assets"> {
   readonly clock: Clock;
   readonly log: Log;
+  readonly secrets: Secrets;
   readonly #stop: AbortSignal;
   #endsAt: number;
   #armed: Armed | undefined;
 
-  constructor(clock: Clock, log: Log, stop: AbortSignal, ms: number) {
+  constructor(clock: Clock, log: Log, stop: AbortSignal, ms: number, secrets: Secrets = NO_SECRETS) {
     this.clock = clock;
     this.log = log;
+    this.secrets = secrets;
     this.#stop = stop;
     this.#endsAt = clock.monotonicMs() + ms;
   }

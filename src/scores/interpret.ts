@@ -6,6 +6,7 @@ import type { Assets, Clock, Log, MaybePromise } from "./context.ts";
 import { Deadline, Expired } from "./deadline.ts";
 import type { Failure, Obstruction, OnlyTold, Outcome, Phase, Plan, Preview } from "./outcome.ts";
 import type { AnyScore, Bound } from "./score.ts";
+import { NO_SECRETS, onlySecrets, type Secrets } from "./secret.ts";
 
 /** What an interpretation needs beside the Score. */
 export interface Surroundings {
@@ -15,6 +16,8 @@ export interface Surroundings {
   readonly log: Log;
   /** Ends everything at once: the agent stops. */
   readonly stop: AbortSignal;
+  /** The Score is handed those alone that its spec refers to. Default: there are none. */
+  readonly secrets?: Secrets | undefined;
   /** Default: there are none, and what wants one fails. */
   readonly assets?: Assets | undefined;
 }
@@ -114,7 +117,8 @@ function under<T>(
   around: Surroundings,
   run: (bound: AnyBound, deadline: Deadline) => MaybePromise<T>,
 ): MaybePromise<T> {
-  const deadline = new Deadline(around.clock, around.log, around.stop, bound.deadlineMs);
+  const secrets = onlySecrets(bound.secrets, around.secrets ?? NO_SECRETS);
+  const deadline = new Deadline(around.clock, around.log, around.stop, bound.deadlineMs, secrets);
   let waits = false;
   try {
     const result = run(bound, deadline);

@@ -5,6 +5,7 @@ import * as z from "zod";
 import type { ResourceController, SystemdHost, UnitFile, UnitState } from "../capabilities/systemd-host.ts";
 import type { Obstruction, Plan } from "./outcome.ts";
 import type { Pause } from "./score.ts";
+import { SeenCredential } from "./service-credentials.ts";
 
 /** What SystemdService and SystemdTimer share: a unit whose file is wholly Harmony's, and whether it runs. */
 
@@ -31,6 +32,8 @@ const facts = {
   needsReload: z.boolean(),
   /** Whether it runs by an older text. */
   outdated: z.boolean(),
+  /** What is kept for it to be handed; missing where nothing is, nor should be. */
+  credentials: z.array(SeenCredential).readonly().exactOptional(),
   lacksControllers: z.array(z.enum(["cpu", "memory", "pids"])).readonly(),
 };
 export const up = {
@@ -46,7 +49,13 @@ export const up = {
 export const SeenOwnUnit = z.discriminatedUnion("state", [
   z.object({ ...facts, state: z.literal("absent") }),
   /** A unit of that name is not Harmony's: something stands at the place of its file, or it comes from somewhere else. */
-  z.object({ state: z.literal("foreign"), unit: z.string(), what: z.string(), at: z.string() }),
+  z.object({
+    state: z.literal("foreign"),
+    unit: z.string(),
+    what: z.string(),
+    at: z.string(),
+    credentials: facts.credentials,
+  }),
   z.object({ ...facts, state: z.literal("stopped"), result: z.string().nullable() }),
   z.object({ ...facts, state: z.literal("failed"), result: z.string().nullable(), restarts: z.number() }),
   /** It ends again and again, and systemd starts it again and again. */

@@ -103,6 +103,11 @@ export interface Interpretation<N extends Needs, Spec, Seen, Step> {
    * anything: where a policy has such a rule it is refused, unless the policy names the kind under `unbounded`.
    */
   reach?(spec: Spec): readonly Reach[];
+  /**
+   * Pure. The names of the secrets that the spec refers to: those alone can be had, and the gate refuses the Score where
+   * one of them is not there or cannot be opened. Default: none.
+   */
+  secrets?(spec: Spec): readonly string[];
   /** Milliseconds for one whole interpretation; a function where the spec says how long it may take. Default 30,000. */
   readonly deadlineMs?: number | ((spec: Spec) => number);
 }
@@ -130,6 +135,8 @@ export interface Bound<N extends Needs, Seen, Step> {
   exists(observed: Seen): boolean;
   /** Null where the kind does not tell. */
   readonly reach: readonly Reach[] | null;
+  /** Names, each once. */
+  readonly secrets: readonly string[];
   readonly deadlineMs: number;
 }
 
@@ -323,10 +330,15 @@ class Binding<N extends Needs, Spec, Seen, Step> implements Bound<N, Seen, Step>
   get reach(): readonly Reach[] | null {
     return this.#how.reach?.(this.#spec) ?? null;
   }
+  get secrets(): readonly string[] {
+    return this.#how.secrets === undefined ? NONE : [...new Set(this.#how.secrets(this.#spec))];
+  }
   exists(observed: Seen): boolean {
     return this.#how.exists === undefined ? !isAbsent(observed) : this.#how.exists(this.#spec, observed);
   }
 }
+
+const NONE: readonly string[] = [];
 
 const isAbsent = (observed: unknown): boolean =>
   typeof observed === "object" && observed !== null && "state" in observed && observed.state === "absent";

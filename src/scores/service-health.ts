@@ -15,6 +15,7 @@ import {
   up,
 } from "./own-unit.ts";
 import type { Pause } from "./score.ts";
+import { RemoveCredential, WriteCredential } from "./service-credentials.ts";
 
 /** A unit that is a service, and how it answers: what SystemdService adds to a unit whose file is wholly Harmony's. */
 
@@ -41,6 +42,8 @@ export const ServiceStep = z.discriminatedUnion("do", [
   ...OwnUnitStep.options,
   /** Its liveness failed. `times`: how often it came to that in a row, with this one. */
   z.object({ unit: z.string(), do: z.literal("restartHung"), because: z.string(), times: z.int() }),
+  WriteCredential,
+  RemoveCredential,
 ]);
 export type ServiceStep = z.infer<typeof ServiceStep>;
 
@@ -83,7 +86,7 @@ export const retireService = (wanted: OwnService, seen: SeenService): Plan<Servi
   retireOwnUnit(wanted, asUnit(seen));
 
 export const applyService = async (
-  step: ServiceStep,
+  step: Exclude<ServiceStep, { readonly do: "writeCredential" | "removeCredential" }>,
   wanted: OwnService,
   host: SystemdHost,
   signal: AbortSignal,
@@ -93,7 +96,7 @@ export const applyService = async (
     : applyOwnUnit(step, wanted, host, signal);
 
 /** To restart takes as long as the service does. */
-export const servicePauses = (step: ServiceStep, otherwise: (step: OwnUnitStep) => Pause): Pause =>
+export const servicePauses = (step: ServiceStep, otherwise: (step: { readonly do: string }) => Pause): Pause =>
   step.do === "restartHung" ? "aside" : otherwise(step);
 
 /** However it answers, it is a unit that runs. */

@@ -43,6 +43,8 @@ export interface ServiceDescription {
   readonly limits: Limits;
   readonly readiness?: { readonly type: string; readonly startPeriodSeconds?: number } | undefined;
   readonly liveness?: { readonly type: string; readonly timeoutSeconds?: number } | undefined;
+  /** The lines that name its credentials. */
+  readonly credentialLines?: readonly Directive[];
 }
 
 const STANDARD: readonly Directive[] = [
@@ -123,6 +125,7 @@ export function serviceText(wanted: ServiceDescription): string {
         ...optional("CPUQuota", limits.cpuPercent === undefined ? undefined : `${limits.cpuPercent}%`),
         ...optional("TasksMax", limits.tasksMax),
         ...optional("LimitNOFILE", limits.openFiles),
+        ...(wanted.credentialLines ?? []),
         ...HARDENING[wanted.hardening],
         ...(wanted.writablePaths.length === 0
           ? []

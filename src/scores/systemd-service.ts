@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { SystemdHost } from "../capabilities/systemd-host.ts";
 import type { Probe } from "../capabilities/probe.ts";
+import type { Plan } from "./outcome.ts";
 import { unitPauses } from "./own-unit.ts";
 import { AbsolutePath, Account } from "./paths.ts";
 import { Liveness, Readiness } from "./probe-spec.ts";
@@ -17,6 +18,15 @@ import {
 } from "./service-health.ts";
 import type { Frozen } from "./spec.ts";
 import { Score } from "./score.ts";
+import {
+  credentialLines,
+  Credentials,
+  filesOf,
+  seeCredentials,
+  wantedFiles,
+  withCredentials,
+  withoutCredentials,
+} from "./service-credentials.ts";
 import { Limits, neededBy, serviceText } from "./service-text.ts";
 import { Line, UnitName, UnitStem } from "./unit-names.ts";
 
@@ -82,6 +92,11 @@ const fields = z.strictObject({
   /** Default: none. */
   limits: Limits.default({}),
   /**
+   * Secrets that systemd hands to it, and to nothing else: `{ token: secret("api-token") }` is the file `token` in the
+   * directory `$CREDENTIALS_DIRECTORY`, for the service's user alone to read. Another secret restarts it. Default none.
+   */
+  credentials: Credentials.optional(),
+  /**
    * When it is Ready; asked again and again, also later. One that does not answer well is not Ready, what comes after it
    * waits, and nothing is restarted. Default: once it is up.
    */
@@ -121,11 +136,25 @@ export class SystemdServiceScore extends Score(
       ...[...wants, ...requires].map((unit) => ({ _tag: "unit" as const, unit })),
       { _tag: "program", what: "the program of its service", unit: `${name}.service` },
     ],
-    observe: (wanted, { SystemdHost: host }, { signal }) => observeService(unitOf(wanted), host, signal),
-    plan: (wanted, seen) => planService(unitOf(wanted), seen),
-    retire: (wanted, seen) => retireService(unitOf(wanted), seen),
-    apply: (step, wanted, { SystemdHost: host }, { signal }) => applyService(step, unitOf(wanted), host, signal),
-    restart: (wanted, seen) => restartService(unitOf(wanted), seen),
+    secrets: ({ credentials = {} }) => Object.values(credentials).map(({ secret }) => secret),
+    async observe(wanted, { SystemdHost: host }, { signal, secrets }) {
+      const { name, credentials: own = {} } = wanted;
+      const credentials = seeCredentials(`${name}.service`, own, host, secrets);
+      const seen = await observeService(unitOf(wanted, filesOf(own, secrets)), host, signal);
+      return credentials.length === 0 ? seen : { ...seen, credentials };
+    },
+    plan: (wanted, seen) => planned(wanted, seen, planService),
+    retire: (wanted, seen) =>
+      withoutCredentials(`${wanted.name}.service`, seen.credentials ?? [], retireService(asSeen(wanted, seen), seen)),
+    apply(step, wanted, { SystemdHost: host }, { signal, secrets }) {
+      if (step.do === "removeCredential") return host.removeCredential(step.unit, step.file, signal);
+      if (step.do === "writeCredential") {
+        const { unit, file, secret } = step;
+        return secrets.use({ secret }, (bytes) => host.writeCredential(unit, file, bytes, signal));
+      }
+      return applyService(step, unitOf(wanted, filesOf(wanted.credentials ?? {}, secrets)), host, signal);
+    },
+    restart: (wanted, seen) => planned(wanted, seen, restartService),
     // By the process as well, since what has only begun to start tells no moment.
     run: (_, seen) => ("since" in seen ? `${seen.since} ${seen.mainPid}` : null),
     awaits: (_, { state }) => state === "getting-ready",
@@ -137,22 +166,37 @@ export class SystemdServiceScore extends Score(
 
 type Spec = Frozen<z.infer<typeof spec>>;
 
-/** A spec never changes, and it is looked at for years. */
-const rendered = new WeakMap<Spec, OwnService>();
+const planned = (
+  wanted: Spec,
+  seen: SeenService,
+  plan: (unit: OwnService, seen: SeenService) => Plan<ServiceStep>,
+): Plan<ServiceStep> => {
+  const { name, credentials = {} } = wanted;
+  return withCredentials(`${name}.service`, credentials, seen.credentials ?? [], plan(asSeen(wanted, seen), seen));
+};
 
-function unitOf(wanted: Spec): OwnService {
-  let unit = rendered.get(wanted);
+const asSeen = (wanted: Spec, { credentials = [] }: SeenService): OwnService =>
+  unitOf(wanted, wantedFiles(credentials));
+
+/** A spec never changes, and it is looked at for years; the files of its credentials change seldom. */
+const rendered = new WeakMap<Spec, { readonly files: string; readonly unit: OwnService }>();
+
+function unitOf(wanted: Spec, credentials: ReadonlyMap<string, string>): OwnService {
+  const files = [...credentials.values()].join();
+  const before = rendered.get(wanted);
+  let unit = before?.files === files ? before.unit : undefined;
   if (unit === undefined) {
+    const name = `${wanted.name}.service`;
     unit = {
-      unit: `${wanted.name}.service`,
-      text: serviceText(wanted),
+      unit: name,
+      text: serviceText({ ...wanted, credentialLines: credentialLines(name, credentials) }),
       runs: wanted.run === "always",
       steadyMs: wanted.readyAfterSeconds * 1000,
       needs: neededBy(wanted.limits),
       readiness: probeOf(wanted.readiness, wanted),
       liveness: probeOf(wanted.liveness, wanted),
     };
-    rendered.set(wanted, unit);
+    rendered.set(wanted, { files, unit });
   }
   return unit;
 }

@@ -1,8 +1,10 @@
 import { attenuate, type PortTable } from "../scores/attenuate.ts";
+import { onlySecrets } from "../scores/secret.ts";
 import { freeze } from "../scores/spec.ts";
 import { topology } from "../topology/topology.ts";
 import { decodeScore } from "../wire/decode.ts";
 import { encodeScore } from "../wire/encode.ts";
+import { FAKE_SECRETS } from "./fake-secrets.ts";
 import { same } from "./same.ts";
 import { demand, onStage, type Scene, type Stage } from "./stage.ts";
 import type { World } from "./world.ts";
@@ -25,7 +27,13 @@ export const looksOnly = async (world: World, scene: Scene): Promise<void> => {
     const sealed: PortTable = Object.fromEntries(
       requires.map(({ name, reads: methods }) => [name, watched(name, reads[name] ?? {}, methods, touched)]),
     );
-    const context = { signal: new AbortController().signal, clock: stage.clock, log: () => {} };
+    const { clock } = stage;
+    const context = {
+      signal: new AbortController().signal,
+      clock,
+      log: () => {},
+      secrets: onlySecrets(stage.score.bind().secrets, FAKE_SECRETS),
+    };
     await stage.score.bind().observe(watched("ports", sealed, names, touched), context);
     demand(touched.length === 0, "while it observes, it reaches for what it may not use", { touched });
   });

@@ -68,6 +68,8 @@ export class FakeContainerRuntime implements ContainerRuntime {
   readonly #registry: ReadonlyMap<string, string>;
   readonly #controllers: readonly ResourceController[];
   readonly #secrets: ReadonlySet<string>;
+  /** Made by Harmony, by container and name. */
+  readonly #made = new Map<string, Map<string, Uint8Array>>();
   readonly #containers = new Map<string, Mutable>();
   readonly #watchers = new Map<string, Set<() => void>>();
   #reloads = 0;
@@ -124,6 +126,9 @@ export class FakeContainerRuntime implements ContainerRuntime {
       if (one.runs !== null) facts[`runs:${name}`] = one.runs.spec;
       if (one.read !== one.file) facts[`unread:${name}`] = true;
     }
+    for (const [name, made] of this.#made) {
+      for (const [secret, bytes] of made) facts[`secret:${name}/${secret}`] = new TextDecoder().decode(bytes);
+    }
     return facts;
   }
 
@@ -149,6 +154,7 @@ export class FakeContainerRuntime implements ContainerRuntime {
       image: this.images.find(image),
       kept: this.images.keptFor(name),
       missingSecrets: secrets.filter((secret) => !this.#secrets.has(secret)),
+      ownSecrets: [...(this.#made.get(name)?.keys() ?? [])],
     };
   }
 
@@ -199,6 +205,18 @@ export class FakeContainerRuntime implements ContainerRuntime {
       ({ file, runs }) => runs?.digest === digest || digestOf(file ?? "") === digest,
     );
     this.images.release(digest, name, isUsed);
+  }
+
+  async writeSecret(name: string, secret: string, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+    await answer(`Making the secret ${secret}`, signal);
+    if (this.#secrets.has(secret)) throw problem("Obstructed", `The secret ${secret} is not Harmony's.`);
+    const made = this.#made.get(name) ?? new Map<string, Uint8Array>();
+    this.#made.set(name, made.set(secret, Uint8Array.from(bytes)));
+  }
+
+  async removeSecret(name: string, secret: string, signal: AbortSignal): Promise<void> {
+    await answer(`Removing the secret ${secret}`, signal);
+    this.#made.get(name)?.delete(secret);
   }
 
   async writeQuadlet(name: string, text: string, signal: AbortSignal): Promise<void> {

@@ -179,7 +179,7 @@ export class FakeFileSystem implements FileSystemHost {
     if (entries.get(temporary)?.type === "directory") throw obstructed(path);
     entries.delete(temporary);
     const { uid, gid } = old ?? this.#agent;
-    entries.set(place.name, { type: "file", uid, gid, mode: 0o644, ...wanted, bytes: bytes.slice() });
+    entries.set(place.name, { type: "file", uid, gid, mode: 0o644, ...wanted, bytes: Uint8Array.from(bytes) });
     this.#touched(path);
   }
 

@@ -4,6 +4,7 @@ import type { Life, Probe, Probed } from "../capabilities/probe.ts";
 import type {
   ResourceController,
   SystemdHost,
+  UnitCredential,
   UnitFile,
   UnitFileRole,
   UnitState,
@@ -69,6 +70,8 @@ const NOTHING = {
 /** A supervisor in memory. What is started is up at once and stays up, unless its program crashes. */
 export class FakeSystemdHost implements SystemdHost {
   readonly #units = new Map<string, Mutable>();
+  /** By unit and file. */
+  readonly #credentials = new Map<string, Map<string, Uint8Array>>();
   readonly #watchers = new Map<string, Set<() => void>>();
   readonly #controllers: readonly ResourceController[];
   readonly #probing: Probing;
@@ -105,8 +108,8 @@ export class FakeSystemdHost implements SystemdHost {
     const now: Mutable = { ...NOTHING, read: null, outdated: false, restarts: 0, starts: 0, ...before, ...said };
     if (before === undefined) now.read = textOf(now);
     if (unit.active !== undefined && !isUp(now)) now.outdated = false;
-    // A clock that stands still would never ask again.
-    if (unit.hung !== undefined && this.#isStill) this.#probing.ends(name);
+    // A clock that stands still would never ask again, and what hung before it would be long ago.
+    if (unit.hung !== undefined && this.#isStill) this.#probing.forget(name);
     if (unit.active === "looping") now.restarts = 5;
     this.#units.set(name, now);
     this.#changed(name);
@@ -128,7 +131,28 @@ export class FakeSystemdHost implements SystemdHost {
       if (unit.active === "failed") facts[`failed:${name}`] = true;
       if (unit.read !== textOf(unit)) facts[`unread:${name}`] = true;
     }
+    for (const [unit, files] of [...this.#credentials].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+      for (const [file, bytes] of files) facts[`credential:${unit}/${file}`] = new TextDecoder().decode(bytes);
+    }
     return facts;
+  }
+
+  credentials(name: string): readonly UnitCredential[] {
+    return [...(this.#credentials.get(name) ?? [])].map(([file, bytes]) => ({
+      file,
+      sha256: createHash("sha256").update(bytes).digest("hex"),
+    }));
+  }
+
+  async writeCredential(name: string, file: string, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+    await answer(`Keeping a credential of ${name}`, signal);
+    const files = this.#credentials.get(name) ?? new Map<string, Uint8Array>();
+    this.#credentials.set(name, files.set(file, Uint8Array.from(bytes)));
+  }
+
+  async removeCredential(name: string, file: string, signal: AbortSignal): Promise<void> {
+    await answer(`Removing a credential of ${name}`, signal);
+    this.#credentials.get(name)?.delete(file);
   }
 
   async units(names: readonly string[], signal: AbortSignal): Promise<readonly UnitState[]> {

@@ -17,10 +17,13 @@ import {
   type RightEntry,
   withoutEmpty,
 } from "./file-system-world.ts";
+import { fakeSecret } from "./fake-secrets.ts";
 import { same } from "./same.ts";
 import type { World } from "./world.ts";
 
-type Spec = PathSpec & { readonly content: string | { readonly base64: string } | AssetRef };
+type Spec = PathSpec & {
+  readonly content: string | { readonly base64: string } | { readonly secret: string } | AssetRef;
+};
 
 /** What is on the server of every generated device. */
 const ASSETS = [[], [0, 255, 7], Array.from({ length: 23 }, (_, at) => at * 11)].map((bytes) => Uint8Array.from(bytes));
@@ -33,12 +36,13 @@ export function fileAssets(): FakeAssets {
   return assets;
 }
 
-/** Text, bytes that are no text, in base64, and assets. */
+/** Text, bytes that are no text, in base64, a secret, and assets. */
 const contents: fc.Arbitrary<Spec["content"]> = fc.oneof(
   fc.constantFrom("", "hello\n", "grüße \u{1f389}\n"),
   fc.string({ maxLength: 12 }),
   fc.base64String({ maxLength: 12 }).map((base64) => ({ base64 })),
   fc.constant({ base64: "/wD+" }),
+  fc.constant({ secret: "psk" }),
   // Often, so that few runs have one.
   { arbitrary: fc.constantFrom(...ASSETS.map(refOf)), weight: 4 },
 );
@@ -48,9 +52,14 @@ const bytesOf = (content: Spec["content"]): Uint8Array =>
     ? new TextEncoder().encode(content)
     : "base64" in content
       ? new Uint8Array(Buffer.from(content.base64, "base64"))
-      : (ASSETS.find((bytes) => refOf(bytes).asset === content.asset) ?? new Uint8Array());
+      : "secret" in content
+        ? new TextEncoder().encode(fakeSecret(content.secret))
+        : (ASSETS.find((bytes) => refOf(bytes).asset === content.asset) ?? new Uint8Array());
 
-const right = ({ content, mode = "0644", owner, group }: Spec): RightEntry => ({
+const defaultMode = ({ content }: Spec): string =>
+  typeof content !== "string" && "secret" in content ? "0400" : "0644";
+
+const right = ({ content, mode = defaultMode({ path: "", content }), owner, group }: Spec): RightEntry => ({
   type: "file",
   bytes: bytesOf(content),
   mode,
@@ -61,7 +70,7 @@ const right = ({ content, mode = "0644", owner, group }: Spec): RightEntry => ({
 /** Specs of a File, and the file system in memory. */
 export const fileWorld: World<Spec, Entries, EntryChange, FakeTreeEntry> = {
   kind: FileScore,
-  specs: fc.tuple(pathSpecs, contents).map(([spec, content]) => ({ ...spec, content })),
+  specs: fc.tuple(pathSpecs, contents).map(([spec, content]) => closed({ ...spec, content })),
   devices: (spec) => devicesAround(spec.path, right(spec)),
   changes: (spec) => changesAround(spec.path, right(spec)),
   open(device) {
@@ -69,7 +78,7 @@ export const fileWorld: World<Spec, Entries, EntryChange, FakeTreeEntry> = {
   },
   about: ({ path }) => [path, leftoverOf(path)],
   judge: (spec, now) =>
-    judgePath(spec, now, { type: "file", mode: "0644" }, (entry) => {
+    judgePath(spec, now, { type: "file", mode: defaultMode(spec) }, (entry) => {
       return entry.type === "file" && holds(entry, spec.content);
     }),
   /** A regular file is the Score's own once it was as declared, or while it is; with it goes what a write left half done. */
@@ -82,6 +91,10 @@ export const fileWorld: World<Spec, Entries, EntryChange, FakeTreeEntry> = {
     return withoutEmpty(left, parentOf(path), made);
   },
 };
+
+/** A secret is for nobody who is not named. */
+const closed = (spec: Spec): Spec =>
+  defaultMode(spec) === "0400" && spec.mode !== undefined ? { ...spec, mode: spec.mode.replace(/.$/, "0") } : spec;
 
 const holds = (entry: Extract<FakeTreeEntry, { readonly type: "file" }>, content: Spec["content"]): boolean => {
   const bytes = "text" in entry ? new TextEncoder().encode(entry.text) : entry.bytes;

@@ -18,6 +18,8 @@ export interface Written<Spec> {
   readonly unit: string;
   readonly text: string;
   readonly runs: boolean;
+  /** What is kept for it to be handed, by file. Default: nothing. */
+  readonly credentials?: Readonly<Record<string, string>>;
   /** What comes of one that answers none of its probes: `restart`, where its liveness is asked, or it is only told. */
   readonly hangs?: "restart" | "told";
 }
@@ -98,11 +100,15 @@ export function ownUnitWorld<Spec>(
       );
     },
     open: openUnits,
-    about: (spec) => namesOf(of(spec).unit),
+    about: (spec) => [...namesOf(of(spec).unit), ...credentialsOf(of(spec))],
     judge(spec, now) {
-      const { unit, text, runs, hangs } = of(spec);
+      const { unit, text, runs, hangs, credentials = {} } = of(spec);
       if (isForeign(now, unit)) return "obstructed";
       const right =
+        Object.entries(now).every(
+          ([name, fact]) => !isCredential(name, unit) || credentials[name.split("/")[1] ?? ""] === fact,
+        ) &&
+        credentialsOf(of(spec)).every((name) => name in now) &&
         now[`file:${unit}`] === text &&
         now[`unread:${unit}`] === undefined &&
         (now[`enabled:${unit}`] === true) === runs;
@@ -117,7 +123,7 @@ export function ownUnitWorld<Spec>(
       const { unit } = of(spec);
       if (isForeign(now, unit)) return now;
       const own = new Set(namesOf(unit));
-      return Object.fromEntries(Object.entries(now).filter(([name]) => !own.has(name)));
+      return Object.fromEntries(Object.entries(now).filter(([name]) => !own.has(name) && !isCredential(name, unit)));
     },
   };
 }
@@ -126,6 +132,10 @@ const isForeign = (now: Readonly<Record<string, FakeUnitFact>>, unit: string): b
   now[`obstacle:${unit}`] !== undefined ||
   now[`masked:${unit}`] !== undefined ||
   (now[`vendor:${unit}`] !== undefined && now[`file:${unit}`] === undefined);
+
+const credentialsOf = ({ unit, credentials = {} }: Pick<Written<unknown>, "unit" | "credentials">): readonly string[] =>
+  Object.keys(credentials).map((file) => `credential:${unit}/${file}`);
+const isCredential = (name: string, unit: string): boolean => name.startsWith(`credential:${unit}/`);
 
 /** All that a snapshot can tell of a unit that is not its package's. */
 export const namesOf = (unit: string): readonly string[] =>

@@ -3,6 +3,7 @@ import * as z from "zod";
 import { type ApplySurroundings, interpret, preview, previewRetire, retire } from "../scores/interpret.ts";
 import type { Failure, Outcome, Preview } from "../scores/outcome.ts";
 import type { AnyScore } from "../scores/score.ts";
+import { FAKE_SECRETS } from "./fake-secrets.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { FaultyPorts, type Fault, type PortCall } from "./faulty-ports.ts";
 import { same } from "./same.ts";
@@ -116,6 +117,7 @@ export class Stage {
       clock: this.clock,
       log: () => {},
       stop: new AbortController().signal,
+      secrets: FAKE_SECRETS,
       superseded,
       claim: (claims) => {
         for (const claim of claims) this.claims.add(claim);

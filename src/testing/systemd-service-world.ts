@@ -66,6 +66,15 @@ const WRITTEN: readonly [Written<Spec>, ...Written<Spec>[]] = [
     runs: true,
     hangs: "told",
   },
+  {
+    spec: { name: "handed", exec: ["/usr/bin/web"], credentials: { token: { secret: "api-token" } } },
+    unit: "handed.service",
+    text:
+      '[Unit]\nDescription=handed\n\n[Service]\nType=exec\nExecStart="/usr/bin/web"\nRestart=always\nRestartSec=1s\n' +
+      `LoadCredential=token:/var/lib/harmony-edge/credentials/handed.service/token@${"0".repeat(16)}\n${INSTALL}`,
+    runs: true,
+    credentials: { [`token@${"0".repeat(16)}`]: "the secret api-token" },
+  },
 ];
 
 /** The same with parts of the spec that its unit file does not tell of. */

@@ -15,6 +15,7 @@ import type { AgentId } from "./keys.ts";
 import { denialsOfScore, denialsOfWhole, sentencesOf } from "./policy-gate.ts";
 import type { ManifestRefusal, ScoreRefusal } from "./refusal.ts";
 import { type JsonLimits, measure, scan } from "./scan.ts";
+import type { Opener } from "./secrets/opener.ts";
 import { fitting, signers, type Trust } from "./signature.ts";
 import { decodeSpec } from "./spec-codec.ts";
 import { tooFewFor, tooFewToDrop } from "./threshold.ts";
@@ -26,6 +27,8 @@ export interface Gate extends Trust {
   readonly topology: Topology;
   /** What the device's own policies allow. Default: everything. */
   readonly policy?: DevicePolicies | undefined;
+  /** Opens the secrets that are sealed for this device. Default: it has no key, and no Score with a secret can be taken. */
+  readonly opener?: Opener | undefined;
   /** The device's clock, by which keys end. Default: they end by what the manifest says of itself alone. */
   readonly now?: Date | undefined;
   /** What the agent holds of its manifest in force; some of it may not be dropped by few. Default: nothing. */
@@ -172,7 +175,7 @@ export function decodePayload(
   if (tooMuch !== null) return tooMuch;
   const decoded = new Map(
     Object.entries(scores).map(
-      ([id, score]) => [id, asBefore(score, known.get(id), gate) ?? decodeScore(score, gate)] as const,
+      ([id, score]) => [id, asBefore(score, known.get(id), gate) ?? openable(decodeScore(score, gate), gate)] as const,
     ),
   );
   const tooMuchContent = beyondPolicy(
@@ -207,6 +210,19 @@ function allowedBy(
   if (denials.length > 0) return no("PolicyDenied", sentencesOf(denials));
   const tooFew = tooFewFor({ id, kind }, signedBy, policy);
   return tooFew === null ? decoded : no("ThresholdNotMet", tooFew);
+}
+
+/** What was accepted before is decoded without this: it must be removable also where its secrets are lost. */
+function openable(decoded: DecodedScore, { opener }: Gate): DecodedScore {
+  if (decoded._tag === "Refused") return decoded;
+  const { score, wire } = decoded;
+  const { secrets } = score.bind();
+  if (secrets.length === 0) return decoded;
+  const refusal: ScoreRefusal | null =
+    opener === undefined
+      ? { reason: "SecretNotForThisDevice", message: "this agent has no key to open secrets with" }
+      : opener.refusal(secrets, wire.secrets);
+  return refusal === null ? decoded : { _tag: "Refused", kind: score.kind, version: score.version, refusal };
 }
 
 const asBefore = (value: unknown, known: DecodedScore | undefined, { topology }: Gate): DecodedScore | undefined =>
@@ -263,7 +279,11 @@ export function decodeScore(value: unknown, { kinds, topology }: Pick<Gate, "kin
   try {
     const score = known.parse(spec.value);
     const { identity } = score.bind();
-    const { after, restartOn } = wire;
+    const { after, restartOn, secrets = {} } = wire;
+    const stray = Object.keys(secrets).find((name) => !score.bind().secrets.includes(name));
+    if (stray !== undefined) {
+      return no("MalformedScore", `it comes with the secret "${stray}", which its spec does not refer to`);
+    }
     const policies = policiesOf(wire.policies);
     return { _tag: "Score", score, identity, wire, digest: digestOf(wire), after, restartOn, policies };
   } catch (error) {

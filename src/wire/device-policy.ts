@@ -88,6 +88,17 @@ export const DevicePolicies = z.object({
   ),
   /** Why a policy cannot be read; nothing new is taken then. Null where all can be. */
   unreadable: z.string().nullable(),
+  /** Of the policy that was signed for the device, which is one of the above; left out where it takes none. */
+  signed: z
+    .object({
+      /** Null: none has come yet. */
+      serial: z.int().nullable(),
+      /** Whose signature fits. */
+      key: z.string().nullable(),
+      /** Why what lies there now is not taken; null where nothing is wrong. */
+      refused: z.object({ reason: z.string(), message: z.string() }).nullable(),
+    })
+    .exactOptional(),
 });
 export type DevicePolicies = z.infer<typeof DevicePolicies>;
 

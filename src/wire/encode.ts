@@ -5,6 +5,7 @@ import type { Policy } from "../topology/policies.ts";
 import type { Manifest } from "../topology/manifest.ts";
 import { type Envelope, type Payload, PAYLOAD_LIMIT_BYTES, type WireScore } from "./envelope.ts";
 import type { AgentId } from "./keys.ts";
+import type { SealedForAll } from "./secrets/sealed.ts";
 import { sign } from "./signature.ts";
 import { encodeSpec } from "./spec-codec.ts";
 
@@ -14,13 +15,22 @@ export interface EncodeOptions {
   readonly issuedAt: Date;
   /** Whether what failed for good with the same content is tried again. Default: not. */
   readonly retryFailed?: boolean | undefined;
+  /** By name, sealed for the device. Each Score takes those with it that its spec refers to. */
+  readonly secrets?: SecretsToSend | undefined;
   /** Signs with these; none: unsigned, for agents that have no keys configured. */
   readonly signers?: readonly { readonly key: string; readonly privateKey: KeyObject }[];
 }
 
+export type SecretsToSend = ReadonlyMap<string, SealedForAll>;
+
 /** What is sent: the exact text of the payload, and its signatures. `envelopeOf` makes the bytes for the key of it. */
 export type Encoded =
-  | { readonly _tag: "Encoded"; readonly payload: string; readonly signatures: Envelope["signatures"] }
+  | {
+      readonly _tag: "Encoded";
+      readonly payload: string;
+      readonly signatures: Envelope["signatures"];
+      readonly scores: Readonly<Record<string, WireScore>>;
+    }
   | { readonly _tag: "TooLarge"; readonly bytes: number; readonly limit: number }
   /** The second gate: the sentences say which Score requires what. */
   | { readonly _tag: "Lacking"; readonly sentences: readonly string[] };
@@ -28,31 +38,36 @@ export type Encoded =
 /** Refuses what the manifest's own topology lacks, also where the compiler was got around. */
 export function encode(
   manifest: Manifest,
-  { agentId, generation, issuedAt, retryFailed = false, signers = [] }: EncodeOptions,
+  { agentId, generation, issuedAt, retryFailed = false, secrets, signers = [] }: EncodeOptions,
 ): Encoded {
   const sentences = Object.values(manifest.scores).flatMap((score) =>
     lacks(score, manifest.topology).map(lackSentence),
   );
   if (sentences.length > 0) return { _tag: "Lacking", sentences };
+  const scores = encodeScores(manifest, secrets);
   const payload = JSON.stringify({
     agentId,
     generation,
     issuedAt: issuedAt.toISOString(),
-    scores: encodeScores(manifest),
+    scores,
     ...(manifest.rollbackOnFailure !== null && { rollbackOnFailure: manifest.rollbackOnFailure }),
     ...(retryFailed && { retryFailed: true as const }),
   } satisfies Payload);
   const bytes = Buffer.byteLength(payload);
   if (bytes > PAYLOAD_LIMIT_BYTES) return { _tag: "TooLarge", bytes, limit: PAYLOAD_LIMIT_BYTES };
-  return { _tag: "Encoded", payload, signatures: signers.map(({ key, privateKey }) => sign(payload, key, privateKey)) };
+  const signatures = signers.map(({ key, privateKey }) => sign(payload, key, privateKey));
+  return { _tag: "Encoded", payload, signatures, scores };
 }
 
 /** All Scores of a manifest, as they travel. */
-export const encodeScores = (manifest: Manifest): Readonly<Record<string, WireScore>> =>
+export const encodeScores = (
+  { scores, after, restartOn, policies }: Manifest,
+  secrets?: SecretsToSend,
+): Readonly<Record<string, WireScore>> =>
   Object.fromEntries(
-    Object.entries(manifest.scores).map(([id, score]) => [
+    Object.entries(scores).map(([id, score]) => [
       id,
-      encodeScore(score, manifest.after[id] ?? [], manifest.restartOn[id] ?? [], manifest.policies[id]),
+      encodeScore(score, after[id] ?? [], restartOn[id] ?? [], policies[id], secrets),
     ]),
   );
 
@@ -61,15 +76,23 @@ export const encodeScore = (
   after: readonly string[] = [],
   restartOn: readonly string[] = [],
   policies?: Policy,
-): WireScore => ({
-  kind: score.kind,
-  version: score.version,
-  requires: score.requires.map(({ name }) => name),
-  after: [...after],
-  restartOn: [...restartOn],
-  spec: encodeSpec(score.spec),
-  ...(policies !== undefined && { policies }),
-});
+  secrets: SecretsToSend = new Map(),
+): WireScore => {
+  const own = score.bind().secrets.flatMap((name) => {
+    const sealed = secrets.get(name);
+    return sealed === undefined ? [] : [[name, sealed] as const];
+  });
+  return {
+    kind: score.kind,
+    version: score.version,
+    requires: score.requires.map(({ name }) => name),
+    after: [...after],
+    restartOn: [...restartOn],
+    spec: encodeSpec(score.spec),
+    ...(policies !== undefined && { policies }),
+    ...(own.length > 0 && { secrets: Object.fromEntries(own) }),
+  };
+};
 
 /** The bytes of the key, with the payload inline. */
 export const inlineEnvelope = (payload: string, signatures: Envelope["signatures"]): Uint8Array =>

@@ -3,6 +3,7 @@ import { Policy } from "../topology/policies.ts";
 import { RollbackOnFailure } from "../topology/rollback.ts";
 import { EDGES_LIMIT, SCORE_ID } from "../topology/parts.ts";
 import { AgentId } from "./keys.ts";
+import { SealedSecrets } from "./secrets/sealed.ts";
 
 /** The largest payload in bytes, inline or as an asset. Bounds what a hostile one can make JSON.parse allocate. */
 export const PAYLOAD_LIMIT_BYTES = 4 * 1024 * 1024;
@@ -44,6 +45,8 @@ export const WireScore = z.strictObject({
   spec: WireSpec,
   /** Left out where all of it is as by default, so that an agent that knows no policies reads what needs none. */
   policies: Policy.exactOptional(),
+  /** By name, the secrets that the spec refers to, sealed for the device. Left out where there are none, for the same reason. */
+  secrets: SealedSecrets.exactOptional(),
 });
 export type WireScore = z.infer<typeof WireScore>;
 

@@ -9,3 +9,6 @@ export type AgentId = z.infer<typeof AgentId>;
 
 /** Where an agent answers what it would do with a manifest; `*`: all agents. */
 export const planSubject = (id: AgentId | "*"): string => `fleet.plan.${id}`;
+
+/** Where the fleet's own server is asked about an agent's key, and for its renewal; `*`: all agents. */
+export const renewSubject = (id: AgentId | "*"): string => `fleet.renew.${id}`;

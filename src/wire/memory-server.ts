@@ -1,4 +1,5 @@
 import { harmless } from "./nats/harmless.ts";
+import { MemoryEvents } from "./memory-events.ts";
 import { BUCKETS, type Bucket, type Written } from "./store.ts";
 
 interface Entry {
@@ -22,6 +23,7 @@ export class MemoryServer {
   readonly maxPayload: number;
   /** Undefined until they are made. */
   buckets: ReadonlyMap<Bucket, BucketState> | undefined;
+  readonly events = new MemoryEvents();
   readonly assets = new Map<string, Uint8Array>();
   /** What each copy of an asset is called. */
   readonly #objects = new WeakMap<Uint8Array, string>();

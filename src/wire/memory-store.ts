@@ -1,4 +1,6 @@
 import { createHash } from "node:crypto";
+import type { EventStream, StoredEvent } from "./event-stream.ts";
+import type { AgentId } from "./keys.ts";
 import { MemoryServer, type Served } from "./memory-server.ts";
 import { Call } from "./nats/call.ts";
 import { harmless } from "./nats/harmless.ts";
@@ -31,7 +33,10 @@ export type Operation =
   | "readAsset"
   | "streamAsset"
   | "request"
-  | "ensureBuckets";
+  | "ensureBuckets"
+  | "tellEvent"
+  | "eventAt"
+  | "lastEvent";
 
 export interface Fault {
   /** How many calls it strikes. Default 1; `Infinity` until `heal`. */
@@ -60,7 +65,7 @@ interface Attachment {
  * The port in memory, for tests and without a deadline of its own except in `request`. Several stores on one server
  * see each other as over NATS. Beyond the port it can be cut off, and made to fail.
  */
-export class MemoryStore implements Store, StoreAdmin {
+export class MemoryStore implements Store, StoreAdmin, EventStream {
   readonly server: MemoryServer;
   readonly #attached = new Set<Attachment>();
   readonly #listeners = new Set<(state: "connected" | "disconnected") => void>();
@@ -226,6 +231,47 @@ export class MemoryStore implements Store, StoreAdmin {
       this.server.assets.set(sha256, whole);
       return { _tag: "Stored", before: false };
     });
+  }
+
+  async tellEvent(
+    agentId: AgentId,
+    line: Uint8Array,
+    sha256: string,
+    options?: CallOptions,
+  ): ReturnType<EventStream["tellEvent"]> {
+    const copy = line.slice();
+    return this.#run("tellEvent", options, () => {
+      if (this.server.buckets === undefined) return noBuckets();
+      return { _tag: "Told", ...this.server.events.tell(agentId, copy, sha256) };
+    });
+  }
+
+  async eventAt(whom: AgentId | "*", position: number, options?: CallOptions): ReturnType<EventStream["eventAt"]> {
+    return this.#run("eventAt", options, () => this.#event((of) => of.find((each) => each.position >= position), whom));
+  }
+
+  async lastEvent(whom: AgentId | "*", options?: CallOptions): ReturnType<EventStream["lastEvent"]> {
+    return this.#run("lastEvent", options, () => this.#event((of) => of.at(-1), whom));
+  }
+
+  onEvent(whom: AgentId | "*", poke: () => void): () => void {
+    const told = (by: string): void => {
+      if (whom === "*" || whom === by) poke();
+    };
+    return this.#attach({
+      attach: () => void this.server.events.listeners.add(told),
+      detach: () => void this.server.events.listeners.delete(told),
+      onConnected: poke,
+    });
+  }
+
+  #event(
+    choose: (of: readonly StoredEvent[]) => StoredEvent | undefined,
+    whom: AgentId | "*",
+  ): Awaited<ReturnType<EventStream["eventAt"]>> {
+    if (this.server.buckets === undefined) return noBuckets();
+    const of = this.server.events.all.filter(({ agentId }) => whom === "*" || agentId === whom);
+    return choose(of) ?? { _tag: "None" };
   }
 
   serve(subject: string, handler: Served["handler"]): () => void {

@@ -16,7 +16,13 @@ export type ScoreRefusal =
   /** A policy of the device does not allow it. */
   | { readonly reason: "PolicyDenied"; readonly message: string }
   /** Its kind needs the signatures of more authors than have signed. */
-  | { readonly reason: "ThresholdNotMet"; readonly message: string };
+  | { readonly reason: "ThresholdNotMet"; readonly message: string }
+  /** Its spec refers to a secret that did not come with it. */
+  | { readonly reason: "SecretMissing"; readonly message: string }
+  /** A secret of it is sealed for keys that this device does not have. */
+  | { readonly reason: "SecretNotForThisDevice"; readonly message: string }
+  /** A secret of it is sealed for a key of this device and cannot be opened, or not under this name. */
+  | { readonly reason: "SecretDamaged"; readonly message: string };
 
 export const SCORE_REFUSALS = [
   "MalformedScore",
@@ -29,6 +35,9 @@ export const SCORE_REFUSALS = [
   "InvalidOrder",
   "PolicyDenied",
   "ThresholdNotMet",
+  "SecretMissing",
+  "SecretNotForThisDevice",
+  "SecretDamaged",
 ] as const satisfies readonly ScoreRefusal["reason"][];
 
 /** Why a whole manifest is refused. What is in force stays in force. */

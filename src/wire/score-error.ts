@@ -102,6 +102,12 @@ export const errorOfRefusal = ({ reason, message }: ScoreRefusal): ScoreError =>
       () => "Have other authors sign the very same bundle (harmony sign BUNDLE --sign NAME=FILE), and apply it again.",
     )
     .with("PolicyDenied", () => "Change the Score, or ask the owner of the device to change its policy.")
+    .with(
+      "SecretMissing",
+      "SecretNotForThisDevice",
+      "SecretDamaged",
+      () => "Ship the secret again, for this device: harmony apply FILE --agent ID --secret NAME=FILE.",
+    )
     .with("DuplicateIdentity", "InvalidOrder", () => "Correct the manifest and apply again.")
     .exhaustive(),
   retryable: false,

@@ -3,6 +3,7 @@ import { DevicePolicies } from "./device-policy.ts";
 import { AgentId } from "./keys.ts";
 import { MANIFEST_REFUSALS, SCORE_REFUSALS } from "./refusal.ts";
 import { measure } from "./scan.ts";
+import { SealingKey } from "./secrets/sealed.ts";
 
 /** The documents that agents write and any language reads: plain JSON, dates as ISO 8601 in UTC. */
 
@@ -252,6 +253,8 @@ export const CapabilitiesDocument = z.object({
   agentVersion: z.string(),
   /** What the device's owner allows; missing where an older agent says nothing of it. */
   policy: DevicePolicies.exactOptional(),
+  /** What secrets for this device are sealed for. Whoever seals holds it against what the device itself showed. */
+  sealingKey: SealingKey.exactOptional(),
   /** Only where the id is a pair's: what each of its members offers. All that they have in common is what the pair offers. */
   members: z.record(z.string(), MemberOffer).exactOptional(),
 });

@@ -21,6 +21,7 @@ describe("the agent's arguments", () => {
       configFile: null,
       authorsFile: null,
       policyFile: null,
+      signedPolicy: null,
       credsFile: null,
       trust: [],
       driftPassMs: 300_000,
@@ -61,7 +62,7 @@ describe("the agent's arguments", () => {
       given: { agentId: "pi-7", json: true, server: "nats://a" },
     });
     expect(parse("doctor --id Pi_7")).toMatchObject({ _tag: "Wrong" });
-    expect(parse("run --id pi-7 --json")).toEqual({ _tag: "Wrong", message: "--json is for doctor alone" });
+    expect(parse("run --id pi-7 --json")).toEqual({ _tag: "Wrong", message: "--json is for doctor and audit alone" });
     expect(parse("doctor run")).toMatchObject({ _tag: "Wrong" });
   });
 

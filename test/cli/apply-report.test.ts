@@ -13,6 +13,7 @@ function session(flags: { readonly json?: boolean } = {}, terminal = false) {
     err: (text) => void (written.err += text),
     outIsTerminal: terminal,
     errIsTerminal: terminal,
+    input: async () => Buffer.of(),
     ask: null,
     env: {},
     cwd: "/",

@@ -233,3 +233,43 @@ describe("several files", () => {
     expect(err).toMatch(/^m\.ts:3:\d+: error: File@1: .*absolute/m);
   });
 });
+
+describe("secrets", () => {
+  const SECRET = `
+    import { FileScore, manifest, PiTopology, secret } from "harmony-edge";
+    export default manifest(PiTopology, { psk: new FileScore({ path: "/etc/psk", content: secret("wifi-psk") }) });
+  `;
+
+  test("have all to be there where some are given, and nothing of them is told", async () => {
+    const cwd = folder({
+      "m.js": SECRET,
+      "secrets/other": "correct horse",
+      "secrets/wifi-psk": "correct horse",
+      "a/b": "",
+    });
+    expect((await harmony(["check", "m.js"], { cwd })).code).toBe(0);
+    const well = await harmony(["check", "m.js", "--secrets", "secrets"], { cwd });
+    expect(well).toMatchObject({ code: 0, out: "" });
+    const missing = await harmony(["check", "m.js", "--secrets", "a"], { cwd });
+    expect(missing.code).toBe(1);
+    expect(missing.err).toContain('psk: File refers to the secret "wifi-psk", which is not given');
+    const report = await harmony(["check", "m.js", "--secret", "wifi-psk=none", "--json"], { cwd });
+    expect(reportIn(report.out).findings).toMatchObject([{ rule: "SecretMissing", scoreId: null }]);
+    expect((await harmony(["check", "m.js", "--secret", "wifi-psk=-"], { cwd, input: "correct horse" })).code).toBe(0);
+    const mistaken = await harmony(["check", "m.js", "--secret", "correct horse"], { cwd });
+    expect(mistaken.code).toBe(1);
+    expect(well.err + missing.err + report.err + mistaken.err + mistaken.out).not.toContain("correct horse");
+  });
+
+  test("need an agent that has a key for them", async () => {
+    const cwd = folder({
+      "m.js": SECRET,
+      "old.json": JSON.stringify(document),
+      "new.json": JSON.stringify({ ...document, sealingKey: "E75P6uryBMf9M1j8nAByGIHRdCeBKCJ-xnTzf3_pe20" }),
+    });
+    const old = await harmony(["check", "m.js", "--capabilities", "old.json", "--json"], { cwd });
+    expect(old.code).toBe(1);
+    expect(reportIn(old.out).findings).toMatchObject([{ rule: "NoSealingKey", scoreId: "psk", target: "agent pi-7" }]);
+    expect((await harmony(["check", "m.js", "--capabilities", "new.json"], { cwd })).code).toBe(0);
+  });
+});

@@ -34,9 +34,10 @@ describe("completion for bash", () => {
 
   test("offers the values of a flag, and files and folders where they belong", async () => {
     expect(await offered("check", "x.ts", "--format", "")).toEqual(["github", "json", "junit", "sarif", "text"]);
-    expect(await offered("agent", "")).toEqual(["doctor", "enroll", "run", "status", "take", "unit"]);
+    expect(await offered("agent", "")).toEqual(["audit", "doctor", "enroll", "key", "run", "status", "take", "unit"]);
+    expect(await offered("events", "--type", "Job")).toEqual(["JobBegins", "JobChecked", "JobEnded", "JobInterrupted"]);
     expect(await offered("kinds", "Di")).toEqual(["Directory"]);
-    expect(await offered("fleet", "")).toEqual(["accept", "init", "revoke", "serve"]);
+    expect(await offered("fleet", "")).toEqual(["accept", "init", "list", "rekey", "revoke", "serve"]);
     expect(await offered("fleet", "init", "--ho")).toEqual(["--host"]);
     expect(await offered("fleet", "serve", "--dir", "")).toEqual(["dir"]);
     expect(await offered("completion", "")).toEqual(["bash", "fish", "zsh"]);

@@ -62,6 +62,23 @@ function save(path: string, text: string): void {
 }
 
 describe("dev --once", () => {
+  test("seals for its own agent what is given of secrets", async () => {
+    const cwd = folder({
+      "m.js": `
+        import { FileScore, manifest, PiTopology, secret } from "harmony-edge";
+        export default manifest(PiTopology, { psk: new FileScore({ path: "/psk", content: secret("wifi-psk") }) });
+      `,
+      "secrets/wifi-psk": "correct horse",
+    });
+    const ran = await harmony(["dev", "m.js", "--once", "--root", "device", "--secrets", "secrets"], { cwd });
+    expect([ran.code, ran.err]).toEqual([0, expect.stringContaining("sealed for dev: wifi-psk")]);
+    expect(readFileSync(join(cwd, "device/psk"), "utf8")).toBe("correct horse");
+    expect(ran.out + ran.err).not.toContain("correct horse");
+    // What is there already need not be given again.
+    const again = await harmony(["dev", "m.js", "--once", "--root", "device"], { cwd });
+    expect([again.code, again.err]).toEqual([0, expect.stringContaining("dev has them already: wifi-psk")]);
+  });
+
   test("brings the example about in a root of its own, shows the status document, and leaves nothing running", async () => {
     const root = join(folder(), "device");
     const ran = await harmony(["dev", "examples/kiosk.ts", "--once", "--json", "--root", root], { cwd: packageRoot() });

@@ -17,6 +17,8 @@ export interface HowToRun {
   readonly terminal?: boolean;
   /** What somebody at the terminal answers; null: nobody sits there. */
   readonly answer?: string | null;
+  /** All that comes from standard input. */
+  readonly input?: string;
   readonly signal?: AbortSignal;
   /** Waited for where a slow reader of the output is. */
   readonly outTaken?: () => Promise<void>;
@@ -41,6 +43,7 @@ export async function harmony(argv: readonly string[], how: HowToRun = {}): Prom
     ...(how.outTaken === undefined ? {} : { outTaken: how.outTaken }),
     outIsTerminal: terminal,
     errIsTerminal: terminal,
+    input: async () => Buffer.from(how.input ?? ""),
     ask: answer === null ? null : async () => answer,
     env,
     cwd,

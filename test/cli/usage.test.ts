@@ -2,7 +2,19 @@ import { describe, expect, test } from "vitest";
 import { VERSION } from "../../src/wire/version.ts";
 import { folder, harmony, manifestOf } from "./in-process.ts";
 
-const COMMANDS = ["dev", "check", "plan", "apply", "remove", "status", "kinds", "agent", "fleet", "completion"];
+const COMMANDS = [
+  "dev",
+  "check",
+  "plan",
+  "apply",
+  "remove",
+  "status",
+  "events",
+  "kinds",
+  "agent",
+  "fleet",
+  "completion",
+];
 
 describe("help", () => {
   test("names every command, the exit codes, and goes to standard output", async () => {
@@ -59,6 +71,9 @@ describe("wrong usage ends with 2, tells why on standard error, and writes nothi
       ["check", file, "--format", "xml"],
       /Allowed choices are text, json, github, sarif, junit/,
     ],
+    ["a time that is none", ["events", "--since", "yesterday"], /such as 12h/],
+    ["a type that is none", ["events", "--type", "Accepted"], /Allowed choices are ManifestAccepted,/],
+    ["a number that is none", ["events", "--limit", "0"], /from 1 to 999999/],
     ["too many words", ["remove", "pi-7", "pi-8"], /too many arguments/],
     ["a shell that is none", ["completion", "tcsh"], /Allowed choices are bash, zsh, fish/],
     ["a server that is none", ["status", "--server", "http://somewhere"], /is no server/],

@@ -217,4 +217,28 @@ onMachines("the agent under systemd", () => {
       await vi.waitFor(async () => expect(await at.machine.readFile("/srv/page")).toBe("2"), patience);
     },
   );
+
+  test(
+    "over the memory that its unit allows it is killed by the kernel, started anew by systemd, and goes on",
+    { tags: ["systemd"], timeout: 120_000 },
+    async ({ skip }) => {
+      const controllers = (await at.machine.readFile("/sys/fs/cgroup/cgroup.controllers")).trim();
+      skip(
+        !controllers.split(" ").includes("memory"),
+        `this kernel gives machines no memory control group of version 2 (they have: ${controllers}), so MemoryMax has no effect`,
+      );
+      await startWith("");
+      expect(await show("MemoryMax")).toBe(String(384 * 2 ** 20));
+      expect(await at.fleet.apply(page("1"), at.agentId, { timeoutMs: 30_000 })).toMatchObject({ _tag: "Converged" });
+      const before = { pid: await show("MainPID"), restarts: Number(await show("NRestarts")) };
+      // Less than Node needs by far: what a leak comes to.
+      await at.machine.run(["systemctl", "set-property", "--runtime", "harmony-agent.service", "MemoryMax=16M"]);
+      await vi.waitFor(async () => expect(Number(await show("NRestarts"))).toBeGreaterThan(before.restarts), patience);
+      expect(await at.machine.run(["journalctl", "--unit", "harmony-agent", "--no-pager"])).toMatch(/oom-kill/i);
+      await at.machine.run(["systemctl", "set-property", "--runtime", "harmony-agent.service", "MemoryMax=384M"]);
+      expect(await at.fleet.apply(page("2"), at.agentId, { timeoutMs: 60_000 })).toMatchObject({ _tag: "Converged" });
+      expect(await show("MainPID")).not.toBe(before.pid);
+      expect(await at.machine.readFile("/srv/page")).toBe("2");
+    },
+  );
 });

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import * as z from "zod";
 import { objections } from "../../src/check/index.ts";
@@ -25,6 +26,13 @@ const counting = (name: string, more: Partial<Spec> = {}): ShellJobScore =>
     expires: new Date("2099-01-01T00:00:00.000Z"),
     ...more,
   });
+
+const AuditDocument = z.object({
+  isWhole: z.boolean(),
+  last: z.int(),
+  told: z.int(),
+  records: z.array(z.object({ type: z.string(), recordSha256: z.string().optional() })),
+});
 
 const LastRun = z.object({ lastRun: z.looseObject({}) });
 const lastRunOf = (status: ScoreStatus | undefined): Readonly<Record<string, unknown>> =>
@@ -179,6 +187,20 @@ onMachines("jobs on a booted Debian 13", () => {
       .filter(({ job, event }) => job === "killed" && event !== "checks")
       .map(({ event }) => event);
     expect(events).toEqual(["begins", "interrupted", "begins", "ended"]);
+  });
+
+  test("every line of what was run is on the agent's own record by its hash, and that is told", { tags }, async () => {
+    const lines = (await machine.readFile("/var/lib/harmony-edge/agent/audit.jsonl")).trim().split("\n");
+    const hashes = lines.map((line) => createHash("sha256").update(line).digest("hex"));
+    await vi.waitFor(async () => {
+      const ran = await machine.run(["/usr/local/bin/harmony-agent", "audit", "--json"]);
+      const { isWhole, last, told, records } = AuditDocument.parse(JSON.parse(ran));
+      const known = records.flatMap(({ recordSha256 }) => recordSha256 ?? []);
+      expect({ isWhole, told, known }).toEqual({ isWhole: true, told: last, known: hashes });
+      expect(records.map(({ type }) => type)).toEqual(
+        expect.arrayContaining(["AgentStarted", "ManifestAccepted", "JobBegins", "JobEnded", "JobInterrupted"]),
+      );
+    }, patience);
   });
 
   test(

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { USAGE } from "../../src/agent/arguments.ts";
+import { KEY_USAGE } from "../../src/agent/key-arguments.ts";
 import { ENROLL_USAGE } from "../../src/agent/enrol-arguments.ts";
 import { LOCAL_USAGE } from "../../src/agent/local-arguments.ts";
 import { main } from "../../src/cli/main.ts";
@@ -29,6 +30,7 @@ const calls: readonly Said[] = [
 
 const OF_AGENT: ReadonlyMap<string | undefined, string> = new Map([
   ["enroll", ENROLL_USAGE],
+  ["key", KEY_USAGE],
   ["take", LOCAL_USAGE],
   ["status", LOCAL_USAGE],
 ]);
@@ -46,6 +48,7 @@ async function help(command: string | undefined, part?: string): Promise<string>
     err: write,
     outIsTerminal: false,
     errIsTerminal: false,
+    input: async () => Buffer.of(),
     ask: null,
     env: {},
     cwd: root,
@@ -68,7 +71,7 @@ describe("every harmony command and flag that is shown exists", () => {
     async ({ words }) => {
       const [first = ""] = words;
       const command = first.startsWith("-") ? undefined : first;
-      const hasParts = command === "fleet" || command === "agent" || command === "asset";
+      const hasParts = ["fleet", "agent", "asset", "policy"].includes(command ?? "");
       const text = await help(command, hasParts ? words[1] : undefined);
       expect(text).not.toBe("");
       const flags = words.filter((word) => /^--?[a-z]/.test(word)).map((word) => word.replace(/=.*$/, ""));

@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "nats";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { connectStore, type ConnectOptions } from "../../src/wire/nats/connect.ts";
-import type { Store, StoreAdmin } from "../../src/wire/store.ts";
+import { AgentId } from "../../src/wire/keys.ts";
+import { connectStore, type Connected, type ConnectOptions } from "../../src/wire/nats/connect.ts";
+import type { Store } from "../../src/wire/store.ts";
 import { natsServer } from "../support/nats-server.ts";
 import { blocks } from "./pages.ts";
 
@@ -19,7 +20,7 @@ const textOf = async (store: Store, bucket: "desired-state", key: string): Promi
   return found._tag === "Value" ? new TextDecoder().decode(found.value) : found._tag;
 };
 
-async function connected(options: ConnectOptions): Promise<Store & StoreAdmin> {
+async function connected(options: ConnectOptions): Promise<Connected["store"]> {
   const made = await connectStore(options);
   if (made._tag === "Unreachable") throw new Error(made.message);
   onTestFinished(() => made.store.close());
@@ -53,6 +54,10 @@ describe.each(configurations)("$page:$line", ({ text }) => {
       expect(await agent.put(bucket, AGENT, bytes("two"), { expect: 0 })).toEqual({ _tag: "Conflict" });
       expect(await agent.get(bucket, AGENT)).toMatchObject({ _tag: "Value" });
     }
+    expect(await agent.tellEvent(AgentId.parse(AGENT), bytes("{}"), "first")).toMatchObject({
+      _tag: "Told",
+      isNew: true,
+    });
     const poked = new Promise<string>((resolve) => void agent.onChange("desired-state", AGENT, resolve));
     const stop = agent.serve(`fleet.plan.${AGENT}`, (asked) => Promise.resolve(asked));
     onTestFinished(stop);
@@ -63,6 +68,9 @@ describe.each(configurations)("$page:$line", ({ text }) => {
     expect(await poked).toBe(AGENT);
     expect(await textOf(agent, "desired-state", AGENT)).toBe("wanted");
     expect(await control.request(`fleet.plan.${AGENT}`, bytes("?"))).toMatchObject({ _tag: "Reply" });
+    onTestFinished(control.serve(`fleet.renew.${AGENT}`, (asked) => Promise.resolve(asked)));
+    await control.get("heartbeat", AGENT);
+    expect(await agent.request(`fleet.renew.${AGENT}`, bytes("?"))).toMatchObject({ _tag: "Reply" });
   });
 
   test("keeps an agent from everything else, by reply subjects too", async () => {
@@ -73,8 +81,11 @@ describe.each(configurations)("$page:$line", ({ text }) => {
     expect(await agent.get("desired-state", OTHER)).toMatchObject(denied);
     expect(await agent.put("heartbeat", OTHER, bytes("evil"))).toMatchObject(denied);
     expect(await agent.put("desired-state", AGENT, bytes("evil"))).toMatchObject(denied);
+    expect(await agent.tellEvent(AgentId.parse(OTHER), bytes("{}"), "second")).toMatchObject(denied);
+    expect(await agent.eventAt(AgentId.parse(AGENT), 1)).toMatchObject(denied);
     expect(await agent.keys("desired-state")).toMatchObject(denied);
     expect(await agent.request(`fleet.plan.${OTHER}`, bytes("?"))).toMatchObject(denied);
+    expect(await agent.request(`fleet.renew.${OTHER}`, bytes("?"))).toMatchObject(denied);
 
     const raw = await connect({ servers: url, user: AGENT, pass: PASSWORD, inboxPrefix: `_INBOX.${AGENT}` });
     onTestFinished(() => raw.close());

@@ -1,7 +1,7 @@
 import { AGENT } from "../agent/support/manifests.ts";
 import { eventually } from "../agent/support/eventually.ts";
 import { BUCKETS } from "../../src/wire/store.ts";
-import { bytes, OTHER, PAIR, type Scene, type User } from "./scene.ts";
+import { bytes, MEMBER, OTHER, PAIR, type Scene, type User } from "./scene.ts";
 
 /** Something that a user has to be able to do. `isSo` gives true, or what came instead. */
 export interface Allowed {
@@ -103,6 +103,16 @@ const asksForAPlan = (by: User): Allowed => ({
   },
 });
 
+/** By the fleet's own process, which works with the rights of the operator. */
+const asksAboutItsKey: Allowed = {
+  by: "agent",
+  what: "is answered what it asks about its key, as itself",
+  isSo: async (scene) => {
+    const reply = await (await scene.store("agent")).request(`fleet.renew.${AGENT}`, bytes("?"));
+    return (reply._tag === "Reply" && new TextDecoder().decode(reply.value) === `${AGENT} asks ?`) || reply;
+  },
+};
+
 const storesAnAsset = (by: User): Allowed => ({
   by,
   what: "stores an asset",
@@ -132,11 +142,49 @@ const holdsAPair = (bucket: (typeof TOLD)[number]): Allowed => ({
   },
 });
 
+const tellsAnEvent = (by: "agent" | "member", id: typeof AGENT): Allowed => ({
+  by,
+  what: `tells an event of ${id}, once`,
+  isSo: async (scene) => {
+    const store = await scene.store(by);
+    const first = await store.tellEvent(id, bytes("an event"), `told-${id}`);
+    const again = await store.tellEvent(id, bytes("an event"), `told-${id}`);
+    if (first._tag !== "Told" || again._tag !== "Told") return [first, again];
+    return (first.isNew && !again.isNew && first.position === again.position) || [first, again];
+  },
+});
+
+const readsEvents = (by: User): Allowed => ({
+  by,
+  what: "reads the events of all agents, and hears of a new one",
+  isSo: async (scene) => {
+    const store = await scene.store(by);
+    const found = await Promise.all([
+      store.eventAt(AGENT, 1),
+      store.eventAt(OTHER, 1),
+      store.lastEvent(OTHER),
+      store.lastEvent("*"),
+    ]);
+    if (found.some(({ _tag }) => _tag !== "Event")) return found;
+    let heard = 0;
+    const stop = store.onEvent("*", () => (heard += 1));
+    await store.get("heartbeat", AGENT);
+    const before = heard;
+    await (await scene.store("agent")).tellEvent(AGENT, bytes("news"), `news-for-${by}`);
+    await eventually("the poke", () => heard > before);
+    stop();
+    return true;
+  },
+});
+
 /** Everything that has to work on each server. */
 export const ALLOWED: readonly Allowed[] = [
   ...reads("agent", AGENT),
   ...writes("agent", TOLD),
   readsAnAsset("agent"),
+  asksAboutItsKey,
+  tellsAnEvent("agent", AGENT),
+  tellsAnEvent("member", MEMBER),
   ...reads("member", PAIR),
   ...TOLD.map(holdsAPair),
   isPoked("agent", "desired-state", "author"),
@@ -153,6 +201,7 @@ export const ALLOWED: readonly Allowed[] = [
     storesAnAsset(by),
   ]),
   readsAnAsset("viewer"),
+  ...(["operator", "author", "viewer"] as const).map(readsEvents),
   {
     by: "viewer",
     what: "does not list a key that was deleted",

@@ -31,6 +31,20 @@ const subscribe = (by: User, subject: string): Denied => ({
   subject,
 });
 
+const ownEvents = `harmony.events.${AGENT}`;
+const otherEvents = `harmony.events.${OTHER}`;
+const READING_EVENTS = "$JS.API.DIRECT.GET.harmony-events";
+
+/** Reading what agents told, by any way that a server knows. */
+const readingEvents = (by: User): readonly Denied[] => [
+  publish(by, READING_EVENTS, { seq: 1 }),
+  publish(by, READING_EVENTS, { last_by_subj: "harmony.events.>" }),
+  publish(by, `${READING_EVENTS}.${ownEvents}`),
+  publish(by, `${READING_EVENTS}.${otherEvents}`),
+  publish(by, `${READING_EVENTS}.harmony.events.>`),
+  publish(by, "$JS.API.STREAM.MSG.GET.harmony-events", { seq: 1 }),
+];
+
 const own = (bucket: string): string => `$KV.${bucket}.${AGENT}`;
 const others = (bucket: string): string => `$KV.${bucket}.${OTHER}`;
 const directGet = (bucket: string, subject: string): string => `$JS.API.DIRECT.GET.KV_${bucket}.${subject}`;
@@ -114,6 +128,13 @@ const listening = (by: User): readonly Denied[] =>
     "$SYS.>",
     "fleet.>",
     "fleet.plan.*",
+    "fleet.renew.*",
+    `fleet.renew.${AGENT}`,
+    `fleet.renew.${OTHER}`,
+    "harmony.>",
+    "harmony.events.*",
+    ownEvents,
+    otherEvents,
   ].map((subject) => subscribe(by, subject));
 
 const INJECTED = [
@@ -122,6 +143,8 @@ const INJECTED = [
   others("actual-state"),
   others("heartbeat"),
   others("capabilities"),
+  otherEvents,
+  `harmony.events.${PAIR}`,
   "$JS.API.STREAM.PURGE.KV_desired-state",
   "$JS.API.STREAM.DELETE.KV_desired-state",
 ];
@@ -162,8 +185,17 @@ const agent: readonly Denied[] = [
   publish("agent", `fleet.hint.desired-state.${OTHER}`),
   publish("agent", `fleet.hint.desired-state.${AGENT}`),
   publish("agent", `fleet.plan.${OTHER}`, "{}"),
+  publish("agent", `fleet.renew.${OTHER}`, { ask: "look" }),
+  publish("agent", "fleet.renew.*", { ask: "look" }),
   publish("agent", "fleet.info.KV_desired-state"),
   publish("agent", "anything"),
+  publish("agent", otherEvents, "evil"),
+  publish("agent", `harmony.events.${PAIR}`, "evil"),
+  publish("agent", `${ownEvents}.more`, "evil"),
+  publish("agent", "harmony.events.nobody", "evil"),
+  ...readingEvents("agent"),
+  subscribe("agent", `fleet.hint.events.${AGENT}`),
+  subscribe("agent", `fleet.hint.events.${OTHER}`),
   ...readingAround("agent"),
   ...consumers("agent", `_INBOX.${AGENT}`),
   ...administration("agent"),
@@ -183,8 +215,18 @@ const agent: readonly Denied[] = [
   ...injections("agent", [
     ...BUCKETS.map((bucket) => [directGet(bucket, own(bucket)), ""] as const),
     ...TOLD.map((bucket) => [own(bucket), "evil"] as const),
+    [ownEvents, "evil"],
     ["$JS.API.DIRECT.GET.OBJ_assets", '{"seq":1}'],
+    [`fleet.renew.${AGENT}`, '{"ask":"look"}'],
   ]),
+  {
+    _tag: "Header",
+    by: "agent",
+    what: "a rollup of all events",
+    subject: ownEvents,
+    name: "Nats-Rollup",
+    value: "all",
+  },
   ...TOLD.flatMap((bucket): readonly Denied[] => [
     {
       _tag: "Header",
@@ -212,7 +254,10 @@ const guest = (by: "author" | "viewer" | "dashboard"): readonly Denied[] => [
   subscribe(by, `_INBOX.${OTHER}.>`),
   publish(by, `_INBOX.${OTHER}.x`, "evil"),
   publish(by, `fleet.hint.desired-state.${OTHER}`),
+  publish(by, `fleet.renew.${OTHER}`, { ask: "look" }),
   publish(by, "anything"),
+  publish(by, otherEvents, "evil"),
+  publish(by, `harmony.events.${PAIR}`, "evil"),
 ];
 const reader = (by: "viewer" | "dashboard"): readonly Denied[] => [
   publish(by, others("desired-state"), "evil"),
@@ -232,7 +277,10 @@ const pair: readonly Denied[] = [
     publish("member", others(bucket), "evil"),
   ]),
   publish("member", `$KV.desired-state.${PAIR}`, "evil"),
+  publish("member", `harmony.events.${PAIR}`, "evil"),
+  publish("member", otherEvents, "evil"),
   subscribe("agent", `fleet.plan.${PAIR}`),
+  publish("member", `fleet.renew.${PAIR}`, { ask: "look" }),
   subscribe("member", `_INBOX.${PAIR}.>`),
   subscribe("member", "fleet.hint.>"),
 ];
@@ -244,8 +292,10 @@ export const DENIED: readonly Denied[] = [
   ...guest("author"),
   ...guest("viewer"),
   ...reader("viewer"),
+  ...injections("viewer", [[READING_EVENTS, '{"seq":1}']]),
   ...guest("dashboard"),
   ...reader("dashboard"),
   publish("dashboard", "$JS.API.DIRECT.GET.OBJ_assets", { seq: 1 }),
+  ...readingEvents("dashboard"),
   publish("dashboard", "$JS.API.DIRECT.GET.OBJ_assets.$O.assets.M.x"),
 ];

@@ -90,6 +90,11 @@ describe.each(found)("nats-server $version", (server) => {
     counts.allowed += 1;
   });
 
+  test("the consumers of the operator's listings have gone, so that a new one shows", async () => {
+    const left = eventually("no consumer is left", async () => (await scene.consumers()) === 0);
+    await expect(left).resolves.toBe(true);
+  });
+
   test.each(DENIED)("$by may not: $what", async (denied) => {
     expect(await tried(scene, denied)).toBeNull();
     counts.denied += 1;

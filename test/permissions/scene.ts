@@ -6,18 +6,19 @@ import { FleetDescription } from "../../src/cli/fleet-setup/description.ts";
 import { accountsConfig } from "../../src/cli/fleet-setup/server-config.ts";
 import { startNatsServer } from "../../src/cli/nats-server.ts";
 import { AgentId } from "../../src/wire/keys.ts";
-import { connectStore } from "../../src/wire/nats/connect.ts";
+import { type Connected, connectStore } from "../../src/wire/nats/connect.ts";
 import { credentialsFile, userInbox } from "../../src/wire/nats/credentials.ts";
 import { agentInbox } from "../../src/wire/nats/grants.ts";
+import { serveRenewals } from "../../src/wire/nats/renewal-service.ts";
 import { makeUserKey } from "../../src/wire/nats/nkey.ts";
-import { BUCKETS, type Store, type StoreAdmin } from "../../src/wire/store.ts";
+import { BUCKETS } from "../../src/wire/store.ts";
 import { AGENT } from "../agent/support/manifests.ts";
 
 export const OTHER = AgentId.parse("pi-8");
 /** A member of the pair, which is no agent itself. */
-const MEMBER = AgentId.parse("pi-9");
+export const MEMBER = AgentId.parse("pi-9");
 export const PAIR = AgentId.parse("pair-1");
-export const STREAMS = [...BUCKETS.map((bucket) => `KV_${bucket}`), "OBJ_assets"];
+export const STREAMS = [...BUCKETS.map((bucket) => `KV_${bucket}`), "OBJ_assets", "harmony-events"];
 
 export const USERS = ["operator", "author", "viewer", "dashboard", "agent", "other", "member"] as const;
 export type User = (typeof USERS)[number];
@@ -30,12 +31,14 @@ interface Raw {
 
 export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
+const text = (value: Uint8Array): string => new TextDecoder().decode(value);
+
 /** A real server with the accounts of a fleet: agents pi-7 and pi-8, and each role. */
 export class Scene {
   readonly url: string;
   readonly #seeds: Readonly<Record<User, string>>;
   readonly #inboxes: Readonly<Record<User, string>>;
-  readonly #stores = new Map<User, Store & StoreAdmin>();
+  readonly #stores = new Map<User, Connected["store"]>();
   readonly #raws = new Map<User, Raw>();
   readonly #stop: () => Promise<void>;
   /** Of what `agent` can read, all of it; of what it cannot, a text that nobody else holds. */
@@ -107,7 +110,10 @@ export class Scene {
       other: other.seed,
       member: member.seed,
     };
+    const desk = { servers: server.url, credsFile: credentialsFile(operator.seed, null) };
+    const close = serveRenewals(desk, async (id, asked) => bytes(`${id} asks ${new TextDecoder().decode(asked)}`));
     const scene = new Scene(server.url, seeds, inboxes, async () => {
+      await close();
       await server.stop();
       await rm(folder, { recursive: true, force: true });
     });
@@ -125,6 +131,13 @@ export class Scene {
       await operator.put(bucket, OTHER, bytes(`secret ${bucket}`));
       await operator.put(bucket, PAIR, bytes(`secret ${bucket}`));
     }
+    for (const [user, id] of [
+      ["agent", AGENT],
+      ["other", OTHER],
+    ] as const) {
+      const told = await (await this.store(user)).tellEvent(id, bytes(`secret event of ${id}`), `first-${id}`);
+      if (told._tag !== "Told") throw new Error(told.message);
+    }
     const stored = await operator.putAsset(bytes("an asset"));
     if (stored._tag !== "Stored") throw new Error(stored.message);
     this.asset = stored.sha256;
@@ -140,7 +153,7 @@ export class Scene {
     return credentialsFile(this.#seeds[user], null);
   }
 
-  async store(user: User): Promise<Store & StoreAdmin> {
+  async store(user: User): Promise<Connected["store"]> {
     const known = this.#stores.get(user);
     if (known !== undefined) return known;
     const connected = await connectStore({
@@ -226,14 +239,24 @@ export class Scene {
       const { consumer_count, num_subjects } = info.state ?? {};
       return { stream, config: info.config, consumer_count, num_subjects };
     });
+    const events = await Promise.all([operator.lastEvent(OTHER), operator.lastEvent(PAIR)]);
     const names = (await raw.request("$JS.API.STREAM.NAMES")).json<{ readonly streams?: readonly string[] }>().streams;
     return {
       values: (await Promise.all(values)).map((found) =>
-        found._tag === "Value" ? { ...found, value: new TextDecoder().decode(found.value) } : found,
+        found._tag === "Value" ? { ...found, value: text(found.value) } : found,
       ),
       infos: await Promise.all(infos),
+      events: events.map((found) => (found._tag === "Event" ? { ...found, line: text(found.line) } : found)),
       names: names?.toSorted(),
     };
+  }
+
+  /** Of all streams. */
+  async consumers(): Promise<number> {
+    const raw = await this.raw("operator");
+    const infos = STREAMS.map(async (stream) => raw.request(`$JS.API.STREAM.INFO.${stream}`));
+    const counts = (await Promise.all(infos)).map((info) => info.json<StreamFacts>().state?.consumer_count ?? 0);
+    return counts.reduce((sum, count) => sum + count, 0);
   }
 
   async stop(): Promise<void> {

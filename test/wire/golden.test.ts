@@ -23,6 +23,9 @@ import {
 } from "../../src/wire/decode.ts";
 import { encodeScore } from "../../src/wire/encode.ts";
 import { AgentId } from "../../src/wire/keys.ts";
+import { keyPairOf } from "../../src/wire/secrets/hpke.ts";
+import { Opener } from "../../src/wire/secrets/opener.ts";
+import { keyIdOf, sealingKeyOf } from "../../src/wire/secrets/sealed.ts";
 import { encodeSpec } from "../../src/wire/spec-codec.ts";
 import { AgentStatus, CapabilitiesDocument, Heartbeat, PlanReply, readDocument } from "../../src/wire/status.ts";
 
@@ -51,6 +54,8 @@ function decode(bytes: Uint8Array, at: Gate = gate): DecodedManifest {
   if (decoded._tag !== "Decoded") throw new Error(decoded.refusal.message);
   return decoded.manifest;
 }
+
+const KEY = keyPairOf(Buffer.alloc(32, 7));
 
 const Expected = z.record(z.string(), z.strictObject({ spec: z.unknown(), digest: z.string() }));
 const names = readdirSync("test/wire/golden").flatMap((file) => /^(\w+@\d+(?:-\w+)?)\.json$/.exec(file)?.[1] ?? []);
@@ -139,6 +144,21 @@ describe("the golden envelopes", () => {
       retryFailed: true,
     });
     expect(decode(golden("envelope-policies.json"))).toMatchObject({ rollbackOnFailure: null, retryFailed: false });
+  });
+
+  test("with a secret, which the device's own key alone opens", () => {
+    const { agentId } = gate;
+    const keys = new Map([KEY].map((pair) => [keyIdOf(sealingKeyOf(pair)), pair]));
+    const opener = new Opener({ agentId, keys: () => keys });
+    const scores = decode(golden("envelope-secrets.json"), { ...gate, opener }).scores;
+    const [psk] = accepted(scores);
+    expect(psk?.score.spec).toMatchObject({ content: { secret: "wifi-psk" }, mode: "0400" });
+    const opened = opener.of("psk", psk?.wire.secrets).use({ secret: "wifi-psk" }, (bytes) => Buffer.from(bytes));
+    expect(opened.toString()).toBe("correct horse");
+    expect(reasons(decode(golden("envelope-secrets.json")).scores)).toEqual([
+      ["File", "SecretNotForThisDevice"],
+      "Score",
+    ]);
   });
 
   test("by hash", () => {

@@ -1,10 +1,12 @@
 import { realpathSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Log } from "../../scores/context.ts";
 import type { DevicePolicies } from "../../wire/device-policy.ts";
-import type { AgentArguments } from "../arguments.ts";
+import { type AgentArguments, trustedKeys } from "../arguments.ts";
 import { CONFIGURATION, UNIT } from "../cage/unit.ts";
 import { PolicyFile } from "./policy-file.ts";
+import { SignedPolicyFile } from "./signed-policy-file.ts";
 import type { StateDirectory } from "./state-directory.ts";
 
 export interface AgentPolicy {
@@ -13,7 +15,7 @@ export interface AgentPolicy {
   readonly current: () => DevicePolicies;
 }
 
-type Given = Pick<AgentArguments, "policyFile" | "configFile" | "credsFile" | "trust"> & {
+type Given = Pick<AgentArguments, "agentId" | "policyFile" | "signedPolicy" | "configFile" | "credsFile" | "trust"> & {
   /** Default: none. */
   readonly authorsFile?: string | null;
   /** Null, or left out: in the state directory. */
@@ -25,10 +27,10 @@ type Given = Pick<AgentArguments, "policyFile" | "configFile" | "credsFile" | "t
 
 /** What this agent may be asked for: what is its own is nobody else's, and the rest is as the policy's file says, if any. */
 export async function agentPolicy({ root, state, log, ...given }: Given): Promise<AgentPolicy> {
-  const { authorsFile = null, policyFile, configFile, credsFile, trust, cacheDir = null } = given;
-  const files = [authorsFile, policyFile, configFile, credsFile, cacheDir, ...trust.map(({ file }) => file)].flatMap(
-    (file) => file ?? [],
-  );
+  const { authorsFile = null, policyFile, signedPolicy, configFile, credsFile, trust, cacheDir = null } = given;
+  // Not the file of a signed policy: whoever writes that, what counts is the signature.
+  const keys = [...trust, ...(signedPolicy?.keys ?? [])].map(({ file }) => file);
+  const files = [authorsFile, policyFile, configFile, credsFile, cacheDir, ...keys].flatMap((file) => file ?? []);
   // Where the agent is the machine's own, what starts it is its own too.
   const ofMachine = root === "/" ? [CONFIGURATION, ...unitFiles()] : [];
   const reserved = [...new Set([...[state.path, ...files].flatMap(bothPaths), ...ofMachine])];
@@ -36,12 +38,35 @@ export async function agentPolicy({ root, state, log, ...given }: Given): Promis
     paths: [...withinRoot(reserved, root)],
     units: root === "/" ? [UNIT] : [],
   };
-  if (policyFile === null) {
-    const nothing: DevicePolicies = { reserved: own, policies: [], unreadable: null };
-    return { reserved, current: () => nothing };
-  }
-  const file = await PolicyFile.open({ path: resolve(policyFile), reserved: own, disk: state, log });
-  return { reserved, current: file.current };
+  const nothing: DevicePolicies = { reserved: own, policies: [], unreadable: null };
+  const file =
+    policyFile === null ? null : await PolicyFile.open({ path: resolve(policyFile), reserved: own, disk: state, log });
+  const local = file?.current ?? (() => nothing);
+  if (signedPolicy === null) return { reserved, current: local };
+  const pems = signedPolicy.keys.map(async (each) => ({ ...each, pem: await readFile(each.file) }));
+  const signed = await SignedPolicyFile.open({
+    path: resolve(signedPolicy.file),
+    keys: trustedKeys(await Promise.all(pems)),
+    agentId: given.agentId,
+    disk: state,
+    now: () => new Date(),
+    log,
+  });
+  return { reserved, current: together(local, signed.current) };
+}
+
+/** Each has to allow what is asked. The same object as long as neither has changed. */
+function together(local: () => DevicePolicies, signed: SignedPolicyFile["current"]): () => DevicePolicies {
+  let seen: readonly unknown[] = [];
+  let both: DevicePolicies | null = null;
+  return () => {
+    const [one, other] = [local(), signed()];
+    if (both === null || seen[0] !== one || seen[1] !== other) {
+      seen = [one, other];
+      both = { ...one, ...other, policies: [...one.policies, ...other.policies] };
+    }
+    return both;
+  };
 }
 
 const unitFiles = (): readonly string[] =>

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import * as z from "zod";
 import { SHELL_ENDINGS, type ShellRun } from "../../capabilities/audited-shell.ts";
 import { PortError } from "../../capabilities/port-error.ts";
+import { sha256Of } from "../../wire/event-chain.ts";
+import { asName, type Event } from "../../wire/events.ts";
 import { errnoOf } from "./file-system-errors.ts";
 
 /** A file is closed when it would grow beyond this, and so many closed ones are kept. */
@@ -37,24 +39,29 @@ const AuditRecord = z.discriminatedUnion("event", [
 ]);
 export type AuditRecord = z.infer<typeof AuditRecord>;
 
+/** Puts an event on the agent's own record first, which keeps its hash and tells the fleet. Rejects where it cannot. */
+export type PutOnRecord = (event: Event) => Promise<void>;
+
 /**
  * What was run on this device: one JSON object a line, in `audit.jsonl` and, older ones, `audit.1.jsonl` to
  * `audit.7.jsonl`. Written by appending alone; at most 8 MiB.
  */
 export class AuditLog {
   readonly #directory: string;
+  readonly #putOnRecord: PutOnRecord;
   readonly #lastRuns = new Map<string, ShellRun>();
   readonly #open = new Map<string, Extract<AuditRecord, { event: "begins" }>>();
   #unreadable = 0;
   #writing: Promise<void> = Promise.resolve();
 
-  private constructor(directory: string) {
+  private constructor(directory: string, putOnRecord: PutOnRecord) {
     this.#directory = directory;
+    this.#putOnRecord = putOnRecord;
   }
 
   /** Rejects with a PortError. The directory must be there. */
-  static async open(directory: string): Promise<AuditLog> {
-    const log = new AuditLog(directory);
+  static async open(directory: string, putOnRecord: PutOnRecord = async () => {}): Promise<AuditLog> {
+    const log = new AuditLog(directory, putOnRecord);
     await log.#told("read", () => log.#load());
     return log;
   }
@@ -76,8 +83,18 @@ export class AuditLog {
 
   /** Resolves when it is on disk. Rejects with a PortError. */
   append(record: AuditRecord): Promise<void> {
-    const bytes = Buffer.from(`${JSON.stringify(record)}\n`);
-    const written = this.#writing.then(() => this.#told("written", () => this.#write(bytes)));
+    const line = JSON.stringify(record);
+    const written = this.#writing.then(async () => {
+      const event = asEvent(record, sha256Of(line));
+      await this.#putOnRecord(event);
+      try {
+        await this.#told("written", () => this.#write(Buffer.from(`${line}\n`)));
+      } catch (error) {
+        // Then it is not begun.
+        if (event.type === "JobBegins") await this.#putOnRecord(notStarted(event)).catch(() => {});
+        throw error;
+      }
+    });
     this.#writing = written.catch(() => {});
     return written.then(() => this.#fold(record));
   }
@@ -175,6 +192,35 @@ export class AuditLog {
     }
   }
 }
+
+/** What it says without the words of the command and its output, which stay on the device. */
+function asEvent(record: AuditRecord, recordSha256: string): Event {
+  const job = {
+    job: asName(record.job),
+    runAs: asName(record.runAs),
+    approver: asName(record.approver),
+    recordSha256,
+  };
+  if (record.event === "checks") return { type: "JobChecked", ...job };
+  const run = { ...job, run: asName(record.run), purpose: record.purpose };
+  switch (record.event) {
+    case "begins":
+      return { type: "JobBegins", ...run };
+    case "ended":
+      return { type: "JobEnded", ...run, ending: record.ending, exitCode: record.exitCode };
+    case "not-started":
+      return { type: "JobEnded", ...run, ending: "not-started", exitCode: null };
+    case "interrupted":
+      return { type: "JobInterrupted", ...run };
+  }
+}
+
+const notStarted = (begun: Extract<Event, { type: "JobBegins" }>): Event => ({
+  ...begun,
+  type: "JobEnded",
+  ending: "not-started",
+  exitCode: null,
+});
 
 const NEWLINE = 0x0a;
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW;

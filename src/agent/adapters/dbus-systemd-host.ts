@@ -6,6 +6,7 @@ import { PortError } from "../../capabilities/port-error.ts";
 import type {
   ResourceController,
   SystemdHost,
+  UnitCredential,
   UnitFile,
   UnitFileRole,
   UnitState,
@@ -23,6 +24,7 @@ import { SystemdReloads } from "./systemd-reloads.ts";
 import { filesOf, type Reported, SystemdUnits } from "./systemd-units.ts";
 import { FRESH_MS } from "./unit-links.ts";
 import { ChangeTimes, monotonicMicroseconds, versionOf } from "./unit-memory.ts";
+import { UnitCredentials } from "./unit-credentials.ts";
 import { UnitPreflight } from "./unit-preflight.ts";
 
 const ETC = "/etc/systemd/system";
@@ -41,6 +43,7 @@ export class DbusSystemdHost implements SystemdHost {
   readonly #files: FileSystemHost;
   readonly #changes: ChangeTimes;
   readonly #preflight = new UnitPreflight();
+  readonly #credentials: UnitCredentials;
   readonly #reloads: SystemdReloads;
   /** Of each unit, the version of its files that systemd is known to have read. */
   readonly #read = new Map<string, string>();
@@ -57,6 +60,7 @@ export class DbusSystemdHost implements SystemdHost {
     readonly clock?: Clock | undefined;
   }) {
     this.#files = options.files;
+    this.#credentials = new UnitCredentials(options.files);
     this.#changes = options.changes ?? new ChangeTimes();
     this.#units = new SystemdUnits(options.address, () => this.#reloads.done());
     this.#manager = this.#units.manager;
@@ -87,6 +91,18 @@ export class DbusSystemdHost implements SystemdHost {
   unitFile(unit: string, role: UnitFileRole): UnitFile {
     const path = fileOf(unit, role);
     return ownFile(path, this.#files.inspect(path), ({ sha256 }): UnitFile => ({ type: "file", sha256 }));
+  }
+
+  credentials(unit: string): readonly UnitCredential[] {
+    return this.#credentials.of(unit);
+  }
+
+  writeCredential(unit: string, file: string, bytes: Uint8Array): Promise<void> {
+    return this.#credentials.write(unit, file, bytes);
+  }
+
+  removeCredential(unit: string, file: string): Promise<void> {
+    return this.#credentials.remove(unit, file);
   }
 
   controllers(): readonly ResourceController[] {

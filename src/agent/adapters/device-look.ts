@@ -5,14 +5,16 @@ import { readAuthors } from "../../wire/authors.ts";
 import { lastHeartbeat } from "../../wire/nats/last-heartbeat.ts";
 import { serverList } from "../../wire/nats/server-list.ts";
 import { readPolicy } from "../../wire/device-policy.ts";
+import { readSignedPolicy } from "../../wire/signed-policy.ts";
 import { Heartbeat, readDocument } from "../../wire/status.ts";
 import { VERSION } from "../../wire/version.ts";
 import { type DoctorArguments, trustedKeys } from "../arguments.ts";
 import { DROP_IN, dropInText } from "../cage/unit.ts";
 import { type DoctorReport, type Examined, judge, type ServerExamined } from "../doctor.ts";
+import { Keyring } from "../keyring.ts";
 import { assembleHost } from "../wiring.ts";
 import { SelfReportFile } from "./self-report-file.ts";
-import { statePath } from "./state-directory.ts";
+import { StateDirectory, statePath } from "./state-directory.ts";
 import { lookAtState } from "./state-look.ts";
 
 const SERVER_MS = 8_000;
@@ -32,7 +34,7 @@ export async function lookAtDevice(asked: Asked, log: Log): Promise<DoctorReport
   });
   const [state, server, files, isCaged, controllers] = await Promise.all([
     lookAtState(path),
-    lookAtServer(asked),
+    lookAtServer(asked, path),
     lookAtFiles(asked),
     lookAtCage(asked),
     readFile("/sys/fs/cgroup/cgroup.controllers", "utf8").then(
@@ -69,12 +71,18 @@ export async function lookAtDevice(asked: Asked, log: Log): Promise<DoctorReport
   };
 }
 
-async function lookAtServer({ server, credsFile, agentId }: Asked): Promise<ServerExamined> {
+async function lookAtServer({ server, credsFile, agentId }: Asked, path: string): Promise<ServerExamined> {
   const name = server.replaceAll(/\/\/[^@/,]*@/g, "//...@");
   // That it cannot be read is a finding of its own.
   const creds = credsFile === null ? undefined : await readFile(credsFile, "utf8").catch(() => undefined);
-  const options = { servers: serverList(server), name: "harmony-agent doctor", credsFile: creds };
-  const told = await lastHeartbeat(options, agentId, AbortSignal.timeout(SERVER_MS));
+  // The one that the agent works with may have come after that of the file.
+  const ring = creds === undefined ? null : await Keyring.open(new StateDirectory(path), creds, () => {});
+  const signal = AbortSignal.timeout(SERVER_MS);
+  const ask = (credsFile: string | undefined) =>
+    lastHeartbeat({ servers: serverList(server), name: "harmony-agent doctor", credsFile }, agentId, signal);
+  const [first, ...others] = ring?.credentials() ?? [creds];
+  let told = await ask(first);
+  for (const other of others) if (told._tag === "Unreachable" && told.reason === "Denied") told = await ask(other);
   if (told._tag === "Unreachable") return { name, unreachable: told, aheadMs: null };
   const beat = told.value === null ? null : readDocument(Heartbeat, told.value.bytes);
   const aheadMs =
@@ -97,10 +105,17 @@ function checkAuthors(bytes: Uint8Array): void {
   if (read._tag === "Unusable") throw new Error(read.message);
 }
 
-async function lookAtFiles({ trust, authorsFile, policyFile, credsFile }: Asked): Promise<Examined["files"]> {
+/** As the running agent would judge it, beside what it has taken already. */
+function checkSigned(bytes: Uint8Array, pems: Parameters<typeof trustedKeys>[0], agentId: Asked["agentId"]): void {
+  const read = readSignedPolicy(bytes, { keys: trustedKeys(pems), agentId, before: null, now: new Date() });
+  if (read._tag === "Refused") throw new Error(`${read.refusal.reason}: ${read.refusal.message}`);
+}
+
+async function lookAtFiles(asked: Asked): Promise<Examined["files"]> {
+  const { trust, authorsFile, policyFile, signedPolicy, credsFile, agentId } = asked;
   const tried = async (flag: Examined["files"][number]["flag"], file: string, check: (bytes: Buffer) => unknown) => {
     try {
-      check(await readFile(file));
+      await check(await readFile(file));
       return { flag, file, problem: "" };
     } catch (error) {
       return { flag, file, problem: error instanceof Error ? error.message : String(error) };
@@ -110,6 +125,14 @@ async function lookAtFiles({ trust, authorsFile, policyFile, credsFile }: Asked)
     ...trust.map(({ name, file }) => tried("--trust", file, (pem) => trustedKeys([{ name, file, pem }]))),
     ...(authorsFile === null ? [] : [tried("--authors", authorsFile, checkAuthors)]),
     ...(policyFile === null ? [] : [tried("--policy", policyFile, checkPolicy)]),
+    ...(signedPolicy === null
+      ? []
+      : [
+          tried("--signed-policy", signedPolicy.file, async (bytes) => {
+            const pems = signedPolicy.keys.map(async (each) => ({ ...each, pem: await readFile(each.file) }));
+            checkSigned(bytes, await Promise.all(pems), agentId);
+          }),
+        ]),
     ...(credsFile === null ? [] : [tried("--creds", credsFile, () => {})]),
   ]);
 }

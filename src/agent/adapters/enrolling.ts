@@ -4,6 +4,7 @@ import { dirname, resolve } from "node:path";
 import { enrolmentCode } from "../../wire/enrolment.ts";
 import { credentialsFile } from "../../wire/nats/credentials.ts";
 import { makeUserKey } from "../../wire/nats/nkey.ts";
+import { deviceKeys } from "./showing-key.ts";
 import { ENROLL_USAGE, parseEnroll } from "../enrol-arguments.ts";
 
 interface Outputs {
@@ -27,14 +28,16 @@ export async function enroll(
     stderr.write(`harmony agent enroll: ${parsed.message}\nSee: harmony agent enroll --help\n`);
     return 2;
   }
-  const { agentId: id, authorityFile, json } = parsed.given;
+  const { agentId: id, authorityFile, state, json } = parsed.given;
   const file = resolve(parsed.given.credsFile);
   try {
     const authorities = authorityFile === null ? null : await readAuthority(authorityFile);
     const { publicKey: key, seed } = makeUserKey();
     await keep(file, credentialsFile(seed, authorities));
-    const code = enrolmentCode({ id, key });
-    stdout.write(json ? `${JSON.stringify({ agentId: id, key, code, creds: file }, null, 2)}\n` : `${code}\n`);
+    const shown = state && { sealingKey: (await deviceKeys(state.root, state.directory)).published };
+    const code = enrolmentCode({ id, key, ...shown });
+    const document = { agentId: id, key, ...shown, code, creds: file };
+    stdout.write(json ? `${JSON.stringify(document, null, 2)}\n` : `${code}\n`);
     stderr.write(`The key of ${id} is in ${file}, for nobody else to read.\n`);
     stderr.write("Where the fleet is kept, let this device in: harmony fleet accept CODE\n");
     return 0;

@@ -17,7 +17,8 @@ const ANSWER_LIMITS = { depth: 64, values: 500_000 };
 const SAID_LIMIT = 1000;
 
 /** Asked for anew at each attempt. */
-type Body = () => AsyncIterable<Uint8Array>;
+type Pieces = () => AsyncIterable<Uint8Array>;
+type Body = Uint8Array | Pieces;
 
 export interface Answer {
   readonly status: number;
@@ -44,9 +45,15 @@ export class Libpod {
   }
 
   /** The answer to one call; `doing` begins the message of its error. Any status is an answer. */
-  async call(method: "GET" | "POST" | "DELETE", path: string, doing: string, signal: AbortSignal): Promise<Answer> {
+  async call(
+    method: "GET" | "POST" | "DELETE",
+    path: string,
+    doing: string,
+    signal: AbortSignal,
+    body?: Uint8Array,
+  ): Promise<Answer> {
     const within = AbortSignal.any([signal, AbortSignal.timeout(CALL_MS)]);
-    return this.#read(await this.#request(method, path, doing, within), doing, within);
+    return this.#read(await this.#request(method, path, doing, within, body), doing, within);
   }
 
   async #read(response: http.IncomingMessage, doing: string, within: AbortSignal): Promise<Answer> {
@@ -114,7 +121,7 @@ export class Libpod {
       request.on("error", (error) => reject(ofBody ?? error));
       // Where it switches to another protocol there is neither an answer nor an error.
       request.on("close", () => reject(new Error("it hung up without an answer")));
-      if (body === undefined) request.end();
+      if (body === undefined || body instanceof Uint8Array) request.end(body);
       else {
         request.setHeader("Content-Type", "application/x-tar");
         // What went wrong is told by the request, which is destroyed with it.

@@ -4,7 +4,7 @@ import type { AuditedShell, CheckAnswer, ShellCommand, ShellRun } from "../../ca
 import { PortError } from "../../capabilities/port-error.ts";
 import type { Clock, Log } from "../../scores/context.ts";
 import { longestSpelling, redact } from "../../scores/redaction.ts";
-import { AuditLog, type AuditRecord } from "./audit-log.ts";
+import { AuditLog, type AuditRecord, type PutOnRecord } from "./audit-log.ts";
 import { asAccount, jobAccount, SETPRIV } from "./job-account.ts";
 import { calledOff, cannotStart, demandDirectory, endedBadly } from "./job-errors.ts";
 import { type JobEnd, runJob, signalMarked } from "./job-process.ts";
@@ -17,6 +17,8 @@ export interface LocalShellOptions {
   /** Where the record is kept: the agent's own directory, which is there. */
   readonly directory: string;
   readonly log: Log;
+  /** Called before anything is written into the record of commands. Default: does nothing. */
+  readonly record?: PutOnRecord;
   /** Default: the machine's own. */
   readonly clock?: Clock;
 }
@@ -43,7 +45,7 @@ export class LocalShell implements Offering<AuditedShell> {
   #running: Promise<unknown> = Promise.resolve();
 
   constructor(options: LocalShellOptions) {
-    this.#options = { clock: systemClock, ...options };
+    this.#options = { clock: systemClock, record: async () => {}, ...options };
     this.port = {
       check: (command, signal) => this.#check(command, signal),
       lastRun: async (job) => (await this.#log()).lastRun(job),
@@ -102,7 +104,7 @@ export class LocalShell implements Offering<AuditedShell> {
   }
 
   async #openLog(): Promise<AuditLog> {
-    const audit = await AuditLog.open(this.#options.directory);
+    const audit = await AuditLog.open(this.#options.directory, this.#options.record);
     if (audit.unreadable > 0) {
       this.#options.log("some lines of the record of what was run cannot be read", { lines: audit.unreadable });
     }

@@ -13,9 +13,10 @@ import type { FileSystemHost } from "../../capabilities/file-system-host.ts";
 import type { ResourceController, SystemdHost, UnitState } from "../../capabilities/systemd-host.ts";
 import { askOnce } from "./asking.ts";
 import { Libpod } from "./libpod.ts";
-import { findContainer, type Found, removeContainer, secretNames } from "./podman-containers.ts";
+import { findContainer, type Found, removeContainer } from "./podman-containers.ts";
 import { ImageArchives } from "./podman-archives.ts";
 import { PodmanImages } from "./podman-images.ts";
+import { listSecrets, makeSecret, removeSecret } from "./podman-secrets.ts";
 import { QuadletFiles, quadletPath } from "./quadlet-files.ts";
 import { SystemBus } from "./system-bus.ts";
 import { systemClock } from "./system-clock.ts";
@@ -28,7 +29,9 @@ const PROBE_AGAIN_MS = 1000;
 const GENERATED = "/run/systemd/generator/";
 
 /** What podman tells at one look. */
-type Told = Pick<ContainerSeen, "image" | "kept" | "missingSecrets"> & { readonly container: Found | null };
+type Told = Pick<ContainerSeen, "image" | "kept" | "missingSecrets" | "ownSecrets"> & {
+  readonly container: Found | null;
+};
 
 interface Remembered {
   readonly key: string;
@@ -146,6 +149,16 @@ export class PodmanContainerRuntime implements ContainerRuntime {
     await this.#images.release(name, digest, isDefinedBy, signal);
   }
 
+  async writeSecret(name: string, secret: string, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+    this.#remembered.delete(name);
+    await makeSecret(this.#podman, name, secret, bytes, signal);
+  }
+
+  async removeSecret(name: string, secret: string, signal: AbortSignal): Promise<void> {
+    this.#remembered.delete(name);
+    await removeSecret(this.#podman, name, secret, signal);
+  }
+
   async writeQuadlet(name: string, text: string, signal: AbortSignal): Promise<void> {
     await this.#quadlets.write(name, text, signal);
   }
@@ -217,14 +230,15 @@ export class PodmanContainerRuntime implements ContainerRuntime {
     const [container, images, there] = await Promise.all([
       findContainer(this.#podman, name, signal),
       this.#images.list(signal),
-      secrets.length === 0 ? new Set<string>() : secretNames(this.#podman, signal),
+      listSecrets(this.#podman, signal),
     ]);
     const found = images.find(image);
     const told: Told = {
       container,
       image: found === null ? null : { digest: found.digest, keptFor: found.keptFor },
       kept: images.keptFor(name),
-      missingSecrets: secrets.filter((secret) => !there.has(secret)),
+      missingSecrets: secrets.filter((secret) => !there.some((each) => each.name === secret)),
+      ownSecrets: there.filter(({ madeFor }) => madeFor === name).map((each) => each.name),
     };
     const isSteady =
       active === "active" && container?.running === true && container.health !== "starting" && found !== null;

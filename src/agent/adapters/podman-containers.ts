@@ -20,7 +20,6 @@ const Inspected = z.object({
   }),
 });
 type Inspected = z.infer<typeof Inspected>;
-const Secrets = z.array(z.object({ Spec: z.object({ Name: z.string() }) }));
 
 const SPEC_LABEL = "io.harmony-edge.spec";
 const Health = z.enum(["starting", "healthy", "unhealthy"]);
@@ -65,12 +64,4 @@ export async function removeContainer(podman: Libpod, name: string, signal: Abor
     signal,
   );
   if (answer.status >= 300 && answer.status !== 404) throw refused(doing, answer);
-}
-
-/** The names of all secrets; their values are never asked for. */
-export async function secretNames(podman: Libpod, signal: AbortSignal): Promise<ReadonlySet<string>> {
-  const answer = await podman.call("GET", "/secrets/json", "Listing the secrets", signal);
-  const { success, data } = z.safeParse(Secrets, answer.body);
-  if (!success) throw refused("Listing the secrets", answer);
-  return new Set(data.map(({ Spec }) => Spec.Name));
 }

@@ -49,6 +49,8 @@ InaccessiblePaths=${Object.values(SOCKETS)
   .join(" ")}
 # Its configuration, its key and this cage are the device's own, whatever else may be written.
 ReadOnlyPaths=-${CONFIGURATION} -/etc/systemd/system/${UNIT}.d
+# A dump of its memory would hold the secrets that are being worked with.
+LimitCORE=0
 TasksMax=${TASKS}
 # Reclaimed from above the first; killed and started anew above the second.
 MemoryHigh=256M
@@ -90,7 +92,8 @@ Environment=${ENVIRONMENT}
 ExecStart=${command}
 Restart=always
 RestartSec=5
-StateDirectory=harmony-edge/agent
+# The second one holds what services are handed.
+StateDirectory=harmony-edge/agent harmony-edge/credentials
 StateDirectoryMode=0700
 # What it has to know of this boot, also after it was started anew.
 RuntimeDirectory=harmony-edge

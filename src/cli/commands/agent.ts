@@ -6,10 +6,19 @@ import { EXIT } from "../exit-code.ts";
 export const addAgent: AddCommand = (program, run) => {
   program
     .command("agent")
-    .summary("the agent of one device: agent run --id ID, agent doctor")
-    .description("harmony agent run --id ID, or harmony agent doctor; see harmony agent --help.")
+    .summary("the agent of one device: agent run --id ID, agent doctor, agent audit")
+    .description("harmony agent run --id ID, harmony agent doctor, or harmony agent audit; see harmony agent --help.")
     .addArgument(
-      new Argument("[WHAT]", "what it is to do").choices(["run", "doctor", "enroll", "unit", "take", "status"]),
+      new Argument("[WHAT]", "what it is to do").choices([
+        "run",
+        "doctor",
+        "audit",
+        "enroll",
+        "key",
+        "unit",
+        "take",
+        "status",
+      ]),
     )
     .allowExcessArguments()
     .allowUnknownOption()

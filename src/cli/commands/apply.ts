@@ -9,6 +9,7 @@ import { progressLine } from "../apply-progress.ts";
 import { reportApply } from "../apply-report.ts";
 import { bundleIn } from "../bundle-file.ts";
 import { withFleet } from "../server.ts";
+import { addSecretOptions, gatherSecrets, SecretFlags, wipe } from "../secret-options.ts";
 import { readSigners, signOption } from "../sign-option.ts";
 import { uploadOrTell } from "../uploading.ts";
 import { typeCheck } from "../type-check.ts";
@@ -21,10 +22,11 @@ const Options = z.object({
   check: z.boolean().default(false),
   retryFailed: z.boolean().default(false),
   sign: z.array(z.string()).default([]),
+  ...SecretFlags.shape,
 });
 
 export const addApply: AddCommand = (program, run) => {
-  program
+  const command = program
     .command("apply")
     .summary("ships a manifest to an agent and waits until it is so")
     .description(
@@ -37,20 +39,23 @@ export const addApply: AddCommand = (program, run) => {
     .option("--no-wait", "end once it is stored for the agent")
     .option("--retry-failed", "try again what failed for good, although its content is the same")
     .option("--check", "type-check FILE first")
-    .addOption(signOption())
+    .addOption(signOption());
+  addSecretOptions(command)
     .addHelpText(
       "after",
       examples(
         "harmony apply kiosk.ts --agent pi-7",
         "harmony apply kiosk.ts --agent pi-7 --timeout 5m --json",
         "harmony apply kiosk.ts --agent pi-7 --sign ops=ops.pem",
+        "harmony apply wifi.ts --agent pi-7 --secret wifi-psk=psk.txt",
+        "pass show wifi | harmony apply wifi.ts --agent pi-7 --secret wifi-psk=-",
         "harmony apply bundle.json --agent pi-7",
       ),
     )
     .action(
       run(async (session, args, options) => {
         const [file] = Args.parse(args);
-        const { agent, timeout, wait, check, retryFailed, sign } = Options.parse(options);
+        const { agent, timeout, wait, check, retryFailed, sign, ...flags } = Options.parse(options);
         const { io } = session;
         const bundle = await bundleIn(session, file);
         if (bundle === "Unreadable") return EXIT.usage;
@@ -84,7 +89,11 @@ export const addApply: AddCommand = (program, run) => {
           if (problems.length > 0 || types._tag === "NoCompiler") return EXIT.finding;
         }
         if (!fits) return EXIT.finding;
+        const secrets = await gatherSecrets(session, flags, manifest);
+        if (secrets === null) return EXIT.usage;
         return withFleet(session, async (fleet) => {
+          const trustedKeys = await secrets.keysFor(fleet, agent);
+          if (trustedKeys === null) return EXIT.finding;
           const failed = await uploadOrTell(session, fleet, assets, { signal: io.signal });
           if (failed !== null) return failed;
           const progress = progressLine(session, agent);
@@ -94,9 +103,13 @@ export const addApply: AddCommand = (program, run) => {
             wait,
             signers,
             retryFailed,
+            secrets: { values: secrets.given, trustedKeys },
             onProgress: progress.tell,
           });
-          const result = await applying.finally(progress.end);
+          const result = await applying.finally(() => {
+            wipe(secrets.given);
+            progress.end();
+          });
           return reportApply(session, result, agent);
         });
       }),

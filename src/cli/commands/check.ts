@@ -10,10 +10,12 @@ import {
   FORMATS,
   format,
   hasErrors,
+  missingSecrets,
   readDocument,
   type Target,
   targetName,
 } from "../../check/index.ts";
+import type { Manifest } from "../../topology/manifest.ts";
 import type { Topology } from "../../topology/topology.ts";
 import { VERSION } from "../../wire/version.ts";
 import { type AddCommand, examples, several } from "../command.ts";
@@ -22,6 +24,7 @@ import { loadManifest } from "../load-manifest.ts";
 import { visible } from "../paint.ts";
 import { displayPath, type Problem } from "../problem.ts";
 import type { Session } from "../session.ts";
+import { addSecretSources, readSecrets, SecretFlags, wipe } from "../secret-options.ts";
 import { topologies } from "../topologies.ts";
 import { typeCheck } from "../type-check.ts";
 
@@ -30,10 +33,11 @@ const Options = z.object({
   topology: z.string().optional(),
   capabilities: z.array(z.string()).default([]),
   format: z.enum(FORMATS).optional(),
+  ...SecretFlags.pick({ secret: true, secrets: true }).shape,
 });
 
 export const addCheck: AddCommand = (program, run) => {
-  program
+  const command = program
     .command("check")
     .summary("the CI gate: tells what a target lacks for a manifest")
     .description(
@@ -45,7 +49,8 @@ export const addCheck: AddCommand = (program, run) => {
       "--capabilities <FILE.json>",
       "an agent's capabilities document to hold it against; may be repeated",
       several,
-    )
+    );
+  addSecretSources(command)
     .addOption(
       new Option(
         "--format <FORMAT>",
@@ -58,18 +63,19 @@ export const addCheck: AddCommand = (program, run) => {
         "harmony check kiosk.ts",
         "harmony check manifests/*.ts --format sarif > harmony.sarif",
         "harmony check kiosk.ts --capabilities pi-7.json --capabilities pi-8.json",
+        "harmony check kiosk.ts --secrets ./secrets",
       ),
     )
     .action(
       run(async (session, args, options) => {
         const [files] = Args.parse(args);
-        const { topology, capabilities, format: wanted } = Options.parse(options);
+        const { topology, capabilities, format: wanted, ...flags } = Options.parse(options);
         const targets = await namedTargets(session, topology, capabilities);
         if (targets === null) return EXIT.usage;
         const checked: CheckedFile[] = [];
         const findings: Finding[] = [];
         for (const file of files) {
-          const done = await checkFile(session, file, targets);
+          const done = await checkFile(session, file, targets, flags);
           checked.push(done.file);
           findings.push(...done.findings);
         }
@@ -129,6 +135,7 @@ async function checkFile(
   { io, say }: Session,
   file: string,
   named: Named,
+  flags: Pick<SecretFlags, "secret" | "secrets">,
 ): Promise<{ readonly file: CheckedFile; readonly findings: readonly Finding[] }> {
   const shown = displayPath(resolve(io.cwd, file), io.cwd);
   const about = { scoreId: null, kind: null, capability: null, target: null } as const;
@@ -177,7 +184,24 @@ async function checkFile(
     { _tag: "Topology", topology: named.topology ?? manifest.topology },
     ...named.agents,
   ];
-  findings.push(...check(shown, manifest, targets));
+  findings.push(...check(shown, manifest, targets), ...(await unresolved(io, shown, manifest, flags)));
   const scores = Object.entries(manifest.scores).map(([id, { kind }]) => ({ id, kind }));
   return { file: { file: shown, scores, targets: targets.map(targetName) }, findings };
+}
+
+/** Where secrets are given, all have to be; where none are, they may be carried over when it is shipped. */
+async function unresolved(
+  io: Session["io"],
+  file: string,
+  manifest: Manifest,
+  flags: Pick<SecretFlags, "secret" | "secrets">,
+): Promise<readonly Finding[]> {
+  if (flags.secret.length === 0 && flags.secrets === undefined) return [];
+  const given = await readSecrets(io, flags, manifest);
+  if ("problem" in given) {
+    const about = { scoreId: null, kind: null, capability: null, target: null } as const;
+    return [{ ...about, rule: "SecretMissing", severity: "error", file, sentence: given.problem }];
+  }
+  wipe(given);
+  return missingSecrets(manifest, new Set(given.keys())).map((objection) => ({ ...objection, file }));
 }

@@ -6,6 +6,7 @@ import { DEV_AGENT, startMachine } from "../dev/machine.ts";
 import { applyAtEachSave, applyOnce, loadFitting, serveOnly } from "../dev/work.ts";
 import { EXIT, type ExitCode } from "../exit-code.ts";
 import { printable } from "../paint.ts";
+import { addSecretSources, SecretFlags } from "../secret-options.ts";
 import type { Session } from "../session.ts";
 
 const Args = z.tuple([z.string().optional()]);
@@ -14,11 +15,12 @@ const Options = z.object({
   once: z.boolean().default(false),
   port: z.number(),
   timeout: z.number(),
+  ...SecretFlags.pick({ secret: true, secrets: true }).shape,
 });
 type Options = z.infer<typeof Options>;
 
 export const addDev: AddCommand = (program, run) => {
-  program
+  const command = program
     .command("dev")
     .summary("a server and an agent on this machine, FILE applied at each save")
     .description(
@@ -29,7 +31,8 @@ export const addDev: AddCommand = (program, run) => {
     .option("--root <DIR>", "the directory that is / to every Score (default: a fresh temporary one)")
     .option("--once", "apply FILE, wait, show the status, stop everything")
     .option("--port <N>", "the server's port on 127.0.0.1 (default: any free one)", port(0), 0)
-    .option("--timeout <TIME>", "how long to wait for the agent: 500ms, 60s, 5m", duration, 60_000)
+    .option("--timeout <TIME>", "how long to wait for the agent: 500ms, 60s, 5m", duration, 60_000);
+  addSecretSources(command)
     .addHelpText(
       "after",
       examples("harmony dev kiosk.ts", "harmony dev kiosk.ts --root ./device", "harmony dev kiosk.ts --once --json"),
@@ -86,7 +89,7 @@ async function dev(session: Session, file: string | undefined, options: Options)
   };
   const died = watchChildren();
   try {
-    const work = { session, machine, signal, timeoutMs: options.timeout, begin };
+    const work = { session, machine, signal, timeoutMs: options.timeout, begin, flags: options };
     const working =
       file === undefined ? serveOnly(work) : options.once ? applyOnce(work, file) : applyAtEachSave(work, file);
     const code = await working;

@@ -4,6 +4,8 @@ import * as z from "zod";
 import { type AddCommand, examples, port, several, word } from "../command.ts";
 import { EXIT } from "../exit-code.ts";
 import { HostName } from "../fleet-setup/description.ts";
+import { keyLifeOption } from "../fleet-setup/key-life-option.ts";
+import { DEVICE_LIFE_SECONDS, PEOPLE_LIFE_SECONDS } from "../fleet-setup/key-life.ts";
 import { FleetDirectory } from "../fleet-setup/fleet-directory.ts";
 import { makeFleet } from "../fleet-setup/make-fleet.ts";
 import { publicUrl } from "../fleet-setup/server-address.ts";
@@ -16,6 +18,8 @@ const Options = z.object({
   host: z.array(HostName).default([]),
   listen: HostName,
   port: z.number(),
+  keyLife: z.number(),
+  expiry: z.boolean(),
 });
 
 export const addFleetInit: AddCommand = (program, run) => {
@@ -31,6 +35,8 @@ export const addFleetInit: AddCommand = (program, run) => {
     .option("--host <HOST>", "a name or address by which devices dial the server; may be repeated", severalHosts)
     .option("--listen <ADDRESS>", "where the server listens", word(HostName), "0.0.0.0")
     .option("--port <N>", "the server's port", port(1), 4222)
+    .addOption(keyLifeOption().default(DEVICE_LIFE_SECONDS, "90d"))
+    .option("--no-expiry", "keys of devices and of people have no end, and none is renewed")
     .addHelpText(
       "after",
       examples(
@@ -40,29 +46,33 @@ export const addFleetInit: AddCommand = (program, run) => {
     )
     .action(
       run(async (session, _args, given) => {
-        const { dir, host, listen, port: number } = Options.parse(given);
+        const { dir, host, listen, port: number, keyLife, expiry } = Options.parse(given);
         const { io, say } = session;
         const directory = new FleetDirectory(resolve(io.cwd, dir));
         const hosts = host.length === 0 ? [HostName.catch("localhost").parse(hostname())] : host;
-        const fleet = await makeFleet(directory, { listen: { address: listen, port: number }, hosts }, io.signal);
+        const at = { listen: { address: listen, port: number }, hosts };
+        const ends = expiry
+          ? { keyLifeSeconds: keyLife, peopleLifeSeconds: PEOPLE_LIFE_SECONDS }
+          : { peopleLifeSeconds: undefined };
+        const fleet = await makeFleet(directory, { ...at, ...ends }, io.signal);
         if ("_tag" in fleet) {
           session.complain(fleet.message, fleet.next);
           return EXIT.finding;
         }
         const server = publicUrl(fleet);
         if (session.json) printJson(session, { directory: directory.path, server, keys: fleet.keys });
-        const at = (...names: readonly string[]): string => displayPath(directory.at(...names), io.cwd);
-        say(`A fleet is in ${at()}. Its server will be ${server}.`);
+        const place = (...names: readonly string[]): string => displayPath(directory.at(...names), io.cwd);
+        say(`A fleet is in ${place()}. Its server will be ${server}.`);
         say("Keep safe, with a copy elsewhere, and let nobody else read:");
-        say(`  ${at("tls", "ca.key")}  whoever has it can pass for the server`);
+        say(`  ${place("tls", "ca.key")}  whoever has it can pass for the server`);
         say(
-          `  ${at("keys")}  operator.creds and system.creds: everything; author.creds and author.pem: what devices do`,
+          `  ${place("keys")}  operator.creds and system.creds: everything; author.creds and author.pem: what devices do`,
         );
-        say(`  ${at("fleet.json")}  which device is which; no secret, but it cannot be made again`);
+        say(`  ${place("fleet.json")}  which device is which; no secret, but it cannot be made again`);
         say("Hand out:");
-        say(`  ${at("keys", "viewer.creds")}, ${at("keys", "dashboard.creds")}  to those who only look`);
-        say(`  ${at("device")}  to every device: whom to trust; no secret`);
-        say(`Next: harmony fleet serve --dir ${at()}`);
+        say(`  ${place("keys", "viewer.creds")}, ${place("keys", "dashboard.creds")}  to those who only look`);
+        say(`  ${place("device")}  to every device: whom to trust; no secret`);
+        say(`Next: harmony fleet serve --dir ${place()}`);
         return EXIT.done;
       }),
     );

@@ -6,12 +6,19 @@ import { type AddCommand, agentId, examples } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit-code.ts";
 import type { FleetDescription } from "../fleet-setup/description.ts";
 import { directoryOption } from "../fleet-setup/directory-option.ts";
+import { keyLifeOption } from "../fleet-setup/key-life-option.ts";
 import { FleetDirectory, type Unusable, unusable } from "../fleet-setup/fleet-directory.ts";
 import { accept, type Membership, revoke } from "../fleet-setup/membership.ts";
 import { reload } from "../fleet-setup/reload.ts";
 import { printJson, type Session } from "../session.ts";
 
-const Options = z.object({ dir: z.string(), replace: z.boolean().default(false), pair: AgentId.optional() });
+const Options = z.object({
+  dir: z.string(),
+  replace: z.boolean().default(false),
+  pair: AgentId.optional(),
+  keyLife: z.number().optional(),
+  expiry: z.boolean().default(true),
+});
 
 export const addFleetAccept: AddCommand = (program, run) => {
   program
@@ -24,11 +31,14 @@ export const addFleetAccept: AddCommand = (program, run) => {
     .addOption(directoryOption())
     .option("--replace", "also where the id has another key, which is thrown out")
     .option("--pair <ID>", "the pair that it is a member of (harmony agent run --failover)", agentId)
+    .addOption(keyLifeOption())
+    .option("--no-expiry", "its key has no end")
     .addHelpText("after", examples("harmony fleet accept CODE", "harmony fleet accept CODE --replace --json"))
     .action(
       run(async (session, args, given) => {
         const [code] = z.tuple([z.string()]).parse(args);
-        const { dir, replace, pair } = Options.parse(given);
+        const { dir, replace, pair, keyLife, expiry } = Options.parse(given);
+        const lifeSeconds = expiry ? keyLife : null;
         const enrolment = readEnrolmentCode(code);
         if (enrolment === null) {
           session.complain(
@@ -39,7 +49,7 @@ export const addFleetAccept: AddCommand = (program, run) => {
         }
         const done = (told: string): string => `${enrolment.id} is let in${told}.`;
         return change(session, dir, enrolment.id, done, (fleet) =>
-          accept(fleet, enrolment, { replace, pair, now: new Date() }),
+          accept(fleet, enrolment, { replace, pair, lifeSeconds, now: new Date() }),
         );
       }),
     );
@@ -92,13 +102,14 @@ async function change(
     if ("_tag" in fleet) return fleet;
     const changed = work(fleet);
     if (changed._tag === "Unusable") return changed;
-    const [now, out] = changed._tag === "Changed" ? [changed.fleet, changed.out] : [fleet, undefined];
+    const [now, out] = changed._tag === "Changed" ? [changed.fleet, changed.out] : [fleet, []];
     await directory.write(now);
     return { fleet: now, server: await reload(directory, now, io.signal, out) };
   });
   if ("_tag" in ended) return refuse(ended);
   const { server } = ended;
-  if (session.json) printJson(session, { agentId: id, key: ended.fleet.agents[id]?.key ?? null, server: server._tag });
+  const { key = null, notAfter = null } = ended.fleet.agents[id] ?? {};
+  if (session.json) printJson(session, { agentId: id, key, notAfter, server: server._tag });
   switch (server._tag) {
     case "Reloaded":
       say(done(""));

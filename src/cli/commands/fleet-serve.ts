@@ -4,6 +4,7 @@ import { type AddCommand, examples } from "../command.ts";
 import { EXIT } from "../exit-code.ts";
 import { directoryOption } from "../fleet-setup/directory-option.ts";
 import { FleetDirectory } from "../fleet-setup/fleet-directory.ts";
+import { endKeys } from "../fleet-setup/renewing.ts";
 import { serve } from "../fleet-setup/serve.ts";
 import { publicUrl } from "../fleet-setup/server-address.ts";
 import { accountsConfig } from "../fleet-setup/server-config.ts";
@@ -40,12 +41,20 @@ export const addFleetServe: AddCommand = (program, run) => {
           return EXIT.usage;
         }
         if (print) {
-          if (session.json) printJson(session, { accounts: accountsConfig(fleet) });
-          else io.out(accountsConfig(fleet));
+          const ended = endKeys(fleet, new Date());
+          const accounts = accountsConfig(ended?.fleet ?? fleet);
+          if (session.json) printJson(session, { accounts });
+          else io.out(accounts);
+          for (const line of ended?.told ?? []) say(line);
           say("Include this in the configuration of every server, beside tls {} and jetstream {}, and reload them.");
           say(
             "Do so again after each harmony fleet accept and revoke. The first harmony apply as operator makes the buckets.",
           );
+          if (Object.values(fleet.agents).some(({ notAfter }) => notAfter !== undefined)) {
+            say(
+              "There no key is renewed: that is done by harmony fleet serve alone. With --no-expiry (init, accept) keys have no end.",
+            );
+          }
           return EXIT.done;
         }
         const serving = await serve(directory, fleet, io.signal, say);

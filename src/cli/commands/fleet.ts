@@ -1,14 +1,16 @@
 import type { Command } from "commander";
 import { type AddCommand, examples, type Run } from "../command.ts";
 import { addFleetInit } from "./fleet-init.ts";
+import { addFleetList } from "./fleet-list.ts";
 import { addFleetAccept, addFleetRevoke } from "./fleet-members.ts";
+import { addFleetRekey } from "./fleet-rekey.ts";
 import { addFleetServe } from "./fleet-serve.ts";
 
 /** The set-up of a fleet. These commands work on its directory, and only the server's own user runs them. */
 export const addFleet: AddCommand = (program: Command, run: Run) => {
   const fleet = program
     .command("fleet")
-    .summary("keys, server and members of a fleet (init, serve, accept, revoke)")
+    .summary("keys, server and members of a fleet (init, serve, accept, revoke, list, rekey)")
     .description("Sets up a fleet: its keys, its server, and which devices belong to it.")
     .addHelpText(
       "after",
@@ -17,7 +19,9 @@ export const addFleet: AddCommand = (program: Command, run: Run) => {
         "harmony fleet serve",
         "harmony fleet accept CODE",
         "harmony fleet revoke pi-7",
+        "harmony fleet list --ending",
       ),
     );
-  for (const add of [addFleetInit, addFleetServe, addFleetAccept, addFleetRevoke]) add(fleet, run);
+  for (const add of [addFleetInit, addFleetServe, addFleetAccept, addFleetRevoke, addFleetList, addFleetRekey])
+    add(fleet, run);
 };

@@ -9,13 +9,19 @@ import { manifestOrCode } from "../manifest-file.ts";
 import { planReport } from "../plan-report.ts";
 import { tellUnreachable, withFleet } from "../server.ts";
 import { printJson, type Session } from "../session.ts";
+import { addSecretOptions, gatherSecrets, SecretFlags, wipe } from "../secret-options.ts";
 import { readSigners, signOption } from "../sign-option.ts";
 
 const Args = z.tuple([z.string()]);
-const Options = z.object({ agent: AgentId, timeout: z.number(), sign: z.array(z.string()).default([]) });
+const Options = z.object({
+  agent: AgentId,
+  timeout: z.number(),
+  sign: z.array(z.string()).default([]),
+  ...SecretFlags.shape,
+});
 
 export const addPlan: AddCommand = (program, run) => {
-  program
+  const command = program
     .command("plan")
     .summary("what would change on an agent, changing nothing")
     .description(
@@ -24,12 +30,13 @@ export const addPlan: AddCommand = (program, run) => {
     .argument("<FILE>", "TypeScript or JavaScript whose default export was made by manifest(), or a signed bundle")
     .requiredOption("--agent <ID>", "the agent to ask", agentId)
     .option("--timeout <TIME>", "how long the agent may take to look: 500ms, 60s, 5m", duration, 30_000)
-    .addOption(signOption())
+    .addOption(signOption());
+  addSecretOptions(command)
     .addHelpText("after", examples("harmony plan kiosk.ts --agent pi-7", "harmony plan kiosk.ts --agent pi-7 --json"))
     .action(
       run(async (session, args, options) => {
         const [file] = Args.parse(args);
-        const { agent, timeout, sign } = Options.parse(options);
+        const { agent, timeout, sign, ...flags } = Options.parse(options);
         const { io } = session;
         const bundle = await bundleIn(session, file);
         if (bundle === "Unreadable") return EXIT.usage;
@@ -43,12 +50,17 @@ export const addPlan: AddCommand = (program, run) => {
         if (signers === null) return EXIT.usage;
         const asked = bundle ?? (await manifestOrCode(session, file));
         if (typeof asked === "number") return asked;
+        const secrets = "payload" in asked ? null : await gatherSecrets(session, flags, asked);
+        if (secrets === null && !("payload" in asked)) return EXIT.usage;
         return withFleet(session, async (fleet) => {
           const how = { signal: io.signal, timeoutMs: timeout };
-          const result =
+          const trustedKeys = secrets === null ? [] : await secrets.keysFor(fleet, agent);
+          if (trustedKeys === null) return EXIT.finding;
+          const asking =
             "payload" in asked
-              ? await fleet.planBundle(asked, agent, how)
-              : await fleet.plan(asked, agent, { ...how, signers });
+              ? fleet.planBundle(asked, agent, how)
+              : fleet.plan(asked, agent, { ...how, signers, secrets: { values: secrets?.given, trustedKeys } });
+          const result = await asking.finally(() => secrets && wipe(secrets.given));
           return match(result)
             .returnType<ExitCode>()
             .with({ _tag: "Answered" }, ({ reply }) => show(session, reply))
@@ -62,6 +74,10 @@ export const addPlan: AddCommand = (program, run) => {
             })
             .with({ _tag: "Lacking" }, ({ objections }) => {
               for (const { sentence } of objections) session.complain(sentence);
+              return EXIT.finding;
+            })
+            .with({ _tag: "SecretsRefused" }, ({ message, next }) => {
+              session.complain(message, next);
               return EXIT.finding;
             })
             .with({ _tag: "TooLarge" }, ({ bytes, limit }) => {

@@ -9,7 +9,7 @@ import { sign as signPayload } from "../../wire/signature.ts";
 import { bundleIn } from "../bundle-file.ts";
 import { type AddCommand, agentId, examples, generation } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit-code.ts";
-import { writeWhole } from "../fleet-setup/fleet-directory.ts";
+import { writeWhole } from "../write-whole.ts";
 import { manifestOrCode } from "../manifest-file.ts";
 import { visible } from "../paint.ts";
 import { printJson, type Session } from "../session.ts";

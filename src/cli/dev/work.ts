@@ -1,11 +1,14 @@
 import { resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Manifest } from "../../topology/manifest.ts";
+import type { SealingKey } from "../../wire/secrets/sealed.ts";
 import type { AssetFile } from "../asset-files.ts";
 import type { ProgressLine } from "../apply-progress.ts";
 import { reportApply } from "../apply-report.ts";
 import { EXIT, type ExitCode } from "../exit-code.ts";
 import { fitsOrTell, loadOrTell } from "../manifest-file.ts";
 import { displayPath } from "../problem.ts";
+import { readSecrets, type SecretFlags, wipe } from "../secret-options.ts";
 import type { Session } from "../session.ts";
 import { uploadOrTell } from "../uploading.ts";
 import { DEV_AGENT, type Machine } from "./machine.ts";
@@ -18,6 +21,8 @@ export interface Work {
   /** Ends it. */
   readonly signal: AbortSignal;
   readonly timeoutMs: number;
+  /** Where secrets come from; they are read anew for each apply. */
+  readonly flags: Pick<SecretFlags, "secret" | "secrets">;
   /** Makes the line that tells of one apply. */
   readonly begin: () => ProgressLine;
 }
@@ -81,16 +86,38 @@ export async function applyAtEachSave(work: Work, file: string): Promise<ExitCod
 }
 
 async function apply(
-  { session, machine, timeoutMs, begin }: Work,
+  { session, machine, timeoutMs, begin, flags }: Work,
   { manifest, assets }: Extract<Checked, { readonly _tag: "Fits" }>,
   signal: AbortSignal,
 ): Promise<ExitCode> {
   const failed = await uploadOrTell(session, machine.fleet, assets, { signal });
   if (failed !== null) return signal.aborted ? EXIT.done : failed;
+  const values = await readSecrets(session.io, flags, manifest);
+  if ("problem" in values) {
+    session.complain(values.problem, values.next);
+    return EXIT.usage;
+  }
   const { tell, end } = begin();
-  const result = await machine.fleet.apply(manifest, DEV_AGENT, { signal, timeoutMs, onProgress: tell }).finally(end);
+  // The agent is this machine's own, and so is the server between.
+  const trustedKeys = values.size === 0 ? [] : await ownKey(machine, timeoutMs, signal);
+  const options = { signal, timeoutMs, onProgress: tell, secrets: { values, trustedKeys } };
+  const result = await machine.fleet.apply(manifest, DEV_AGENT, options).finally(() => {
+    wipe(values);
+    end();
+  });
   // Called off: by a save, which is applied next, or by the end of it all.
   return result._tag === "Cancelled" ? EXIT.done : reportApply(session, result, DEV_AGENT);
+}
+
+/** The agent may not have spoken yet. Nothing where it does not come to it in time. */
+async function ownKey({ fleet }: Machine, timeoutMs: number, signal: AbortSignal): Promise<readonly SealingKey[]> {
+  const endsAt = performance.now() + timeoutMs;
+  while (!signal.aborted && performance.now() < endsAt) {
+    const key = await fleet.sealingKey(DEV_AGENT, { signal });
+    if (typeof key === "string") return [key];
+    await sleep(100, undefined, { signal }).catch(() => {});
+  }
+  return [];
 }
 
 const aborted = (signal: AbortSignal): Promise<void> =>

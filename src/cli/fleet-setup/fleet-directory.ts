@@ -1,7 +1,12 @@
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, open, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { FleetDescription } from "./description.ts";
+import { devicesOf, textOf } from "../known-devices.ts";
+import { writeWhole } from "../write-whole.ts";
 import { serverConfig } from "./server-config.ts";
+
+const LOCK_LOOK_MS = 100;
 
 /** Why the directory of a fleet cannot be used, and what to do. */
 export interface Unusable {
@@ -25,6 +30,11 @@ export class FleetDirectory {
   }
   get pidFile(): string {
     return this.at("nats-server.pid");
+  }
+
+  /** What authors need to seal secrets. */
+  get knownDevices(): string {
+    return this.at("known-devices.json");
   }
 
   /** What the server's configuration has to be. */
@@ -55,25 +65,40 @@ export class FleetDirectory {
     }
   }
 
-  /** Writes the description and the configuration. The second is rendered from the first, so a crash between loses nothing. */
+  /** Another one whenever the description has changed. */
+  async stamp(): Promise<string> {
+    const found = await stat(this.at("fleet.json"), { bigint: true }).catch(() => null);
+    return found === null ? "" : `${found.ino} ${found.size} ${found.mtimeNs}`;
+  }
+
+  /** Writes the description, and what is rendered from it: so a crash between loses nothing. */
   async write(fleet: FleetDescription): Promise<void> {
     await writeWhole(this.at("fleet.json"), `${JSON.stringify(fleet, null, 2)}\n`);
     await writeWhole(this.config, this.render(fleet));
+    await writeWhole(this.knownDevices, textOf(devicesOf(fleet)));
   }
 
-  /** Runs alone: a second command that would change the fleet meanwhile is refused. */
-  async alone<T>(work: () => Promise<T>): Promise<T | Unusable> {
+  /**
+   * Runs alone: another command or server that would change the fleet meanwhile is waited for, `waitMs` at most; one that was
+   * killed, and has left its lock, is not.
+   */
+  async alone<T>(work: () => Promise<T>, waitMs = 15_000): Promise<T | Unusable> {
     const lock = this.at("fleet.lock");
-    try {
-      await (await open(lock, "wx", 0o600)).close();
-    } catch (error) {
-      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) {
-        return unusable(`${this.path} cannot be written: ${messageOf(error)}`, "Name the directory with --dir DIR.");
+    const deadline = performance.now() + waitMs;
+    for (;;) {
+      const held = await this.#lock(lock);
+      if (held === null) break;
+      const mayEnd = held !== "left" && performance.now() < deadline;
+      if (held instanceof Error) {
+        return unusable(`${this.path} cannot be written: ${held.message}`, "Name the directory with --dir DIR.");
       }
-      return unusable(
-        `another harmony is changing ${this.path}`,
-        `Try again; if none is running, remove ${lock}, which one that was killed has left.`,
-      );
+      if (!mayEnd) {
+        return unusable(
+          `another harmony is changing ${this.path}`,
+          `Try again; if none is running, remove ${lock}, which one that was killed has left.`,
+        );
+      }
+      await new Promise((resolve) => setTimeout(resolve, LOCK_LOOK_MS));
     }
     try {
       return await work();
@@ -81,19 +106,21 @@ export class FleetDirectory {
       await rm(lock, { force: true });
     }
   }
-}
 
-/** A reader finds the old text or the new one, also after a crash. Readable by its owner alone. */
-export async function writeWhole(path: string, text: string): Promise<void> {
-  const temporary = `${path}.new`;
-  const file = await open(temporary, "w", 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
+  /** Null once it is this process's; `left` where its holder is no more. */
+  async #lock(lock: string): Promise<null | "held" | "left" | Error> {
+    try {
+      const file = await open(lock, "wx", 0o600);
+      await file.writeFile(String(process.pid)).finally(() => file.close());
+      return null;
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      if (!("code" in error) || error.code !== "EEXIST") return error;
+      const holder = await readFile(lock, "utf8").catch(() => null);
+      if (holder === null) return "held";
+      return existsSync(`/proc/${Number(holder) || "none"}`) ? "held" : "left";
+    }
   }
-  await rename(temporary, path);
 }
 
 export async function makeFolder(path: string): Promise<void> {

@@ -3,11 +3,19 @@ import { mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { AuthorsFile } from "../../wire/authors.ts";
 import { credentialsFile } from "../../wire/nats/credentials.ts";
+import { GUESTS } from "../../wire/nats/grants.ts";
 import { makeUserKey } from "../../wire/nats/nkey.ts";
 import { makeAuthority, makeServerCertificate } from "./certificates.ts";
 import type { FleetDescription } from "./description.ts";
-import { type FleetDirectory, makeFolder, messageOf, unusable, type Unusable, writeWhole } from "./fleet-directory.ts";
+import { type FleetDirectory, makeFolder, messageOf, unusable, type Unusable } from "./fleet-directory.ts";
+import { writeWhole } from "../write-whole.ts";
+import { termFrom } from "./key-life.ts";
 import { serverHosts } from "./server-address.ts";
+
+export type NewFleet = Pick<FleetDescription, "listen" | "hosts" | "keyLifeSeconds"> & {
+  /** Of the keys of author, viewer and dashboard; undefined: they have no end. */
+  readonly peopleLifeSeconds: number | undefined;
+};
 
 /**
  * Makes everything that a fleet starts from, in a directory that is empty or not there yet: keys, certificates, the
@@ -15,7 +23,7 @@ import { serverHosts } from "./server-address.ts";
  */
 export async function makeFleet(
   directory: FleetDirectory,
-  given: Pick<FleetDescription, "listen" | "hosts">,
+  given: NewFleet,
   signal: AbortSignal,
 ): Promise<FleetDescription | Unusable> {
   const there = await readdir(directory.path).catch(() => []);
@@ -44,7 +52,7 @@ export async function makeFleet(
 async function fill(
   folder: string,
   directory: FleetDirectory,
-  given: Pick<FleetDescription, "listen" | "hosts">,
+  { peopleLifeSeconds, ...given }: NewFleet,
   signal: AbortSignal,
 ): Promise<FleetDescription> {
   const authority = await makeAuthority(signal);
@@ -70,6 +78,7 @@ async function fill(
       viewer: users.viewer.publicKey,
       dashboard: users.dashboard.publicKey,
     },
+    people: Object.fromEntries(GUESTS.map((guest) => [guest, termFrom(new Date(), peopleLifeSeconds)])),
     agents: {},
   };
   for (const name of ["tls", "keys", "device", "jetstream"]) await makeFolder(join(folder, name));

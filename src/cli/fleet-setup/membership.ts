@@ -1,14 +1,21 @@
 import type { Enrolment } from "../../wire/enrolment.ts";
 import type { AgentId } from "../../wire/keys.ts";
 import type { UserKey } from "../../wire/nats/nkey.ts";
-import type { FleetDescription } from "./description.ts";
+import type { FleetDescription, Member } from "./description.ts";
 import { unusable, type Unusable } from "./fleet-directory.ts";
+import { termFrom } from "./key-life.ts";
+import { EDGE } from "./server-config.ts";
 
 export interface Changed {
   readonly _tag: "Changed";
   readonly fleet: FleetDescription;
-  /** The key that was in use before. */
-  readonly out: UserKey | undefined;
+  /** Keys that are let in no more. */
+  readonly out: readonly User[];
+}
+/** As the server knows a user. */
+export interface User {
+  readonly account: string;
+  readonly key: UserKey;
 }
 export type Membership = Changed | { readonly _tag: "Unchanged" } | Unusable;
 
@@ -17,13 +24,21 @@ export interface How {
   readonly replace: boolean;
   /** The pair that it is a member of; undefined: none. */
   readonly pair: AgentId | undefined;
+  /** Seconds that its key is good for; null: it has no end; undefined: as long as the fleet's keys are. */
+  readonly lifeSeconds: number | null | undefined;
   readonly now: Date;
 }
 
-/** Lets a device in under its id. */
-export function accept(fleet: FleetDescription, { id, key }: Enrolment, { replace, pair, now }: How): Membership {
+/** Lets a device in under its id. Of one that is in, its key begins a new life where that is another one, or over. */
+export function accept(fleet: FleetDescription, { id, key, sealingKey }: Enrolment, how: How): Membership {
+  const { replace, pair, now } = how;
   const known = fleet.agents[id];
-  if (known?.key === key && known.pair === pair) return { _tag: "Unchanged" };
+  const life = how.lifeSeconds === undefined ? fleet.keyLifeSeconds : (how.lifeSeconds ?? undefined);
+  // A code of before the device had shown it leaves what is known of it.
+  const sealing = sealingKey ?? (known?.key === key ? known.sealingKey : undefined);
+  const isAsItWas =
+    known?.key === key && known.pair === pair && known.sealingKey === sealing && known.ended === undefined;
+  if (isAsItWas && (how.lifeSeconds === undefined || known.lifeSeconds === life)) return { _tag: "Unchanged" };
   if (known !== undefined && known.key !== key && !replace) {
     return unusable(
       `another device is ${id} already, accepted at ${known.acceptedAt}`,
@@ -32,16 +47,27 @@ export function accept(fleet: FleetDescription, { id, key }: Enrolment, { replac
   }
   const taken = holderOf(fleet, id, key) ?? (pair === undefined ? null : whoIs(fleet, id, pair));
   if (taken !== null) return taken;
-  const agents = {
-    ...fleet.agents,
-    [id]: { key, acceptedAt: now.toISOString(), ...(pair === undefined ? {} : { pair }) },
+  const member: Member = {
+    key,
+    acceptedAt: now.toISOString(),
+    ...(pair === undefined ? {} : { pair }),
+    ...(sealing === undefined ? {} : { sealingKey: sealing }),
+    ...termFrom(now, life),
   };
-  const out = known === undefined || known.key === key ? undefined : known.key;
-  return { _tag: "Changed", fleet: { ...fleet, agents }, out };
+  const out = known === undefined ? [] : keysOf(known).filter((each) => each.key !== key);
+  return { _tag: "Changed", fleet: { ...fleet, agents: { ...fleet.agents, [id]: member } }, out };
 }
 
-function holderOf(fleet: FleetDescription, id: AgentId, key: UserKey): Unusable | null {
-  const keys = [...Object.entries(fleet.agents).map(([who, each]) => [who, each.key]), ...Object.entries(fleet.keys)];
+/** All that a device is let in with. */
+const keysOf = ({ key, next }: Member): readonly User[] =>
+  [key, ...(next === undefined ? [] : [next.key])].map((each) => ({ account: EDGE, key: each }));
+
+/** Whoever else has this key already. */
+export function holderOf(fleet: FleetDescription, id: AgentId, key: UserKey): Unusable | null {
+  const keys = [
+    ...Object.entries(fleet.agents).flatMap(([who, each]) => keysOf(each).map((its) => [who, its.key] as const)),
+    ...Object.entries(fleet.keys),
+  ];
   const [holder] = keys.find(([who, each]) => who !== id && each === key) ?? [];
   if (holder !== undefined) {
     return unusable(
@@ -62,5 +88,7 @@ const whoIs = (fleet: FleetDescription, id: AgentId, pair: AgentId): Unusable | 
 
 export function revoke(fleet: FleetDescription, id: AgentId): Membership {
   const { [id]: known, ...agents } = fleet.agents;
-  return known === undefined ? { _tag: "Unchanged" } : { _tag: "Changed", fleet: { ...fleet, agents }, out: known.key };
+  return known === undefined
+    ? { _tag: "Unchanged" }
+    : { _tag: "Changed", fleet: { ...fleet, agents }, out: keysOf(known) };
 }

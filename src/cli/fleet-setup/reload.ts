@@ -1,10 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { becomesSo, ServerAdmin } from "../../wire/nats/server-admin.ts";
-import type { UserKey } from "../../wire/nats/nkey.ts";
 import type { FleetDescription } from "./description.ts";
 import { type FleetDirectory, messageOf } from "./fleet-directory.ts";
+import type { User } from "./membership.ts";
 import { localUrl } from "./server-address.ts";
-import { EDGE } from "./server-config.ts";
 
 const DEADLINE_MS = 10_000;
 
@@ -16,12 +15,12 @@ export type Reloaded =
   | { readonly _tag: "NotRunning" }
   | { readonly _tag: "Failed"; readonly message: string };
 
-/** Has the running server read its configuration again, and looks whether it has. `out`: a user that is no more. */
+/** Has the running server read its configuration again, and looks whether it has. `out`: users that are no more. */
 export async function reload(
   directory: FleetDirectory,
   fleet: FleetDescription,
   signal: AbortSignal,
-  out?: UserKey,
+  out: readonly User[] = [],
 ): Promise<Reloaded> {
   const pid = await runningServer(directory);
   if (pid === null) return { _tag: "NotRunning" };
@@ -44,8 +43,10 @@ export async function reload(
       return typeof now === "string" && now !== before;
     });
     if (!isRead) return { _tag: "Failed", message: "the server did not take the new configuration; its log says why" };
-    if (out === undefined) return { _tag: "Reloaded" };
-    const isOut = await becomesSo(DEADLINE_MS, within, async () => (await admin.connectionsOf(EDGE, out)) === 0);
+    const isOut = await becomesSo(DEADLINE_MS, within, async () => {
+      for (const { account, key } of out) if ((await admin.connectionsOf(account, key)) !== 0) return false;
+      return true;
+    });
     return isOut ? { _tag: "Reloaded" } : { _tag: "Failed", message: "the server still has a connection of it" };
   } finally {
     await admin.close();

@@ -6,8 +6,11 @@ import { findNatsServer, fetchNatsServer, spawnServer } from "../nats-server.ts"
 import { printable } from "../paint.ts";
 import { endsSoon, makeServerCertificate } from "./certificates.ts";
 import type { FleetDescription } from "./description.ts";
-import { type FleetDirectory, messageOf, unusable, type Unusable, writeWhole } from "./fleet-directory.ts";
+import { type FleetDirectory, messageOf, unusable, type Unusable } from "./fleet-directory.ts";
+import { writeWhole } from "../write-whole.ts";
+import { keepKeys } from "./keep-keys.ts";
 import { reload } from "./reload.ts";
+import { endKeys } from "./renewing.ts";
 import { localUrl, serverHosts } from "./server-address.ts";
 
 const READY_MS = 20_000;
@@ -35,8 +38,10 @@ export async function serve(
 ): Promise<Serving | Unusable> {
   try {
     await renewCertificate(directory, fleet, signal, say);
+    const ended = endKeys(fleet, new Date());
+    for (const line of ended?.told ?? []) say(line);
     // The directory may have been moved, and the configuration names its place.
-    await directory.write(fleet);
+    await directory.write(ended?.fleet ?? fleet);
     let found = await findNatsServer();
     if ("problem" in found) found = await fetchNatsServer(say, signal);
     if ("problem" in found) return unusable(found.problem, "The fleet's files are as they were.");
@@ -45,7 +50,11 @@ export async function serve(
     const why = await notReady(directory, fleet, signal, exited);
     if (why === null) {
       const daily = setInterval(() => void renewWhileServing(directory, fleet, signal, say), CERTIFICATE_MS);
-      void exited.then(() => clearInterval(daily));
+      const stopKeeping = await keepKeys(directory, fleet, signal, say);
+      void exited.then(async () => {
+        clearInterval(daily);
+        await stopKeeping();
+      });
       return { _tag: "Serving", pid: child.pid ?? 0, version: found.version, exited, stop };
     }
     await stop();

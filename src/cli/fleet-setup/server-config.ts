@@ -27,7 +27,11 @@ const CONTROL = "CONTROL";
 /** The account of the agents. */
 export const EDGE = "EDGE";
 /** Each role has an account of its own: whoever may only read shares none with a right to write. */
-const ACCOUNTS: Readonly<Record<Guest, string>> = { author: "AUTHORS", viewer: "VIEWERS", dashboard: "DASHBOARDS" };
+export const ACCOUNTS: Readonly<Record<Guest, string>> = {
+  author: "AUTHORS",
+  viewer: "VIEWERS",
+  dashboard: "DASHBOARDS",
+};
 
 /** Everything that nats-server has to be told, for a server of the fleet's own. */
 export const serverConfig = (
@@ -66,15 +70,17 @@ ${account(CONTROL, {
   imports: [service(EDGE, planSubject("*"))],
 })}
 ${account(EDGE, {
-  users: Object.entries(fleet.agents).map(([id, { key, pair }]) =>
-    user(key, agentGrant(AgentId.parse(id), pair ?? null)),
+  users: Object.entries(fleet.agents).flatMap(([id, { key, pair, ended, next }]) =>
+    [...(ended ? [] : [key]), ...(next === undefined ? [] : [next.key])].map((each) =>
+      user(each, agentGrant(AgentId.parse(id), pair ?? null)),
+    ),
   ),
   exports: [`{ service: ${quoted(planSubject("*"))}, accounts: [${CONTROL}, ${ACCOUNTS.author}] }`],
   imports: [...agentServices("*").map((subject) => service(CONTROL, subject)), HINTS],
 })}
 ${GUESTS.map((guest) =>
   account(ACCOUNTS[guest], {
-    users: [user(fleet.keys[guest], guestGrant(guest, userInbox(fleet.keys[guest])))],
+    users: keysOf(fleet, guest).map((key) => user(key, guestGrant(guest, userInbox(key)))),
     exports: [],
     imports: [
       ...guestServices[guest].map(({ there, here }) => service(CONTROL, there, here)),
@@ -85,6 +91,12 @@ ${GUESTS.map((guest) =>
 ).join("\n")}
 }
 `;
+
+/** Those that are let in now. */
+function keysOf({ keys, people }: FleetDescription, guest: Guest): readonly UserKey[] {
+  const { ended, former } = people?.[guest] ?? {};
+  return [...(ended ? [] : [keys[guest]]), ...(former === undefined ? [] : [former.key])];
+}
 
 /** Each subject once, with all the accounts that may ask on it. */
 function exportedServices(): readonly string[] {

@@ -1,5 +1,5 @@
 import { type Authenticator, credsAuthenticator, nkeyAuthenticator } from "nats";
-import { publicKeyOf, type UserKey } from "./nkey.ts";
+import { publicKeyOf, type UserKey, type UserKeyPair } from "./nkey.ts";
 
 /** What a credentials file says. */
 export interface Credentials {
@@ -8,6 +8,8 @@ export interface Credentials {
   readonly authorities: string | null;
   /** Null where the file holds a JWT, whose issuer decides on the inbox. */
   readonly inbox: string | null;
+  /** Null where the file holds a JWT, whose issuer renews it. */
+  readonly pair: UserKeyPair | null;
 }
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?/g;
@@ -23,9 +25,10 @@ export function readCredentials(text: string): Credentials {
   const seed = rest.includes("BEGIN NATS USER JWT") ? undefined : SEED.exec(rest)?.[1];
   const key = seed === undefined ? null : publicKeyOf(seed);
   if (seed === undefined || key === null) {
-    return { authenticator: credsAuthenticator(new TextEncoder().encode(rest)), authorities, inbox: null };
+    return { authenticator: credsAuthenticator(new TextEncoder().encode(rest)), authorities, inbox: null, pair: null };
   }
-  return { authenticator: nkeyAuthenticator(new TextEncoder().encode(seed)), authorities, inbox: userInbox(key) };
+  const authenticator = nkeyAuthenticator(new TextEncoder().encode(seed));
+  return { authenticator, authorities, inbox: userInbox(key), pair: { publicKey: key, seed } };
 }
 
 /** Writes one: the seed, and whom to trust for the server's name; null: whom the system trusts. */

@@ -37,6 +37,17 @@ export async function nextMessage(
   return directGet(link, call, `$JS.API.DIRECT.GET.${stream}`, wanted);
 }
 
+/** The last message of a subject, which may have wildcards, for whoever may read the whole stream. */
+export async function newestMessage(
+  link: Link,
+  call: Call,
+  stream: string,
+  subject: string,
+): Promise<Message | { readonly _tag: "Absent" } | NoResponders | Unreachable> {
+  const wanted = new TextEncoder().encode(JSON.stringify({ last_by_subj: subject }));
+  return directGet(link, call, `$JS.API.DIRECT.GET.${stream}`, wanted);
+}
+
 async function directGet(
   link: Link,
   call: Call,

@@ -3,7 +3,15 @@ import type { JetStreamManager, StreamConfig } from "nats";
 import { BUCKETS, type Unreachable } from "../store.ts";
 import type { Call } from "./call.ts";
 import { guestInfo } from "./guest-info.ts";
-import { assetsLayout, bucketLayout, LAYOUT_KEY, LAYOUT_VERSION, type Layout } from "./layout.ts";
+import {
+  assetsLayout,
+  bucketLayout,
+  eventsBounds,
+  eventsLayout,
+  LAYOUT_KEY,
+  LAYOUT_VERSION,
+  type Layout,
+} from "./layout.ts";
 import { libraryCall } from "./library-call.ts";
 import type { Link } from "./link.ts";
 import { ASSETS_STREAM, streamOf } from "./subjects.ts";
@@ -27,13 +35,17 @@ export async function ensureBuckets(link: Link, call: Call): Promise<{ readonly 
     const manager = await connection.jetstreamManager({ checkAPI: false, timeout });
     const replicas = connection.info?.cluster === undefined ? 1 : REPLICAS_ON_A_CLUSTER;
     const layouts = [...BUCKETS.map(bucketLayout), assetsLayout];
-    await Promise.all(layouts.map(async (layout) => ensure(manager, layout, replicas)));
+    await Promise.all([
+      ...layouts.map(async (layout) => ensure(manager, layout, { num_replicas: replicas })),
+      ensure(manager, eventsLayout, { num_replicas: replicas, ...eventsBounds }),
+    ]);
     return { _tag: "Ready" };
   });
 }
 
-async function ensure(manager: JetStreamManager, layout: Layout, replicas: number): Promise<void> {
-  const config = (await find(manager, layout.name)) ?? (await create(manager, layout, replicas));
+/** `once`: what a stream has that is made now. */
+async function ensure(manager: JetStreamManager, layout: Layout, once: Partial<StreamConfig>): Promise<void> {
+  const config = (await find(manager, layout.name)) ?? (await create(manager, layout, once));
   const kept = config.metadata ?? {};
   if (Number(kept[LAYOUT_KEY] ?? 0) > LAYOUT_VERSION) return;
   const wanted = { ...config, ...layout, metadata: { ...kept, ...layout.metadata } };
@@ -50,9 +62,9 @@ async function find(manager: JetStreamManager, name: string): Promise<StreamConf
   }
 }
 
-async function create(manager: JetStreamManager, layout: Layout, replicas: number): Promise<StreamConfig> {
+async function create(manager: JetStreamManager, layout: Layout, once: Partial<StreamConfig>): Promise<StreamConfig> {
   try {
-    return (await manager.streams.add({ ...layout, num_replicas: replicas })).config;
+    return (await manager.streams.add({ ...layout, ...once })).config;
   } catch (error) {
     // Somebody else made it in the meantime; what they made is looked at like any older one.
     if (serverCode(error) === STREAM_NAME_IN_USE) return (await manager.streams.info(layout.name)).config;

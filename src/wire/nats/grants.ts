@@ -1,6 +1,15 @@
-import { type AgentId, planSubject } from "../keys.ts";
+import { type AgentId, planSubject, renewSubject } from "../keys.ts";
 import { BUCKETS, type Bucket } from "../store.ts";
-import { ASSETS, ASSETS_STREAM, hintSubject, infoSubject, keySubject, streamOf } from "./subjects.ts";
+import {
+  ASSETS,
+  ASSETS_STREAM,
+  EVENTS_STREAM,
+  eventSubject,
+  hintSubject,
+  infoSubject,
+  keySubject,
+  streamOf,
+} from "./subjects.ts";
 
 /** All that one user of a server may do; what is not in it is denied. Subjects as NATS writes them. */
 export interface Grant {
@@ -41,11 +50,21 @@ const infoOf = (stream: string): Service => ({
   here: infoSubject(stream),
 });
 
-/** What an agent may ask of the account of the streams; `*`: what agents may. */
-export const agentServices = (id: AgentId | "*"): readonly string[] => [
+/** Which event is said in the request, so this reads those of every agent. */
+const READING_EVENTS = `$JS.API.DIRECT.GET.${EVENTS_STREAM}`;
+
+/** What an agent may do with the keys of one id, its own or its pair's. */
+const keyServices = (id: AgentId | "*"): readonly string[] => [
   ...BUCKETS.map((bucket) => reading(bucket, id)),
   ...TOLD.map((bucket) => keySubject(bucket, id)),
   ...READING_ASSETS,
+];
+
+/** What an agent may ask of the account of the streams; `*`: what agents may. */
+export const agentServices = (id: AgentId | "*"): readonly string[] => [
+  ...keyServices(id),
+  renewSubject(id),
+  eventSubject(id),
 ];
 
 /** The pokes of every key. */
@@ -56,7 +75,8 @@ export const agentInbox = (id: AgentId): string => `_INBOX.${id}`;
 
 /** `pair`: the pair that it is a member of, whose keys it also reads and writes; null: none. */
 export const agentGrant = (id: AgentId, pair: AgentId | null): Grant => ({
-  publish: [...new Set([id, ...(pair === null ? [] : [pair])].flatMap((each) => agentServices(each)))],
+  // What a member does for its pair is on the record of its own device.
+  publish: [...new Set([...agentServices(id), ...(pair === null ? [] : keyServices(pair))])],
   subscribe: [
     `${agentInbox(id)}.>`,
     hintSubject("desired-state", id),
@@ -73,7 +93,7 @@ const dashboardServices = [
   ...BUCKETS.map((bucket) => direct(reading(bucket, "*"))),
   ...[...BUCKETS.map(streamOf), ASSETS_STREAM].map(infoOf),
 ];
-const viewerServices = [...dashboardServices, ...READING_ASSETS.map(direct)];
+const viewerServices = [...dashboardServices, ...[...READING_ASSETS, READING_EVENTS].map(direct)];
 
 /** What each of them may ask of the account of the streams. */
 export const guestServices: Readonly<Record<Guest, readonly Service[]>> = {

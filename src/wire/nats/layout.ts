@@ -1,6 +1,7 @@
 import { DiscardPolicy, RetentionPolicy, StorageType, type StreamConfig } from "nats";
 import type { Bucket } from "../store.ts";
-import { ASSETS, ASSETS_STREAM, hintSubject, keySubject, streamOf } from "./subjects.ts";
+import { RECORD_LIMIT_BYTES } from "../event-chain.ts";
+import { ASSETS, ASSETS_STREAM, EVENTS_STREAM, eventSubject, hintSubject, keySubject, streamOf } from "./subjects.ts";
 
 /** Rises with each change below. A stream with a higher number was made by a newer version and is left as it is. */
 export const LAYOUT_VERSION = 1;
@@ -53,4 +54,27 @@ export const assetsLayout: Layout = {
   subjects: [`$O.${ASSETS}.C.>`, `$O.${ASSETS}.M.>`],
   // The description of an object replaces its predecessor in one step. Agents have no right to publish here.
   allow_rollup_hdrs: true,
+};
+
+export const eventsLayout: Layout = {
+  ...common,
+  name: EVENTS_STREAM,
+  description: "Harmony Edge: what agents put on record",
+  subjects: [eventSubject("*")],
+  // What is new counts more than what is old, which the devices have had time to keep.
+  discard: DiscardPolicy.Old,
+  // An agent that tells without end pushes out its own events, and not those of others.
+  max_msgs_per_subject: 10_000,
+  max_msg_size: RECORD_LIMIT_BYTES + 4 * HEADER_BYTES,
+  deny_delete: true,
+  deny_purge: true,
+  allow_rollup_hdrs: false,
+  republish: { src: eventSubject("*"), dest: hintSubject("events", "{{wildcard(1)}}"), headers_only: true },
+};
+
+/** As it is made; what an operator has set since stays. */
+export const eventsBounds: Partial<StreamConfig> = {
+  max_bytes: 256 * 1024 * 1024,
+  max_age: 90 * 24 * 3_600 * 1e9,
+  duplicate_window: 600 * 1e9,
 };

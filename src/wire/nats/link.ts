@@ -19,6 +19,8 @@ export interface Interest {
 const SETTLED_MS = 1000;
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 10_000;
+/** A connection that has a successor stays so long, for the answers to what was asked on it. */
+const GRACE_MS = 10_000;
 
 /**
  * Keeps one connection, for ever: whenever it is lost, a new one is made, after a pause that grows and is random, so
@@ -30,6 +32,9 @@ export class Link {
   readonly #closed = new AbortController();
   readonly #interests = new Map<Interest, Subscription | undefined>();
   readonly #listeners = new Set<Listener>();
+  /** Those that have a successor. */
+  readonly #leaving = new Set<NatsConnection>();
+  #onReplaced = (): void => {};
   #connection: NatsConnection | undefined;
   #lost: Unreachable = unreachable("Disconnected", "not connected yet");
   #maxMessage = MAX_MESSAGE_BYTES;
@@ -72,13 +77,41 @@ export class Link {
     return () => void this.#listeners.delete(entry);
   }
 
+  /**
+   * Makes another connection by this dial and puts it in the place of the one that is there: nobody is told of an outage,
+   * since there is none. Where one of the two cannot be had, all stays as it is.
+   */
+  async replace(dial: (signal: AbortSignal) => Promise<NatsConnection | Unreachable>): Promise<Unreachable | null> {
+    const dialled = await dial(this.#closed.signal);
+    if ("_tag" in dialled) return dialled;
+    const former = this.#connection;
+    if (former === undefined) {
+      await dialled.close();
+      return this.#lost;
+    }
+    const heard = [...this.#interests.values()];
+    this.#up(dialled, "silently");
+    this.#onReplaced();
+    // Heard twice is better than not at all: the former subscriptions end once the server knows the new ones.
+    await dialled.flush().catch(() => {});
+    for (const subscription of heard) void subscription?.drain().catch(() => {});
+    this.#leaving.add(former);
+    setTimeout(() => void this.#letGo(former), GRACE_MS).unref();
+    return null;
+  }
+
   /** Ends everything that is under way. */
   async close(): Promise<void> {
     if (this.#closed.signal.aborted) return;
     const connection = this.#connection;
     this.#down(unreachable("Disconnected", "this store was closed"));
     this.#closed.abort();
-    await connection?.close();
+    await Promise.all([connection?.close(), ...[...this.#leaving].map((each) => this.#letGo(each))]);
+  }
+
+  async #letGo(connection: NatsConnection): Promise<void> {
+    this.#leaving.delete(connection);
+    await connection.close();
   }
 
   async #keep(first: NatsConnection | undefined): Promise<void> {
@@ -87,7 +120,12 @@ export class Link {
     for (let failures = 0; !signal.aborted; failures += 1) {
       if (connection !== undefined) {
         const since = performance.now();
-        const error = await connection.closed();
+        const replaced = new Promise<void>((resolve) => (this.#onReplaced = resolve));
+        const error = await Promise.race([connection.closed(), replaced]);
+        if (this.#connection !== undefined && this.#connection !== connection) {
+          connection = this.#connection;
+          continue;
+        }
         if (performance.now() - since > SETTLED_MS) failures = 0;
         if (signal.aborted) return;
         this.#down(unreachable("Disconnected", lostBecause(error)));
@@ -108,11 +146,11 @@ export class Link {
     return dialled;
   }
 
-  #up(connection: NatsConnection): void {
+  #up(connection: NatsConnection, how: "told" | "silently" = "told"): void {
     this.#connection = connection;
     this.#maxMessage = Math.min(connection.info?.max_payload ?? MAX_MESSAGE_BYTES, MAX_MESSAGE_BYTES);
     for (const interest of this.#interests.keys()) this.#subscribe(connection, interest);
-    for (const listener of this.#listeners) harmless(() => listener("connected"));
+    if (how === "told") for (const listener of this.#listeners) harmless(() => listener("connected"));
     for (const interest of this.#interests.keys()) harmless(() => interest.onConnected?.());
   }
 

@@ -1,5 +1,7 @@
 import type { Msg } from "nats";
 import type { AssetRef } from "../../scores/asset.ts";
+import type { EventStream } from "../event-stream.ts";
+import type { AgentId } from "../keys.ts";
 import type {
   AssetPiece,
   Bucket,
@@ -19,6 +21,7 @@ import { findAsset, readAsset, streamAsset } from "./asset-stream.ts";
 import { getAsset, putAsset } from "./assets.ts";
 import { Call } from "./call.ts";
 import { ensureBuckets } from "./ensure.ts";
+import { eventAt, lastEvent, tellEvent } from "./event-messages.ts";
 import { get, keys, put, remove } from "./key-value.ts";
 import type { ConnectionState, Link } from "./link.ts";
 import { hintSubject, isKey, isPlainSubject } from "./subjects.ts";
@@ -28,7 +31,7 @@ import { unreachable } from "./unreachable.ts";
 const FLUSH_MS = 2000;
 
 /** The port over NATS JetStream. `connectStore` makes one. */
-export class NatsStore implements Store, StoreAdmin {
+export class NatsStore implements Store, StoreAdmin, EventStream {
   readonly #link: Link;
   readonly #underWay = new Set<Promise<unknown>>();
   #closing: Promise<void> | undefined;
@@ -100,6 +103,27 @@ export class NatsStore implements Store, StoreAdmin {
     options: StreamOptions = {},
   ): Promise<StreamedAsset | Unreachable> {
     return this.#run(options, () => streamAsset(this.#link, ref, pieces, options));
+  }
+
+  async tellEvent(
+    agentId: AgentId,
+    line: Uint8Array,
+    sha256: string,
+    options?: CallOptions,
+  ): ReturnType<EventStream["tellEvent"]> {
+    return this.#run(options, (call) => tellEvent(this.#link, call, agentId, line, sha256));
+  }
+
+  async eventAt(whom: AgentId | "*", position: number, options?: CallOptions): ReturnType<EventStream["eventAt"]> {
+    return this.#run(options, (call) => eventAt(this.#link, call, whom, position));
+  }
+
+  async lastEvent(whom: AgentId | "*", options?: CallOptions): ReturnType<EventStream["lastEvent"]> {
+    return this.#run(options, (call) => lastEvent(this.#link, call, whom));
+  }
+
+  onEvent(whom: AgentId | "*", poke: () => void): () => void {
+    return this.#link.attach({ subject: hintSubject("events", whom), onMessage: poke, onConnected: poke });
   }
 
   serve(subject: string, handler: (request: Uint8Array) => Promise<Uint8Array>): () => void {

@@ -5,6 +5,8 @@ import * as z from "zod";
 interface KeyPair {
   getPublicKey(): string;
   getSeed(): Uint8Array;
+  sign(text: Uint8Array): Uint8Array;
+  verify(text: Uint8Array, signature: Uint8Array): boolean;
 }
 interface Nkeys {
   createUser(this: void): KeyPair;
@@ -38,6 +40,19 @@ export function publicKeyOf(seed: string): UserKey | null {
     return UserKey.safeParse(fromSeed(new TextEncoder().encode(seed)).getPublicKey()).data ?? null;
   } catch {
     return null;
+  }
+}
+
+/** In base64. @throws where the text is no seed of a user */
+export const signWith = (seed: string, text: string): string =>
+  Buffer.from(fromSeed(new TextEncoder().encode(seed)).sign(new TextEncoder().encode(text))).toString("base64");
+
+/** Whether this user's key signed exactly this text. */
+export function isSignedBy(key: UserKey, text: string, signature: string): boolean {
+  try {
+    return fromPublic(key).verify(new TextEncoder().encode(text), Buffer.from(signature, "base64"));
+  } catch {
+    return false;
   }
 }
 

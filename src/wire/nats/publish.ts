@@ -10,6 +10,7 @@ import { unreachable } from "./unreachable.ts";
 const Acknowledgement = z.object({
   stream: z.string().optional(),
   seq: z.int().optional(),
+  duplicate: z.boolean().optional(),
   error: z.object({ err_code: z.int().optional(), description: z.string().optional() }).optional(),
 });
 
@@ -17,7 +18,8 @@ const Acknowledgement = z.object({
 const WRONG_REVISION = new Set([10071, 10164]);
 
 export type Stored =
-  | { readonly _tag: "Written"; readonly revision: number }
+  /** `isKnown`: the stream had it already, by its id, and stored nothing. */
+  | { readonly _tag: "Written"; readonly revision: number; readonly isKnown?: true }
   | { readonly _tag: "Conflict" }
   | NoResponders
   | Unreachable;
@@ -37,7 +39,7 @@ export async function publish(
   }
   if (answer._tag !== "Answer") return answer;
   const acknowledgement = Acknowledgement.safeParse(json(answer.data)).data;
-  const { stream, seq, error } = acknowledgement ?? {};
+  const { stream, seq, error, duplicate } = acknowledgement ?? {};
   if (error?.err_code !== undefined && WRONG_REVISION.has(error.err_code)) return { _tag: "Conflict" };
   if (error !== undefined) {
     return unreachable(
@@ -48,7 +50,7 @@ export async function publish(
   if (stream !== to.stream || seq === undefined) {
     return unreachable("Failed", `the answer to a write to ${to.subject} does not come from ${to.stream}`);
   }
-  return { _tag: "Written", revision: seq };
+  return { _tag: "Written", revision: seq, ...(duplicate === true && { isKnown: true }) };
 }
 
 /** Headers that make the stream refuse the message unless the last one of its subject has this revision; 0: there is none. */

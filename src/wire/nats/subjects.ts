@@ -11,7 +11,12 @@ export const metaSubject = (name: string): string => `$O.${ASSETS}.M.${base64Url
 export const chunkSubject = (nuid: string): string => `$O.${ASSETS}.C.${nuid}`;
 
 /** What the stream of a bucket sends, without the value, once it has stored a write. */
-export const hintSubject = (bucket: Bucket | "*", key: string): string => `fleet.hint.${bucket}.${key}`;
+export const hintSubject = (bucket: Bucket | "events" | "*", key: string): string => `fleet.hint.${bucket}.${key}`;
+
+/** The stream of what agents put on record. */
+export const EVENTS_STREAM = "harmony-events";
+/** One for each agent, so that it can be bounded for each alone; `*`: all. */
+export const eventSubject = (id: string): string => `harmony.events.${id}`;
 
 /** Where an account without streams of its own asks how one is set, and which keys it has. */
 export const infoSubject = (stream: string): string => `fleet.info.${stream}`;

@@ -18,6 +18,8 @@ import { describe, expect, onTestFinished, test, vi } from "vitest";
 import * as z from "zod";
 import { LocalShell, type LocalShellOptions } from "../../../src/agent/adapters/local-shell.ts";
 import type { AuditedShell, ShellCommand } from "../../../src/capabilities/index.ts";
+import { PortError } from "../../../src/capabilities/port-error.ts";
+import type { Event } from "../../../src/wire/events.ts";
 
 const { signal } = new AbortController();
 const isRoot = process.geteuid?.() === 0;
@@ -84,6 +86,48 @@ const isNapping = (length: string): boolean =>
         return false;
       }
     });
+
+describe("the agent's own record", () => {
+  test("has each line of this one by its hash, and no word of a command or of its output", async () => {
+    const events: Event[] = [];
+    const { shell, folder } = place({ record: async (event) => void events.push(event) });
+    await shell.check(script("exit 1"), signal);
+    await shell.run(script("echo loud"), "run", signal);
+    await expect(shell.run(script("exit 3"), "undo", signal)).rejects.toMatchObject({ problem: { code: "Failed" } });
+    const lines = readFileSync(join(folder, "audit.jsonl"), "utf8").trimEnd().split("\n");
+    expect(events.map((event) => "recordSha256" in event && event.recordSha256)).toEqual(
+      lines.map((line) => createHash("sha256").update(line).digest("hex")),
+    );
+    expect(events).toMatchObject([
+      { type: "JobChecked", job: "job", approver: "Ada" },
+      { type: "JobBegins", purpose: "run" },
+      { type: "JobEnded", purpose: "run", ending: "exited", exitCode: 0 },
+      { type: "JobBegins", purpose: "undo" },
+      { type: "JobEnded", purpose: "undo", ending: "exited", exitCode: 3 },
+    ]);
+    expect(JSON.stringify(events)).not.toMatch(/loud|exit 3|bin\/sh/);
+  });
+
+  test("where it takes nothing, nothing is run, and nothing is said to have been", async () => {
+    const full = new PortError({ code: "NoSpace", message: "full", blame: "device", next: "" });
+    const { shell, folder, audit } = place({ record: () => Promise.reject(full) });
+    const touch = command(["/usr/bin/touch", join(folder, "made")]);
+    await expect(shell.run(touch, "run", signal)).rejects.toBe(full);
+    await expect(shell.check(touch, signal)).rejects.toBe(full);
+    expect([existsSync(join(folder, "made")), audit()]).toEqual([false, []]);
+  });
+
+  test("what it was told of and could not be written here is told not to have been started", async () => {
+    const events: Event[] = [];
+    const { shell, folder } = place({ record: async (event) => void events.push(event) });
+    await shell.lastRun("job");
+    mkdirSync(join(folder, "audit.jsonl"));
+    const touch = command(["/usr/bin/touch", join(folder, "made")]);
+    await expect(shell.run(touch, "run", signal)).rejects.toMatchObject({ problem: { code: "Failed" } });
+    expect(existsSync(join(folder, "made"))).toBe(false);
+    expect(events).toMatchObject([{ type: "JobBegins" }, { type: "JobEnded", ending: "not-started", exitCode: null }]);
+  });
+});
 
 describe("where it is not enabled", () => {
   const reason = "not enabled on this device (harmony agent run --allow-audited-shell)";

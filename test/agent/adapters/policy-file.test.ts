@@ -7,6 +7,7 @@ import { StateDirectory } from "../../../src/agent/adapters/state-directory.ts";
 import { readPolicy } from "../../../src/wire/device-policy.ts";
 import { temporaryFolder } from "../support/agent-process.ts";
 import { eventually } from "../support/eventually.ts";
+import { AGENT } from "../support/manifests.ts";
 
 let folder = "";
 let path = "";
@@ -81,7 +82,7 @@ describe("the file of a policy", () => {
 });
 
 describe("what is the agent's own", () => {
-  const given = { configFile: null, credsFile: null, trust: [], log: () => {} };
+  const given = { agentId: AGENT, signedPolicy: null, configFile: null, credsFile: null, trust: [], log: () => {} };
 
   test("are its state, its policy, its key and whom it trusts, under the names that Scores have for them", async () => {
     await says({});

@@ -1,6 +1,9 @@
+import { generateKeyPairSync } from "node:crypto";
 import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, test, vi } from "vitest";
+import { signPolicy } from "../../../src/wire/signed-policy.ts";
+import type { AgentStatus } from "../../../src/wire/status.ts";
 import { natsServer } from "../../support/nats-server.ts";
 import { AgentProcess, install, temporaryFolder } from "../support/agent-process.ts";
 import { eventually } from "../support/eventually.ts";
@@ -97,4 +100,54 @@ test("a message changes neither the policy nor what it protects, and is refused 
     async () => (await on("srv/good")) === "4",
     () => again.tail,
   );
+});
+
+test("a signed policy that comes as a File of an author's binds that author too, and stays when it is taken away", async () => {
+  const root = await temporaryFolder();
+  const { url } = await natsServer();
+  const operator = await Operator.connect(url);
+  const owner = generateKeyPairSync("ed25519");
+  const pem = join(root, "owner.pub");
+  await mkdir(join(root, "srv"));
+  await writeFile(pem, owner.publicKey.export({ type: "spki", format: "pem" }));
+  const args = ["--signed-policy", join(root, "srv/signed.json"), "--policy-key", `owner=${pem}`];
+  const agent = new AgentProcess({ harmony, url, root, args });
+  const signed = (serial: number, paths: readonly string[]): Wanted["scores"] => {
+    const statement = { agent: "*" as const, serial, issuedAt: new Date().toISOString(), rules: { paths: [...paths] } };
+    const document = signPolicy(statement, [{ key: "owner", privateKey: owner.privateKey }]);
+    return { policy: file("/srv/signed.json", JSON.stringify(document)) };
+  };
+  await operator.send({ generation: 1, scores: { ...signed(3, ["/srv"]), motd: file("/motd", "1") } });
+  const refused = (status: AgentStatus): boolean =>
+    status.scores["motd"]?.error?.message.includes('the rule "paths" of the policy signed by owner, serial 3') === true;
+  await operator.told("what it does not allow is refused", refused, () => agent.tail);
+
+  // The author may write the file, and yet not loosen it.
+  await operator.send({ generation: 2, scores: { ...signed(2, ["/"]), motd: file("/motd", "2") } });
+  await operator.told(
+    "an older one is refused",
+    (status) => status.generation === 2 && refused(status),
+    () => agent.tail,
+  );
+  await agent.logged("refused a signed policy", ({ reason }) => reason === "StaleSerial");
+  await operator.send({ generation: 3, scores: { motd: file("/motd", "3") } });
+  await operator.told(
+    "it stays",
+    (status) => status.generation === 3 && refused(status),
+    () => agent.tail,
+  );
+  await agent.kill("SIGKILL");
+  const again = new AgentProcess({ harmony, url, root, args });
+  await operator.send({ generation: 4, scores: { motd: file("/motd", "4") } });
+  await operator.told(
+    "over a kill too",
+    (status) => status.generation === 4 && refused(status),
+    () => again.tail,
+  );
+
+  await operator.send({ generation: 5, scores: signed(4, ["/"]) });
+  await operator.converged(5, () => again.tail);
+  await operator.send({ generation: 6, scores: { ...signed(4, ["/"]), motd: file("/motd", "6") } });
+  await operator.converged(6, () => again.tail);
+  expect(await readFile(join(root, "motd"), "utf8")).toBe("6");
 });

@@ -8,6 +8,9 @@ import { readAuthors } from "../../../src/wire/authors.ts";
 import { enrolmentCode, readEnrolmentCode } from "../../../src/wire/enrolment.ts";
 import { AgentId } from "../../../src/wire/keys.ts";
 import { makeUserKey, publicKeyOf } from "../../../src/wire/nats/nkey.ts";
+import { makeKeyPair } from "../../../src/wire/secrets/hpke.ts";
+import { sealingKeyOf } from "../../../src/wire/secrets/sealed.ts";
+import { eventually } from "../../agent/support/eventually.ts";
 import { folder, harmony } from "../in-process.ts";
 
 const codeOf = (id: string): string => enrolmentCode({ id: AgentId.parse(id), key: makeUserKey().publicKey });
@@ -73,7 +76,11 @@ describe("harmony fleet accept and revoke", () => {
     const code = codeOf("pi-7");
     const accepted = await harmony(["fleet", "accept", code, "--json"], { cwd });
     const key = readEnrolmentCode(code)?.key ?? "";
-    expect([accepted.code, JSON.parse(accepted.out)]).toEqual([0, { agentId: "pi-7", key, server: "NotRunning" }]);
+    const notAfter = expect.stringMatching(/^\d{4}-/);
+    expect([accepted.code, JSON.parse(accepted.out)]).toEqual([
+      0,
+      { agentId: "pi-7", key, notAfter, server: "NotRunning" },
+    ]);
     expect(config()).toContain(key);
     expect((await harmony(["fleet", "accept", code], { cwd })).code).toBe(0);
     expect((await harmony(["fleet", "revoke", "pi-7"], { cwd })).code).toBe(0);
@@ -107,6 +114,26 @@ describe("harmony fleet accept and revoke", () => {
     expect([other.code, other.err]).toEqual([1, expect.stringContaining("pi-7 is the id of an agent")]);
   });
 
+  test("keep for authors what the secrets of each device are sealed for, as it has shown it", async () => {
+    const cwd = await fleetIn();
+    const { publicKey: key } = makeUserKey();
+    const id = AgentId.parse("pi-7");
+    const [sealingKey, other] = [sealingKeyOf(makeKeyPair()), sealingKeyOf(makeKeyPair())];
+    const accepted = async (code: string, ...more: readonly string[]) => {
+      expect((await harmony(["fleet", "accept", code, ...more], { cwd })).code).toBe(0);
+      const { devices }: { devices: Record<string, { sealingKeys: string[] }> } = JSON.parse(
+        readFileSync(join(cwd, "fleet/known-devices.json"), "utf8"),
+      );
+      return devices["pi-7"]?.sealingKeys;
+    };
+    expect(await accepted(enrolmentCode({ id, key }))).toBeUndefined();
+    expect(await accepted(enrolmentCode({ id, key, sealingKey }))).toEqual([sealingKey]);
+    // A code that does not say takes nothing back, and a device that was set up anew starts afresh.
+    expect(await accepted(enrolmentCode({ id, key }))).toEqual([sealingKey]);
+    expect(await accepted(enrolmentCode({ id, key, sealingKey: other }))).toEqual([other]);
+    expect(await accepted(codeOf("pi-7"), "--replace")).toBeUndefined();
+  });
+
   test("wait for nobody: while another command changes the fleet, they say so", async () => {
     const cwd = await fleetIn();
     writeFileSync(join(cwd, "fleet/fleet.lock"), "");
@@ -118,6 +145,47 @@ describe("harmony fleet accept and revoke", () => {
     const cwd = await fleetIn();
     writeFileSync(join(cwd, "fleet/fleet.json"), '{"version":1}');
     expect((await harmony(["fleet", "accept", codeOf("pi-7")], { cwd })).err).toContain("not as harmony writes it");
+  });
+});
+
+describe("the end of keys", () => {
+  const listed = async (cwd: string, ...words: readonly string[]) => {
+    const { out } = await harmony(["fleet", "list", "--json", ...words], { cwd });
+    const { keys }: { readonly keys: readonly { name: string; ending: string; notAfter: string | null }[] } =
+      JSON.parse(out);
+    return Object.fromEntries(keys.map(({ name, ending, notAfter }) => [name, [ending, notAfter]]));
+  };
+  const days = (at: unknown): number => Math.round((Date.parse(String(at)) - Date.now()) / 86_400_000);
+
+  test("is 90 days away for devices and a year for people, unless it is said otherwise; operator and system have none", async () => {
+    const cwd = await fleetIn();
+    for (const [id, ...words] of [["pi-7"], ["pi-8", "--key-life", "30d"], ["pi-9", "--no-expiry"]] as const) {
+      expect((await harmony(["fleet", "accept", codeOf(id), ...words], { cwd })).code).toBe(0);
+    }
+    const { "pi-7": usual, "pi-8": shorter, "pi-9": never, viewer, operator, system } = await listed(cwd);
+    expect([usual, shorter, viewer].map((each) => days(each?.[1]))).toEqual([90, 30, 365]);
+    expect([never, operator, system].map((each) => each?.[1])).toEqual([null, null, null]);
+    expect(Object.keys(await listed(cwd, "--ending"))).toEqual([]);
+    expect((await harmony(["fleet", "accept", codeOf("pi-6"), "--key-life", "soon"], { cwd })).code).toBe(2);
+    expect((await harmony(["fleet", "rekey", "operator"], { cwd })).code).toBe(2);
+  });
+
+  test("that was not wanted is nowhere", async () => {
+    const cwd = folder();
+    await harmony(["fleet", "init", "--host", "nats.example.org", "--no-expiry"], { cwd });
+    expect((await harmony(["fleet", "accept", codeOf("pi-7")], { cwd })).code).toBe(0);
+    expect(Object.values(await listed(cwd)).map(([ending]) => ending)).toEqual(Array(6).fill("no end"));
+  });
+
+  test("can be set for a device that is in, and is told for a server of one's own, where nothing is renewed", async () => {
+    const cwd = await fleetIn();
+    const code = codeOf("pi-7");
+    await harmony(["fleet", "accept", code, "--no-expiry"], { cwd });
+    expect((await harmony(["fleet", "accept", code, "--key-life", "1s"], { cwd })).code).toBe(0);
+    await eventually("it has ended", async () => (await listed(cwd))["pi-7"]?.[0] === "ended");
+    const { out, err } = await harmony(["fleet", "serve", "--print"], { cwd });
+    expect(out).not.toContain(readEnrolmentCode(code)?.key);
+    expect(err).toMatch(/The key of pi-7 has ended[^]*There no key is renewed/);
   });
 });
 
@@ -133,7 +201,8 @@ test("a code comes back as it was, and no part of it can be changed unnoticed", 
   const id = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?$/).map((each) => AgentId.parse(each));
   fc.assert(
     fc.property(id, fc.nat(), fc.stringMatching(/^[a-z0-9A-Z.-]$/), (each, place, letter) => {
-      const enrolment = { id: each, key: makeUserKey().publicKey };
+      const shown = place % 2 === 0 ? {} : { sealingKey: sealingKeyOf(makeKeyPair()) };
+      const enrolment = { id: each, key: makeUserKey().publicKey, ...shown };
       const code = enrolmentCode(enrolment);
       expect(readEnrolmentCode(` ${code}\n`)).toEqual(enrolment);
       const at = place % code.length;

@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, onTestFinished, test, vi } from "vitest";
@@ -9,7 +8,8 @@ import { makeUserKey } from "../../../src/wire/nats/nkey.ts";
 import { AgentProcess, install, temporaryFolder } from "../../agent/support/agent-process.ts";
 import { eventually } from "../../agent/support/eventually.ts";
 import { freePort } from "../../support/free-port.ts";
-import { folder, harmony, manifestOf, type Ran } from "../in-process.ts";
+import { folder, harmony, manifestOf } from "../in-process.ts";
+import { enrollOn, serveFleet } from "./support.ts";
 
 // Real processes, on a machine that may do other things besides.
 vi.setConfig({ testTimeout: 90_000 });
@@ -21,25 +21,6 @@ beforeAll(async () => {
   return installed.remove;
 });
 
-/** Runs the server of the fleet in this folder, ready; gives what ends it, which the end of the test does too. */
-async function serve(cwd: string): Promise<() => Promise<Ran>> {
-  const interrupt = new AbortController();
-  let said = "";
-  const onOutput = (text: string): void => void (said += text);
-  const serving = harmony(["fleet", "serve"], { cwd, signal: interrupt.signal, onOutput });
-  const end = async (): Promise<Ran> => {
-    interrupt.abort();
-    return serving;
-  };
-  onTestFinished(async () => void (await end()));
-  await eventually(
-    "the server is ready",
-    () => said.includes("serves the fleet"),
-    () => said,
-  );
-  return end;
-}
-
 /** A fleet that has just been made, and its server, which ends with the test. */
 async function served() {
   const cwd = folder({ "kiosk.ts": manifestOf({ url: ["/etc/kiosk/url", "https://example.org/"] }) });
@@ -47,17 +28,10 @@ async function served() {
   const made = await harmony([...init, "--json"], { cwd });
   expect(made.code).toBe(0);
   const { server }: { server: string } = JSON.parse(made.out);
-  const end = await serve(cwd);
+  const end = await serveFleet(cwd);
   const at = (...names: readonly string[]): string => join(cwd, "fleet", ...names);
   const as = (role: string): readonly string[] => ["--server", server, "--creds", at("keys", `${role}.creds`)];
   return { cwd, server, at, as, end };
-}
-
-/** As on the device: makes its key, and gives what is printed. */
-function enroll(id: string, creds: string, authority: string) {
-  const words = [launcher, "agent", "enroll", "--id", id, "--creds", creds, "--ca", authority];
-  const { status, stdout, stderr } = spawnSync(process.execPath, words, { encoding: "utf8", timeout: 30_000 });
-  return { status, code: stdout.trim(), stderr };
 }
 
 test("from nothing to a device that converges, is thrown out within seconds, and another that notices nothing", async () => {
@@ -65,7 +39,7 @@ test("from nothing to a device that converges, is thrown out within seconds, and
   const device = async (id: string) => {
     const root = await temporaryFolder();
     const creds = join(root, "agent.creds");
-    const { status, code } = enroll(id, creds, at("device", "ca.pem"));
+    const { status, code } = enrollOn(launcher, id, creds, at("device", "ca.pem"));
     expect(status).toBe(0);
     expect(statSync(creds).mode & 0o777).toBe(0o600);
     const args = ["--id", id, "--creds", creds, "--authors", at("device", "authors.json")];
@@ -118,8 +92,8 @@ test("from nothing to a device that converges, is thrown out within seconds, and
 test("a key takes another's place only when that is said, and the former one is thrown out", async () => {
   const { cwd, server, at } = await served();
   const [old, young] = [join(cwd, "old.creds"), join(cwd, "young.creds")];
-  const first = enroll("pi-7", old, at("device", "ca.pem"));
-  const second = enroll("pi-7", young, at("device", "ca.pem"));
+  const first = enrollOn(launcher, "pi-7", old, at("device", "ca.pem"));
+  const second = enrollOn(launcher, "pi-7", young, at("device", "ca.pem"));
   expect((await harmony(["fleet", "accept", first.code], { cwd })).code).toBe(0);
   const holder = await connectStore({ servers: server, credsFile: readFileSync(old, "utf8") });
   if (holder._tag === "Unreachable") throw new Error(holder.message);
@@ -155,7 +129,7 @@ test("nobody gets in without a key, with a strange one, without TLS, or when the
 
 test("the server ends with its command; the next start knows who came meanwhile, and renews a certificate that ends soon", async () => {
   const { cwd, server, at, as, end } = await served();
-  const { code } = enroll("pi-7", join(cwd, "a.creds"), at("device", "ca.pem"));
+  const { code } = enrollOn(launcher, "pi-7", join(cwd, "a.creds"), at("device", "ca.pem"));
   expect((await end()).code).toBe(0);
   expect((await harmony(["status", ...as("viewer")], { cwd })).code).toBe(4);
   const accepted = await harmony(["fleet", "accept", code], { cwd });
@@ -168,7 +142,7 @@ test("the server ends with its command; the next start knows who came meanwhile,
   );
   writeFileSync(at("tls", "server.pem"), almostOver.certificate);
   writeFileSync(at("tls", "server.key"), almostOver.key);
-  const endAgain = await serve(cwd);
+  const endAgain = await serveFleet(cwd);
   const connected = await connectStore({ servers: server, credsFile: readFileSync(join(cwd, "a.creds"), "utf8") });
   expect(connected._tag).toBe("Connected");
   expect(endsSoon(readFileSync(at("tls", "server.pem"), "utf8"), new Date())).toBe(false);

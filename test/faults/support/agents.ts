@@ -67,8 +67,8 @@ export async function startAgent(options: {
   });
   if (connected._tag === "Unreachable") throw new Error(connected.message);
   const { store } = connected;
-  const own = { policyFile: null, configFile: null, credsFile: null, trust: [] };
-  const policy = await agentPolicy({ ...own, root, state, log: tell });
+  const own = { policyFile: null, signedPolicy: null, configFile: null, credsFile: null, trust: [] };
+  const policy = await agentPolicy({ ...own, agentId: id, root, state, log: tell });
   const { agent, host } = assemble({
     agentId: id,
     root,

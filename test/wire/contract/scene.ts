@@ -1,7 +1,8 @@
 import { expect, onTestFinished } from "vitest";
+import type { EventStream } from "../../../src/wire/event-stream.ts";
 import type { Store, StoreAdmin } from "../../../src/wire/store.ts";
 
-export type AnyStore = Store & StoreAdmin;
+export type AnyStore = Store & StoreAdmin & EventStream;
 
 /** One implementation of the port, with a server that its stores share. */
 export interface StoreRig {

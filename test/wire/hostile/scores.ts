@@ -10,6 +10,8 @@ const numbered = (count: number, make: (n: number) => unknown) =>
 const each = <T>(count: number, value: T): Readonly<Record<string, T>> =>
   Object.fromEntries(Array.from({ length: count }, (_, n) => [`s${n}`, value]));
 
+const sealed = { key: "0".repeat(32), enc: `${"A".repeat(43)}=`, sealed: "A".repeat(24) };
+
 const malformed = { a: "MalformedScore", good: "Accepted" } as const;
 const unknownKind = { a: "UnknownKind", good: "Accepted" } as const;
 const unsupported = { a: "UnsupportedVersion", good: "Accepted" } as const;
@@ -53,6 +55,29 @@ export const SCORES: readonly Draft[] = [
   ],
   ["an id to come after that is none", malformed, a(file("/srv/a", { after: ["A B"] }))],
   ["an id to restart on that is a number", malformed, a(file("/srv/a", { restartOn: [7] }))],
+  ["secrets that are a list", malformed, a(file("/srv/a", { secrets: [] }))],
+  ["a secret that no spec refers to", malformed, a(file("/srv/a", { secrets: { psk: [sealed] } }))],
+  ["a secret with a name that is none", malformed, a(file("/srv/a", { secrets: { "a b": [sealed] } }))],
+  ["a secret that is sealed for nobody", malformed, a(file("/srv/a", { secrets: { psk: [] } }))],
+  [
+    "a secret that is sealed for five keys",
+    malformed,
+    a(file("/srv/a", { secrets: { psk: [sealed, sealed, sealed, sealed, sealed] } })),
+  ],
+  ["a secret with an unknown field", malformed, a(file("/srv/a", { secrets: { psk: [{ ...sealed, info: "" }] } }))],
+  ["a secret under half a key", malformed, a(file("/srv/a", { secrets: { psk: [{ ...sealed, key: "00" }] } }))],
+  ["a secret with half a point", malformed, a(file("/srv/a", { secrets: { psk: [{ ...sealed, enc: "AAAA" }] } }))],
+  ["a secret of no bytes", malformed, a(file("/srv/a", { secrets: { psk: [{ ...sealed, sealed: "" }] } }))],
+  [
+    "a secret of a mebibyte",
+    malformed,
+    a(file("/srv/a", { secrets: { psk: [{ ...sealed, sealed: "A".repeat(1 << 20) }] } })),
+  ],
+  [
+    "65 secrets",
+    malformed,
+    a(file("/srv/a", { secrets: Object.fromEntries(Array.from({ length: 65 }, (_, n) => [`s${n}`, [sealed]])) })),
+  ],
 
   ["an unknown kind", unknownKind, a(file("/srv/a", { kind: "Firewall" }))],
   ["a kind in other capitals", unknownKind, a(file("/srv/a", { kind: "file" }))],

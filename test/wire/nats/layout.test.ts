@@ -1,5 +1,7 @@
+import { createHash } from "node:crypto";
 import { connect, DiscardPolicy, headers, type Msg, type NatsConnection, type StreamConfig } from "nats";
 import { expect, onTestFinished, test } from "vitest";
+import { AgentId } from "../../../src/wire/keys.ts";
 import { natsServer } from "../../support/nats-server.ts";
 import { recorder } from "../recorder.ts";
 import { connected } from "./connected.ts";
@@ -36,6 +38,17 @@ test("the streams are made as an agent's grant and its safety need them", async 
       republish: { src: `$KV.${bucket}.*`, dest: `fleet.hint.${bucket}.{{wildcard(1)}}`, headers_only: true },
     });
   }
+  expect(await configOf(connection, "harmony-events")).toMatchObject({
+    subjects: ["harmony.events.*"],
+    discard: "old",
+    max_msgs_per_subject: 10_000,
+    max_bytes: 256 * 1024 * 1024,
+    max_age: 90 * 24 * 3600 * 1e9,
+    deny_delete: true,
+    deny_purge: true,
+    allow_rollup_hdrs: false,
+    allow_direct: true,
+  });
   expect(await configOf(connection, "OBJ_assets")).toMatchObject({ allow_direct: true, storage: "file" });
 });
 
@@ -230,4 +243,32 @@ test("what does not come from the stream is no answer", async () => {
       for (const impostor of impostors) impostor.unsubscribe();
     }
   }
+});
+
+test("what an operator has set of the stream of events stays; what its safety needs comes back", async () => {
+  const { url, connection } = await foreign();
+  const store = await connected({ servers: url });
+  await store.ensureBuckets();
+  const { streams } = await connection.jetstreamManager();
+  const made = await configOf(connection, "harmony-events");
+  await streams.update("harmony-events", { ...made, max_bytes: 1024 * 1024, max_msgs_per_subject: 5 });
+  await store.ensureBuckets();
+  expect(await configOf(connection, "harmony-events")).toMatchObject({
+    max_bytes: 1024 * 1024,
+    max_msgs_per_subject: 10_000,
+  });
+});
+
+test("an id that another agent has guessed by number keeps no event away", async () => {
+  const { url, connection } = await foreign();
+  const store = await connected({ servers: url });
+  await store.ensureBuckets();
+  for (const guess of ["pi-8-2", "pi-8:2", "pi-8.2", "2"]) {
+    const head = headers();
+    head.set("Nats-Msg-Id", guess);
+    await connection.request("harmony.events.pi-7", "{}", { headers: head, timeout: 5000 });
+  }
+  const line = bytes('{"sequence":2}');
+  const told = await store.tellEvent(AgentId.parse("pi-8"), line, createHash("sha256").update(line).digest("hex"));
+  expect(told).toMatchObject({ _tag: "Told", isNew: true });
 });

@@ -1,0 +1,95 @@
+import { createHash } from "node:crypto";
+import { cannotOpen, type SecretRef, type Secrets, useAndWipe } from "../../scores/secret.ts";
+import type { AgentId } from "../keys.ts";
+import type { ScoreRefusal } from "../refusal.ts";
+import { type OwnKeys, type SealedForAll, type SealedSecrets, type Unsealed, unseal, versionOf } from "./sealed.ts";
+
+/** A secret was opened: `compared` with what stands on the device, or `used` there. Never what it is. */
+export interface SecretAccess {
+  readonly scoreId: string;
+  readonly secret: string;
+  readonly access: "compared" | "used";
+}
+
+export interface OpenerParts {
+  readonly agentId: AgentId;
+  /** Read anew each time, since keys are made while an agent runs. */
+  readonly keys: () => OwnKeys;
+  /** Called after each access of a Score. */
+  readonly onAccess?: ((access: SecretAccess) => void) | undefined;
+}
+
+/** Opens what is sealed for this device, for the Scores that refer to it. */
+export class Opener {
+  readonly #parts: OpenerParts;
+
+  constructor(parts: OpenerParts) {
+    this.#parts = parts;
+  }
+
+  /** Why a Score that refers to these secrets cannot be taken; null where all of them can be opened. */
+  refusal(names: readonly string[], sealed: SealedSecrets = {}): ScoreRefusal | null {
+    for (const name of names) {
+      const given = sealed[name];
+      if (given === undefined) {
+        return { reason: "SecretMissing", message: `the secret "${name}" was not shipped with the manifest` };
+      }
+      const opened = this.#open(name, given);
+      switch (opened._tag) {
+        case "Opened":
+          opened.bytes.fill(0);
+          break;
+        case "NotForThisDevice":
+          return { reason: "SecretNotForThisDevice", message: this.#otherKeys(name, given) };
+        case "Damaged":
+          return {
+            reason: "SecretDamaged",
+            message: `the secret "${name}" is damaged, or was sealed under another name or for another agent`,
+          };
+      }
+    }
+    return null;
+  }
+
+  /** The secrets that travel with one Score. */
+  of(scoreId: string, sealed: SealedSecrets = {}): Secrets {
+    const { onAccess } = this.#parts;
+    const open = ({ secret: name }: SecretRef): Buffer | null => {
+      const given = sealed[name];
+      const opened = given === undefined ? null : this.#open(name, given);
+      return opened?._tag === "Opened" ? opened.bytes : null;
+    };
+    return {
+      opens: (ref) => {
+        const bytes = open(ref);
+        bytes?.fill(0);
+        return bytes !== null;
+      },
+      matches: (ref, sha256) => {
+        if (sha256 === null) return false;
+        const bytes = open(ref);
+        if (bytes === null) return false;
+        onAccess?.({ scoreId, secret: ref.secret, access: "compared" });
+        return useAndWipe(bytes, (held) => createHash("sha256").update(held).digest("hex") === sha256);
+      },
+      version: ({ secret: name }) => versionOf(sealed[name]),
+      use: (ref, work) => {
+        const bytes = open(ref);
+        if (bytes === null) throw cannotOpen(ref);
+        onAccess?.({ scoreId, secret: ref.secret, access: "used" });
+        return useAndWipe(bytes, work);
+      },
+    };
+  }
+
+  #open(name: string, sealed: SealedForAll): Unsealed {
+    const { agentId, keys } = this.#parts;
+    return unseal(sealed, keys(), { agentId, name });
+  }
+
+  #otherKeys(name: string, sealed: SealedForAll): string {
+    const own = [...this.#parts.keys().keys()];
+    const has = own.length === 0 ? "this device has no key" : `this device has ${own.join(", ")}`;
+    return `the secret "${name}" is sealed for the key ${sealed.map(({ key }) => key).join(", ")}; ${has}`;
+  }
+}
