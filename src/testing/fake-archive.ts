@@ -17,8 +17,9 @@ export async function imageIn(archive: ImageArchive): Promise<string> {
   const [digest] = digests;
   if (what !== "archive" || digest === undefined) throw invalid("it is no archive of an image");
   if (digests.length > 1) throw invalid(`it holds ${digests.length} images`);
-  if (architecture !== ARCHITECTURE)
+  if (architecture !== ARCHITECTURE) {
     throw invalid(`its image is for ${architecture}, and this device is ${ARCHITECTURE}`);
+  }
   return digest;
 }
 

@@ -117,7 +117,7 @@ export class Libpod {
         { socketPath: this.#socket, method, path: `${API}${path}`, signal, agent: false },
         resolve,
       );
-      let ofBody: unknown = null;
+      let ofBody: Error | null = null;
       request.on("error", (error) => reject(ofBody ?? error));
       // Where it switches to another protocol there is neither an answer nor an error.
       request.on("close", () => reject(new Error("it hung up without an answer")));
@@ -127,7 +127,7 @@ export class Libpod {
         // What went wrong is told by the request, which is destroyed with it.
         pipeline(
           Readable.from(
-            copiesOf(body(), (error) => (ofBody = error)),
+            copiesOf(body(), (error) => (ofBody = error instanceof Error ? error : new Error(String(error)))),
             { objectMode: false },
           ),
           request,
