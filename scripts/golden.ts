@@ -81,6 +81,12 @@ const SAMPLES: Readonly<Record<string, Readonly<Record<string, AnyScore>>>> = {
       content: assetOf("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", 0),
     }),
   },
+  "Container@1-assets": {
+    archive: new ContainerScore({
+      name: "web",
+      image: { asset: "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824", size: 5 },
+    }),
+  },
   "Directory@1": {
     defaults: new DirectoryScore({ path: "/srv/www" }),
     everything: new DirectoryScore({

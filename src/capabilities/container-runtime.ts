@@ -17,6 +17,18 @@ export interface LocalImage {
   readonly keptFor: readonly string[];
 }
 
+/** An image in a tar archive: `oci-archive` or `docker-archive`, as `podman save` writes them. */
+export interface ImageArchive {
+  /** What the image goes by once it is loaded, in place of its names in the archive: `repository:tag`. */
+  readonly image: string;
+  /** Of the archive, in lower-case hexadecimal. */
+  readonly sha256: string;
+  /** Bytes of the archive. */
+  readonly size: number;
+  /** All of them, anew at each call. Where they are not what the hash says, it rejects in place of ending. */
+  readonly pieces: () => AsyncIterable<Uint8Array>;
+}
+
 /** A container that is there, running or not. */
 export interface LocalContainer {
   readonly id: string;
@@ -84,6 +96,12 @@ export interface ContainerRuntime {
    * `NoSpace`, `TimedOut` (nothing came for two minutes, or not all in fifteen) or `Failed`.
    */
   pull(name: string, image: string, progress: (line: string) => void, signal: AbortSignal): Promise<void>;
+  /**
+   * Loads the one image of an archive, piece by piece, and keeps it for the container. Nothing else is changed: a name in the
+   * archive that another image has stays with that one. Rejects with `Invalid` (no image, more than one, or one for another
+   * architecture; then nothing of it is left), `NoSpace` (looked for before), what `pieces` rejects with, or `Failed`.
+   */
+  load(name: string, archive: ImageArchive, signal: AbortSignal): Promise<void>;
   /** Keeps an image that is there, and was pulled for another container, for this one too. */
   keep(name: string, image: string, signal: AbortSignal): Promise<void>;
   /**

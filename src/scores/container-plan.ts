@@ -2,7 +2,7 @@ import { match } from "ts-pattern";
 import * as z from "zod";
 import type { ResourceController } from "../capabilities/systemd-host.ts";
 import { SeenSecret } from "./container-secrets.ts";
-import { containerText, digestIn, pinnedTo, type Wanted } from "./container-text.ts";
+import { containerText, digestIn, pinnedTo, referenceOf, type Wanted } from "./container-text.ts";
 import type { Obstruction, Plan } from "./outcome.ts";
 import { hashOf } from "./own-unit.ts";
 import type { Pause } from "./score.ts";
@@ -73,6 +73,9 @@ type OwnContainer = Exclude<SeenContainer, Foreign>;
 const about = { container: z.string() };
 export const ContainerStep = z.discriminatedUnion("do", [
   z.object({ ...about, do: z.literal("pull"), image: z.string() }),
+  /** Brings the archive of the image to the device, unless it is there already. */
+  z.object({ ...about, do: z.literal("fetch"), asset: z.string(), size: z.number() }),
+  z.object({ ...about, do: z.literal("load"), image: z.string(), asset: z.string(), size: z.number() }),
   /** The image was pulled for another container: it shall not go with that one. */
   z.object({ ...about, do: z.literal("keep"), image: z.string() }),
   /** `sha256` is null where the digest of the image is not known before it is pulled. */
@@ -98,7 +101,7 @@ export type ContainerStep = z.infer<typeof ContainerStep>;
 
 /** The digest that the container is to run by, as far as it is known. */
 export const digestFor = (wanted: Wanted, seen: Pick<OwnContainer, "pinned">): string | null =>
-  digestIn(wanted.image) ?? seen.pinned?.digest ?? null;
+  digestIn(referenceOf(wanted.image)) ?? seen.pinned?.digest ?? null;
 
 export function planContainer(wanted: Wanted, seen: SeenContainer): Plan<ContainerStep> {
   if (seen.state === "foreign") return foreignStands(seen);
@@ -107,14 +110,15 @@ export function planContainer(wanted: Wanted, seen: SeenContainer): Plan<Contain
   const container = wanted.name;
   const digest = digestFor(wanted, seen);
   const sha256 = digest === null ? null : hashOf(containerText(wanted, digest).text);
-  const image = digest === null ? wanted.image : pinnedTo(wanted.image, digest);
+  const reference = referenceOf(wanted.image);
+  const image = digest === null ? reference : pinnedTo(reference, digest);
   const writes = sha256 === null || seen.sha256 !== sha256;
   const isOld = writes || seen.needsReload || seen.outdated;
   const steps: ContainerStep[] = [];
   for (const { name, state } of seen.secrets ?? []) {
     if (state === "missing") steps.push({ do: "writeSecret", container, secret: name });
   }
-  if (seen.image.kept === null) steps.push({ do: "pull", container, image });
+  if (seen.image.kept === null) steps.push(...bringing(wanted, image));
   // By a newer file or image it may run, so it is tried with that first.
   if (seen.state === "crash-looping" && !isOld && steps.length === 0) return crashLoops(seen);
   if (seen.image.kept === "shared") steps.push({ do: "keep", container, image });
@@ -126,6 +130,15 @@ export function planContainer(wanted: Wanted, seen: SeenContainer): Plan<Contain
   return steps;
 }
 
+/** What is loaded gets its name from the archive, and not from the digest that it had before. */
+function bringing({ name: container, image: wanted }: Wanted, image: string): readonly ContainerStep[] {
+  if (typeof wanted === "string") return [{ do: "pull", container, image }];
+  return [
+    { do: "fetch", container, ...wanted },
+    { do: "load", container, image: referenceOf(wanted), ...wanted },
+  ];
+}
+
 const removals = (container: string, { secrets = [] }: OwnContainer, what: "stray" | "all"): readonly ContainerStep[] =>
   secrets
     .filter(({ state }) => state === "stray" || (what === "all" && state === "there"))
@@ -135,9 +148,13 @@ const removals = (container: string, { secrets = [] }: OwnContainer, what: "stra
 export const restartContainer = (wanted: Wanted, seen: SeenContainer): Plan<ContainerStep> =>
   planContainer(wanted, seen.state === "foreign" ? seen : { ...seen, outdated: true });
 
-/** To read all files again takes long and serves all containers; a pull and a start take as long as they do. */
+/** To read all files again takes long and serves all containers; a pull, a load and a start take as long as they do. */
 export const pauseBefore = ({ do: taken }: ContainerStep): Pause =>
-  taken === "reload" ? "gather" : taken === "pull" || taken === "start" || taken === "restart" ? "aside" : null;
+  match(taken)
+    .returnType<Pause>()
+    .with("reload", () => "gather")
+    .with("pull", "fetch", "load", "start", "restart", () => "aside")
+    .otherwise(() => null);
 
 /** What makes it run, by the file that is there now. */
 const jobsFor = (container: string, { state }: OwnContainer, isOld: boolean): readonly ContainerStep[] =>

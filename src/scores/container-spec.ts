@@ -1,5 +1,6 @@
 import * as z from "zod";
 import type { ResourceController } from "../capabilities/systemd-host.ts";
+import { AssetRef } from "./asset.ts";
 import { Address, HttpPath, Port } from "./probe-spec.ts";
 import { SecretRef } from "./secret.ts";
 import { UnitName } from "./unit-names.ts";
@@ -124,9 +125,10 @@ export const ContainerSpec = z
     name: Name.refine((name) => !/\.(service|socket|timer|target)$/.test(name), "leave the type of unit out"),
     /**
      * `registry/repository@sha256:...`, or with `:tag`. A tag is looked up once, when the Score comes, and then stays at
-     * that digest until the Score changes; the status tells which it is.
+     * that digest until the Score changes; the status tells which it is. Or an archive of one image, as `podman save` writes
+     * it: `asset("./web.oci.tar")`.
      */
-    image: ImageReference,
+    image: z.union([ImageReference, AssetRef]),
     /** Arguments in place of the image's own. Default: as the image has them. */
     command: Words.optional(),
     /** The program and its first arguments in place of the image's own. Default: as the image has it. */

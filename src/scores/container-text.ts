@@ -1,4 +1,5 @@
 import type * as z from "zod";
+import type { AssetRef } from "./asset.ts";
 import type { ContainerSpec } from "./container-spec.ts";
 import { hashOf } from "./own-unit.ts";
 import type { Frozen } from "./spec.ts";
@@ -25,6 +26,10 @@ const jsonWords = (words: readonly string[]): string =>
 const optional = (name: string, value: string | number | undefined): readonly Directive[] =>
   value === undefined ? [] : [[name, String(value)]];
 
+/** What the image goes by on the device. That of an archive has a name of its own, by which it is found again unread. */
+export const referenceOf = (image: string | AssetRef): string =>
+  typeof image === "string" ? image : `localhost/harmony-edge-asset/${image.asset}:image`;
+
 /** `repository@digest` of a reference by tag or by digest. */
 export const pinnedTo = (image: string, digest: string): string => `${repositoryOf(image)}@${digest}`;
 const repositoryOf = (image: string): string => image.replace(/(@sha256:[0-9a-f]{64}|:[\w.-]+)$/, "");
@@ -45,7 +50,8 @@ export function containerText(wanted: Wanted, digest: string): ContainerText {
 }
 
 function textWith(wanted: Wanted, digest: string, last: readonly Directive[]): string {
-  const { name, image, environment, health } = wanted;
+  const { name, environment, health } = wanted;
+  const image = referenceOf(wanted.image);
   const waits = health?.type === "command" ? health.startPeriod + health.interval * (health.retries + 1) : 0;
   return unitText([
     [

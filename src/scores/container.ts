@@ -3,6 +3,7 @@ import { type ContainerSeen, ContainerRuntime } from "../capabilities/container-
 import type { Probe, Probed } from "../capabilities/probe.ts";
 import { PortError } from "../capabilities/port-error.ts";
 import type { ReadPortOf } from "../capabilities/capability.ts";
+import { fetchMs } from "./asset.ts";
 import {
   ContainerStep,
   digestFor,
@@ -14,12 +15,21 @@ import {
 } from "./container-plan.ts";
 import { ContainerSpec, neededBy } from "./container-spec.ts";
 import { asSeen, bySealing, namesOf, seenSecrets, type SeenSecret } from "./container-secrets.ts";
-import { containerText, digestIn, type OwnQuadlet, pinnedTo, readQuadlet, type Wanted } from "./container-text.ts";
+import {
+  containerText,
+  digestIn,
+  type OwnQuadlet,
+  pinnedTo,
+  readQuadlet,
+  referenceOf,
+  type Wanted,
+} from "./container-text.ts";
 import { hashOf, isLooping } from "./own-unit.ts";
+import type { Reach } from "./reach.ts";
 import { Score } from "./score.ts";
 import type { SecretRef } from "./secret.ts";
 
-/** A pull has fifteen minutes, and a start eleven. */
+/** A pull or a load has fifteen minutes, and a start eleven. */
 const DEADLINE_MS = 1_800_000;
 
 /**
@@ -28,18 +38,18 @@ const DEADLINE_MS = 1_800_000;
  *
  * Ready means that it has been up for `readyAfterSeconds` and is healthy. One that ends again and again is
  * `crash-looping` and a FAILURE. A change replaces it; its volumes stay. What else has its name is not touched
- * (`Obstructed`). When it is retired, container and file are removed, and so is the image where Harmony pulled it and no
+ * (`Obstructed`). When it is retired, container and file are removed, and so is the image where Harmony brought it and no
  * other container needs it. Named volumes stay, since they hold data.
  */
 export class ContainerScore extends Score(
   "Container",
   { version: 1, requires: [ContainerRuntime], spec: ContainerSpec, observed: SeenContainer, step: ContainerStep },
   {
-    deadlineMs: DEADLINE_MS,
+    deadlineMs: ({ image }) => DEADLINE_MS + (typeof image === "string" ? 0 : fetchMs(image)),
     identity: ({ name }) => `container:${name}`,
     reach: ({ name, image, volumes }) => [
       { _tag: "unit", unit: `${name}.service` },
-      { _tag: "image", image },
+      ...imageOf(image),
       // A volume with a name is the runtime's own.
       ...volumes.flatMap(({ from }) => (from.startsWith("/") ? [{ _tag: "path" as const, path: from }] : [])),
     ],
@@ -54,11 +64,19 @@ export class ContainerScore extends Score(
     turns: "lane",
     pauses: pauseBefore,
     retire: (said, seen) => retireContainer(asSeen(said, seen), seen),
-    apply(step, said, { ContainerRuntime: host }, { signal, log, secrets }) {
+    apply(step, said, { ContainerRuntime: host }, { signal, log, assets, secrets }) {
       const { wanted, own } = bySealing(said, secrets);
       return match(step)
         .with({ do: "pull" }, ({ container, image }) =>
           host.pull(container, image, (line) => log("an image is being pulled", { container, image, line }), signal),
+        )
+        .with({ do: "fetch" }, ({ asset, size }) => assets.fetch({ asset, size }, { signal, copyTo: IMAGES }))
+        .with({ do: "load" }, ({ container, image, asset: sha256, size }) =>
+          host.load(
+            container,
+            { image, sha256, size, pieces: () => assets.read({ asset: sha256, size }, signal) },
+            signal,
+          ),
         )
         .with({ do: "keep" }, ({ container, image }) => host.keep(container, image, signal))
         .with({ do: "write" }, ({ container, image }) => write(container, image, wanted, host, signal))
@@ -80,6 +98,17 @@ export class ContainerScore extends Score(
     watch: (wanted, { ContainerRuntime: host }, changed) => host.watch(wanted.name, probeOf(wanted), changed),
   },
 ) {}
+
+/** Where images are, as a rule: before an archive is fetched there has to be room for it there too. */
+const IMAGES = "/var/lib/containers/storage";
+
+const imageOf = (image: Wanted["image"]): readonly Reach[] =>
+  typeof image === "string"
+    ? [{ _tag: "image", image }]
+    : [
+        { _tag: "imageArchive", asset: image.asset },
+        { _tag: "content", bytes: image.size },
+      ];
 
 type Reads = ReadPortOf<typeof ContainerRuntime>;
 type Foreign = Extract<SeenContainer, { state: "foreign" }>;
@@ -126,9 +155,14 @@ async function observe(
   });
 }
 
-/** A tag stays at the digest that was found for it, as long as the file says that it was found for this very tag. */
-const soughtBy = ({ image }: Wanted, own: OwnQuadlet | null): string =>
-  own?.from === image && own.digest !== null ? pinnedTo(image, own.digest) : image;
+/**
+ * What came in an archive goes by a name that means that archive alone. A tag stays at the digest that was found for it, as long as the file says that it was found for this very tag.
+ */
+function soughtBy(wanted: Wanted, own: OwnQuadlet | null): string {
+  const image = referenceOf(wanted.image);
+  if (typeof wanted.image !== "string") return image;
+  return own?.from === image && own.digest !== null ? pinnedTo(image, own.digest) : image;
+}
 
 const somebodyElses = (name: string, what: string): Foreign => ({
   state: "foreign",
@@ -177,7 +211,8 @@ function told(
     readonly secrets: readonly SeenSecret[];
   },
 ): SeenContainer {
-  const { name, image: reference } = wanted;
+  const { name } = wanted;
+  const reference = referenceOf(wanted.image);
   const { service, container, image } = seen;
   const isByTag = digestIn(reference) === null;
   const pinnedDigest = isByTag ? (digestIn(looked.image) ?? image?.digest ?? null) : null;
@@ -198,7 +233,7 @@ function told(
     ...(looked.secrets.length > 0 && { secrets: looked.secrets }),
     image: { reference, digest: image?.digest ?? null, kept: image === null ? null : keptBy(name, image.keptFor) },
     pinned,
-    warning: isByTag ? warningOf(reference, pinned?.digest ?? null) : null,
+    warning: isByTag && wanted.image === reference ? warningOf(reference, pinned?.digest ?? null) : null,
     obsolete: seen.kept.filter((each) => each !== digest),
     hasContainer: container !== null,
   };

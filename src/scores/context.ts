@@ -30,7 +30,7 @@ export interface Assets {
    * copied to, so that there is room for both. What a signal interrupts goes on from there at the next call.
    */
   fetch(ref: AssetRef, how: { readonly signal: AbortSignal; readonly copyTo?: string }): Promise<void>;
-  /** Its bytes, piece by piece. Where they are not what the hash says, it rejects in place of ending: use none before the end. */
+  /** Its bytes, piece by piece, each good until the next one is asked for. Where they are not what the hash says, it rejects in place of ending: use none before the end. */
   read(ref: AssetRef, signal: AbortSignal): AsyncIterable<Uint8Array>;
 }
 

@@ -9,6 +9,8 @@ export type Reach =
   | { readonly _tag: "unit"; readonly unit: string }
   /** An image as it is written in the spec, with its registry. */
   | { readonly _tag: "image"; readonly image: string }
+  /** An image of no registry, in an archive of this sha256 that comes as an asset. */
+  | { readonly _tag: "imageArchive"; readonly asset: string }
   /** Bytes of content that the spec itself carries onto the disk. */
   | { readonly _tag: "content"; readonly bytes: number }
   /**

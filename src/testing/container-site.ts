@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { AssetRef } from "../scores/asset.ts";
 import type { ContainerScore } from "../scores/container.ts";
 
 export type ContainerSpec = ConstructorParameters<typeof ContainerScore>[0];
@@ -11,6 +12,8 @@ export interface ContainerSite {
   readonly digests: readonly [first: string, second: string, theirs: string];
   /** The repository of somebody else's image. */
   readonly theirs: string;
+  /** An archive of the first image; null where there is none. */
+  readonly archive: AssetRef | null;
   /** Whether processors and processes can be limited. */
   readonly limits: boolean;
   /** Seconds between an end and the next start. */
@@ -23,6 +26,8 @@ export interface Written {
   readonly spec: ContainerSpec;
   /** Null for a tag: any digest will do that was found for it once. */
   readonly digest: string | null;
+  /** What stands before the digest of its image. */
+  readonly repository: string;
   readonly body: (image: string) => string;
 }
 
@@ -39,6 +44,7 @@ export function writtenFor(site: ContainerSite): readonly Written[] {
     {
       spec: { name: "web", image: `${repository}@${digests[0]}`, ...often },
       digest: digests[0],
+      repository,
       body: (image) =>
         `[Unit]\nDescription=Container web\n\n[Container]\nImage=${image}\nContainerName=web\nPull=never\n` +
         `\n[Service]\nRestart=always\nRestartSec=${restartSeconds}s\nTimeoutStartSec=60s\n${INSTALL}`,
@@ -59,6 +65,7 @@ export function writtenFor(site: ContainerSite): readonly Written[] {
         ...often,
       },
       digest: null,
+      repository,
       body: (image) =>
         `[Unit]\nDescription=Container gateway\n\n[Container]\nImage=${image}\nContainerName=gateway\nPull=never\n` +
         'Exec="--name" "a \\"b\\" \\\\ $$HOME %%n\\t"\nEnvironment="B=$$x %%y"\nEnvironment="LEVEL=in fo"\nUser=1000:1000\n' +
@@ -67,7 +74,21 @@ export function writtenFor(site: ContainerSite): readonly Written[] {
         `Label=io.harmony-edge.from=${tag}\n` +
         `\n[Service]\nRestart=on-failure\nRestartSec=${restartSeconds}s\nTimeoutStartSec=60s\n${INSTALL}`,
     },
+    ...(site.archive === null ? [] : [loadedFrom(site.archive, site)]),
   ];
+}
+
+function loadedFrom(archive: AssetRef, { digests, restartSeconds, readyAfterSeconds }: ContainerSite): Written {
+  const repository = `localhost/harmony-edge-asset/${archive.asset}`;
+  return {
+    spec: { name: "loaded", image: archive, restartSeconds, readyAfterSeconds },
+    digest: digests[0],
+    repository,
+    body: (image) =>
+      `[Unit]\nDescription=Container loaded\n\n[Container]\nImage=${image}\nContainerName=loaded\nPull=never\n` +
+      `Label=io.harmony-edge.from=${repository}:image\n` +
+      `\n[Service]\nRestart=always\nRestartSec=${restartSeconds}s\nTimeoutStartSec=60s\n${INSTALL}`,
+  };
 }
 
 /** The value of the label, and the whole text. */

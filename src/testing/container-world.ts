@@ -1,8 +1,10 @@
 import * as fc from "fast-check";
 import { ContainerScore } from "../scores/container.ts";
 import { type ContainerSite, type ContainerSpec as Spec, textOf, writtenFor, type Written } from "./container-site.ts";
+import { fakeArchive } from "./fake-archive.ts";
+import { FakeAssets } from "./fake-assets.ts";
 import { type FakeContainer, FakeContainerRuntime } from "./fake-container-runtime.ts";
-import type { FakeImage } from "./fake-images.ts";
+import { type FakeImage, namesLeft } from "./fake-images.ts";
 import type { Snapshot, World } from "./world.ts";
 
 export type ContainerFact = string | true;
@@ -17,7 +19,9 @@ export type ContainerChange =
   | { readonly image: string; readonly to: FakeImage | null };
 
 const digest = (digit: string): string => `sha256:${digit.repeat(64)}`;
+const ARCHIVE = fakeArchive([digest("1")]);
 const IN_MEMORY: ContainerSite = {
+  archive: new FakeAssets().put(ARCHIVE),
   repository: "registry.example/app",
   digests: [digest("1"), digest("2"), digest("3")],
   theirs: "registry.example/theirs",
@@ -36,7 +40,7 @@ const foreignFile = ({ repository, digests }: ContainerSite): string =>
   `[Container]\nImage=${repository}@${digests[0]}\n`;
 
 const containersLike = (one: Written, site: ContainerSite): fc.Arbitrary<FakeContainer> => {
-  const [first, second] = site.digests.map((by) => textOf(one, `${site.repository}@${by}`).text);
+  const [first, second] = site.digests.map((by) => textOf(one, `${one.repository}@${by}`).text);
   const own = fc.constantFrom(first, second);
   const right = first;
   return fc.oneof(
@@ -58,18 +62,19 @@ const containersLike = (one: Written, site: ContainerSite): fc.Arbitrary<FakeCon
 
 const imagesFor = (
   name: string,
-  { repository, digests }: ContainerSite,
+  { repository, digests }: Pick<ContainerSite, "repository" | "digests">,
+  archive: string | null,
 ): fc.Arbitrary<Readonly<Record<string, FakeImage>>> => {
-  const image = (by: string): fc.Arbitrary<FakeImage | null> =>
+  const image = (by: string, named = `${repository}@${by}`): fc.Arbitrary<FakeImage | null> =>
     fc.option(
       fc.record({
-        names: fc.constantFrom([`${repository}@${by}`], [`${repository}@${by}`, "registry.example/copy:1"]),
+        names: fc.constantFrom([named], [named, "registry.example/copy:1"]),
         keptFor: fc.constantFrom([], [name], ["other"], [name, "other"]),
       }),
       { nil: null },
     );
   const [first, second] = digests;
-  return fc.record({ [first]: image(first), [second]: image(second) }).map((images) => {
+  return fc.record({ [first]: image(first, archive ?? undefined), [second]: image(second) }).map((images) => {
     const there: Record<string, FakeImage> = {};
     for (const [by, one] of Object.entries(images)) if (one !== null) there[by] = one;
     return there;
@@ -98,7 +103,7 @@ export function containerWorldAt(site: ContainerSite, open: ContainerWorld["open
     if (one === undefined) throw new Error("a spec of another world");
     return one;
   };
-  const by = (one: Written, which: string) => textOf(one, `${repository}@${which}`);
+  const by = (one: Written, which: string) => textOf(one, `${one.repository}@${which}`);
   const around: Device = {
     images: { [theirs]: { names: [`${site.theirs}:1`] } },
     containers: {
@@ -112,7 +117,7 @@ export function containerWorldAt(site: ContainerSite, open: ContainerWorld["open
       fc
         .record({
           there: fc.option(containersLike(of(spec), site), { nil: null }),
-          images: imagesFor(spec.name, site),
+          images: imagesFor(spec.name, site, typeof spec.image === "string" ? null : `${of(spec).repository}:image`),
         })
         .map(({ there, images }) => ({
           images: { ...around.images, ...images },
@@ -158,17 +163,20 @@ export function containerWorldAt(site: ContainerSite, open: ContainerWorld["open
     left({ name }, now) {
       if (isForeign(now, name)) return now;
       const gone = new Set(factsOf(name));
+      const left = { ...now };
       for (const each of digests) {
         if (now[`kept:${each}:${name}`] === undefined) continue;
         gone.add(`kept:${each}:${name}`);
         const isKept = Object.keys(now).some((fact) => fact.startsWith(`kept:${each}:`) && !gone.has(fact));
-        const isNamed = String(now[`image:${each}`]).includes(" ");
+        const names = namesLeft(String(now[`image:${each}`]).split(" "));
         const isUsed = Object.entries(now).some(
           ([fact, text]) => fact.startsWith("file:") && !gone.has(fact) && String(text).includes(each),
         );
-        if (!isKept && !isNamed && !isUsed) gone.add(`image:${each}`);
+        if (isKept || isUsed) continue;
+        if (names === null) gone.add(`image:${each}`);
+        else left[`image:${each}`] = names.join(" ");
       }
-      return Object.fromEntries(Object.entries(now).filter(([fact]) => !gone.has(fact)));
+      return Object.fromEntries(Object.entries(left).filter(([fact]) => !gone.has(fact)));
     },
   };
 }
@@ -184,8 +192,11 @@ export const containerWorld: ContainerWorld = containerWorldAt(IN_MEMORY, ({ ima
   const host = new FakeContainerRuntime({ registry: REGISTRY, secrets: ["token"] });
   for (const [by, image] of Object.entries(images)) host.putImage(by, image);
   for (const [name, container] of Object.entries(containers)) host.put(name, container);
+  const assets = new FakeAssets();
+  assets.put(ARCHIVE);
   return {
     ports: { ContainerRuntime: host },
+    assets,
     snapshot: () => host.tree(),
     change(change) {
       if ("container" in change) host.put(change.container, change.to);

@@ -1,6 +1,7 @@
 import type {
   ContainerRuntime,
   ContainerSeen,
+  ImageArchive,
   LocalContainer,
   QuadletFile,
   StartOptions,
@@ -8,6 +9,7 @@ import type {
 import type { Probe, Probed } from "../capabilities/probe.ts";
 import { PortError, type PortProblem } from "../capabilities/port-error.ts";
 import type { ResourceController, UnitState } from "../capabilities/systemd-host.ts";
+import { imageIn } from "./fake-archive.ts";
 import { type FakeImage, FakeImages } from "./fake-images.ts";
 
 /** How a container stands, as others left it. */
@@ -181,6 +183,12 @@ export class FakeContainerRuntime implements ContainerRuntime {
     if (digest === undefined) throw noSuchImage(image);
     progress(`Trying to pull ${image}`);
     this.images.pulled(digest, image, name);
+  }
+
+  async load(name: string, archive: ImageArchive, signal: AbortSignal): Promise<void> {
+    await answer(`Loading ${archive.image}`, signal);
+    const digest = await imageIn(archive);
+    this.images.pulled(digest, archive.image, name);
   }
 
   async keep(name: string, image: string, signal: AbortSignal): Promise<void> {

@@ -11,6 +11,14 @@ interface Held {
   readonly keptFor: Set<string>;
 }
 
+const ARCHIVE = "localhost/harmony-edge-asset/";
+
+/** Of an image that nothing needs any more: null where it goes, for its one name is the one that it was brought by. */
+export function namesLeft(names: readonly string[]): readonly string[] | null {
+  const others = names.filter((name) => !name.startsWith(ARCHIVE));
+  return others.length === 0 || names.length === 1 ? null : others;
+}
+
 export class FakeImages {
   readonly #held = new Map<string, Held>();
 
@@ -56,7 +64,10 @@ export class FakeImages {
   release(digest: string, container: string, isUsed: boolean): void {
     const there = this.#held.get(digest);
     if (there?.keptFor.delete(container) !== true) return;
-    if (there.keptFor.size === 0 && !isUsed && there.names.size < 2) this.#held.delete(digest);
+    if (there.keptFor.size > 0 || isUsed) return;
+    const left = namesLeft([...there.names]);
+    if (left === null) this.#held.delete(digest);
+    else this.#held.set(digest, { names: new Set(left), keptFor: there.keptFor });
   }
 
   tree(): Record<string, string | true> {

@@ -7,6 +7,7 @@ export type { ApplySurroundings, Surroundings } from "../scores/interpret.ts";
 export { MemoryStore } from "../wire/memory-store.ts";
 export { contractOf } from "./contract.ts";
 export type { Check, ContractOptions } from "./contract.ts";
+export { fakeArchive } from "./fake-archive.ts";
 export { FakeAssets } from "./fake-assets.ts";
 export { FakeAuditedShell } from "./fake-audited-shell.ts";
 export type { FakeProgram } from "./fake-audited-shell.ts";

@@ -32,7 +32,7 @@ const Limits = z.strictObject({
   manifestBytes: z.int().min(0).exactOptional(),
   /** Scores of a manifest. */
   scores: z.int().min(0).exactOptional(),
-  /** Bytes of the contents of all Files of a manifest together. */
+  /** Bytes of the contents of all Files, and of the archives of images, of a manifest together. */
   diskBytes: z.int().min(0).exactOptional(),
 });
 
@@ -54,7 +54,10 @@ export const DevicePolicy = z.strictObject({
   paths: z.array(PathPrefix).max(256).exactOptional(),
   /** Units are taken by these names alone, in which one `*` may stand at the beginning or at the end. */
   units: z.array(UnitPattern).max(256).exactOptional(),
-  /** Images are taken from these alone: a host, or a host and the beginning of a repository up to a `/`. */
+  /**
+   * Images are taken from these alone: a host, or a host and the beginning of a repository up to a `/`. `asset`: those that
+   * come in an archive, of no registry.
+   */
   registries: z.array(Registry).max(256).exactOptional(),
   /**
    * No rule, but the exception to the three above: kinds that are taken although nobody can tell what they reach, because they

@@ -56,6 +56,9 @@ export const denialsOf = (asked: Asked, { reserved, policies }: DevicePolicies):
   ]),
 ];
 
+/** What stands among the registries where images may come in archives. No host has this name by itself. */
+const OF_ASSETS = "asset";
+
 const NOT_TOLD: Reach = { _tag: "program", what: "its kind does not tell what it touches", unit: null };
 
 /** All that the policies of a device have against a manifest as a whole. Pure. */
@@ -136,6 +139,11 @@ function beyond(asked: Asked, reach: Reach, { name, rules }: Named): readonly De
       rules.registries === undefined || rules.registries.some((from) => isWithin(repositoryOf(image), from))
         ? []
         : no("registries", image),
+    )
+    .with({ _tag: "imageArchive" }, ({ asset }) =>
+      rules.registries === undefined || rules.registries.includes(OF_ASSETS)
+        ? []
+        : no("registries", `an image of no registry, in the asset ${asset.slice(0, 12)}`),
     )
     .with({ _tag: "program" }, (program) => unbounded(asked, program, name, rules))
     .with({ _tag: "content" }, () => [])

@@ -61,6 +61,7 @@ onMachines("containers, on a real podman", () => {
       logLevel: "silent",
     });
     await machine.writeFile("/root/containers.mjs", bundled.outputFiles[0]?.text ?? "");
+    await sh("mkdir /root/server");
     await startRegistry(machine);
     for (const tag of ["1", "2", "theirs"]) digests[tag] = await pushImage(machine, "app", tag);
     await sh(
@@ -172,6 +173,108 @@ onMachines("containers, on a real podman", () => {
       outcome: "FAILURE",
       failure: { _tag: "PortFailed", step: { do: "pull" }, problem: { code, blame } },
     });
+    expect(await traces()).toBe(before);
+  });
+
+  /** What `podman save` writes of these images, on the server. */
+  const archive = async (format: string, ...images: readonly string[]): Promise<{ asset: string; size: number }> => {
+    await sh(
+      `rm -f /root/saved; podman save -q ${images.length > 1 ? "-m" : ""} --format ${format} -o /root/saved ${images.join(" ")}`,
+    );
+    return onServer();
+  };
+  const onServer = async (): Promise<{ asset: string; size: number }> => {
+    const [asset = "", size] = (await sh("sha256sum </root/saved | cut -d' ' -f1; stat -c %s /root/saved")).split("\n");
+    await sh(`cp /root/saved /root/server/${asset}`);
+    return { asset, size: Number(size) };
+  };
+  /** An image that was made here, and is gone once it is saved. */
+  const made = (tag: string, more = ""): Promise<string> =>
+    sh(`podman import -q ${more} --change "ENV TAG=${tag}" /opt/busybox.tar localhost/made:${tag}`);
+
+  test.each(["oci-archive", "docker-archive"])(
+    "an image in an asset (%s): loaded, run, left alone, made good from the cache, replaced, and gone",
+    { tags: ["podman"] },
+    async (format) => {
+      const before = await traces();
+      await made("one");
+      const first = await archive(format, "localhost/made:one");
+      await sh("podman rmi localhost/made:one");
+      await made("two");
+      const second = await archive(format, "localhost/made:two");
+      await sh("podman rmi localhost/made:two");
+      // Somebody's own image has the name that stands in the archive.
+      await sh("podman import -q /opt/busybox.tar localhost/made:one");
+      const theirs = await sh("podman inspect localhost/made:one --format '{{.Id}}'");
+      const spec = waiting("loaded", { image: first });
+      const ran = await interpret(spec);
+      expect(ran.result).toMatchObject({
+        ...running,
+        observed: { warning: null, image: { kept: "own" } },
+        did: [{ do: "fetch" }, { do: "load" }, { do: "write" }, { do: "reload" }, { do: "start" }],
+      });
+      expect(ran.writes).toEqual(["load", "writeQuadlet", "reload", "start"]);
+      expect(await sh("podman exec loaded env")).toContain("TAG=one\n");
+      expect(await sh("podman inspect localhost/made:one --format '{{.Id}}'")).toBe(theirs);
+      await sh("podman rmi localhost/made:one; rm -rf /root/server/*");
+      // Whoever reads the archive now finds none.
+      await sh(`mv /var/lib/assets/${first.asset} /root/aside`);
+      expect(await interpret(spec)).toMatchObject({ result: { outcome: "NOOP" }, writes: [] });
+      await sh(`mv /root/aside /var/lib/assets/${first.asset}`);
+      // The server has nothing any more: the cache alone makes it good.
+      await sh(`systemctl stop loaded; podman rmi --all --force; podman pull -q ${REGISTRY}/app:theirs`);
+      expect((await interpret(spec)).result).toMatchObject({
+        ...running,
+        did: expect.arrayContaining([expect.objectContaining({ do: "load" })]),
+      });
+      expect(await interpret(spec)).toMatchObject({ result: { outcome: "NOOP" }, writes: [] });
+      await sh(`podman run -d --replace --name theirs ${REGISTRY}/app:theirs sleep 10000`);
+      await sh(`cp /root/saved /root/server/${second.asset}`);
+      expect((await interpret({ ...spec, image: second })).result).toMatchObject({
+        ...running,
+        did: [{ do: "fetch" }, { do: "load" }, { do: "write" }, { do: "reload" }, { do: "restart" }, { do: "release" }],
+      });
+      expect(await sh("podman exec loaded env")).toContain("TAG=two\n");
+      expect(await sh("podman images --format '{{.Names}}'")).not.toContain(first.asset);
+      expect((await act("retire", { ...spec, image: second })).result).toMatchObject({ outcome: "SUCCESS" });
+      expect(await traces()).toBe(before);
+    },
+  );
+
+  test("an archive that will not do: the cause by name, and nothing is left", { tags: ["podman"] }, async () => {
+    const before = await traces();
+    const failing = async (image: object, code: string, blame: string, says: string): Promise<void> => {
+      expect((await interpret(waiting("unloaded", { image }))).result).toMatchObject({
+        outcome: "FAILURE",
+        failure: { step: { do: "load" }, problem: { code, blame, message: expect.stringContaining(says) } },
+      });
+      expect(await traces()).toBe(before);
+    };
+    await sh("head -c 100000 /dev/urandom >/root/saved");
+    await failing(await onServer(), "Invalid", "author", "no archive of an image");
+    await sh("tar -cf /root/saved -C /etc passwd");
+    await failing(await onServer(), "Invalid", "author", "no archive of an image");
+    await made("one");
+    await made("two");
+    const both = await archive("docker-archive", "localhost/made:one", "localhost/made:two");
+    await made("foreign", "--arch riscv64");
+    const foreign = await archive("oci-archive", "localhost/made:foreign");
+    const half = await archive("docker-archive", "localhost/made:one");
+    await sh("podman rmi localhost/made:one localhost/made:two localhost/made:foreign");
+    await failing(both, "Invalid", "author", "it holds 2 images");
+    await failing(foreign, "Invalid", "author", "riscv64");
+    await sh("truncate -s 300000 /root/saved");
+    await failing(await onServer(), "Invalid", "author", "no archive of an image");
+    // Damaged in the cache: what podman has got of it by then is no image either.
+    await sh(
+      `cp /root/server/${half.asset} /var/lib/assets/; printf x | dd of=/var/lib/assets/${half.asset} bs=1 seek=200000 conv=notrunc`,
+    );
+    await failing(half, "Corrupt", "device", "");
+    await sh(`cp /root/server/${half.asset} /var/lib/assets/; mount -t tmpfs -o size=1M none /var/tmp`);
+    await failing(half, "NoSpace", "device", "below /var/tmp");
+    await sh("umount /var/tmp");
+    expect((await interpret(waiting("unloaded", { image: half }))).result).toMatchObject(running);
+    await act("retire", waiting("unloaded", { image: half }));
     expect(await traces()).toBe(before);
   });
 

@@ -1,7 +1,16 @@
 import { describe, expect, test } from "vitest";
+import { ContainerRuntime } from "../../src/capabilities/container-runtime.ts";
 import { ContainerScore } from "../../src/scores/container.ts";
-import { contractOf, FakeContainerRuntime, WORLDS } from "../../src/testing/index.ts";
-import { Device } from "./surroundings.ts";
+import { interpret, retire } from "../../src/scores/interpret.ts";
+import {
+  contractOf,
+  fakeArchive,
+  FakeAssets,
+  FakeContainerRuntime,
+  FaultyPorts,
+  WORLDS,
+} from "../../src/testing/index.ts";
+import { around, Device } from "./surroundings.ts";
 
 describe("the contract", () => {
   test.each(contractOf(WORLDS.Container))("$name", async (check) => {
@@ -121,4 +130,107 @@ test.each([
   [{ ...web, health: { type: "command" as const, command: ["true"] } }, "absolute path"],
 ])("%j is refused", (spec, says) => {
   expect(() => new ContainerScore(spec)).toThrow(says);
+});
+
+/** A device that has the assets of a server at hand. */
+function deviceWithAssets() {
+  const host = new FakeContainerRuntime({ registry });
+  const server = new FakeAssets();
+  const claims = new Set<string>();
+  const ports = new FaultyPorts([ContainerRuntime], { ContainerRuntime: host });
+  const claim = async (more: readonly string[]): Promise<void> => more.forEach((each) => void claims.add(each));
+  const surroundings = around(ports.table, { assets: server, claim });
+  return {
+    host,
+    server,
+    writes: () => ports.calls.filter(({ writes }) => writes).map(({ method }) => method),
+    run: (score: ContainerScore) => (ports.arm(null), interpret(score, surroundings)),
+    retire: (score: ContainerScore) => retire(score, claims, surroundings),
+  };
+}
+
+test("an image comes in an asset: fetched, loaded, and run by what was in it; then there is nothing to do", async () => {
+  const { host, server, writes, run, retire: drop } = deviceWithAssets();
+  const image = server.put(fakeArchive([D1]));
+  const score = new ContainerScore({ ...web, image });
+  expect(await run(score)).toMatchObject({
+    outcome: "SUCCESS",
+    did: [{ do: "fetch", asset: image.asset }, { do: "load" }, { do: "write" }, { do: "reload" }, { do: "start" }],
+    observed: { imageDigest: D1, image: { kept: "own" }, warning: null },
+  });
+  expect(await run(score)).toMatchObject({ outcome: "NOOP" });
+  expect(writes()).toEqual([]);
+  host.takeImage(D1);
+  expect(await run(score)).toMatchObject({
+    outcome: "SUCCESS",
+    did: [{ do: "fetch" }, { do: "load" }, { do: "write" }, { do: "reload" }, { do: "start" }],
+  });
+  expect(await drop(score)).toMatchObject({ outcome: "SUCCESS" });
+  expect(host.tree()).toEqual({});
+});
+
+test("another archive replaces the image, also one in which the same image is", async () => {
+  const { host, server, run, retire: drop } = deviceWithAssets();
+  await run(new ContainerScore({ ...web, image: server.put(fakeArchive([D1])) }));
+  const second = new ContainerScore({ ...web, image: server.put(fakeArchive([D2])) });
+  expect(await run(second)).toMatchObject({ outcome: "SUCCESS", observed: { imageDigest: D2, obsolete: [] } });
+  expect(host.tree()[`image:${D1}`]).toBeUndefined();
+  // Packed once more: other bytes, and what is in them is the same.
+  const again = new ContainerScore({
+    ...web,
+    image: server.put(Buffer.concat([fakeArchive([D2]), Buffer.from("\n")])),
+  });
+  expect(await run(again)).toMatchObject({ outcome: "SUCCESS", observed: { imageDigest: D2, obsolete: [] } });
+  await drop(again);
+  expect(host.tree()).toEqual({});
+});
+
+test("two containers by one archive: it is loaded once, and stays until both are gone", async () => {
+  const { host, server, run, retire: drop } = deviceWithAssets();
+  const image = server.put(fakeArchive([D1]));
+  const [one, two] = ["one", "two"].map((name) => new ContainerScore({ name, image }));
+  if (one === undefined || two === undefined) throw new Error("two Scores");
+  await run(one);
+  expect(await run(two)).toMatchObject({ did: [{ do: "keep" }, { do: "write" }, {}, {}] });
+  await drop(one);
+  expect(host.tree()[`image:${D1}`]).toBeDefined();
+  await drop(two);
+  expect(host.tree()).toEqual({});
+});
+
+test.each([
+  ["no archive", new Uint8Array([1, 2, 3]), "no archive of an image"],
+  ["several images", fakeArchive([D1, D2]), "2 images"],
+  ["another architecture", fakeArchive([D1], "riscv64"), "riscv64"],
+])("%s in an asset: the author is told, and what runs stays", async (_, bytes, says) => {
+  const { host, server, run } = deviceWithAssets();
+  await run(new ContainerScore({ ...web, image: server.put(fakeArchive([D1])) }));
+  const before = host.tree();
+  expect(await run(new ContainerScore({ ...web, image: server.put(bytes) }))).toMatchObject({
+    outcome: "FAILURE",
+    failure: {
+      step: { do: "load" },
+      problem: { code: "Invalid", blame: "author", message: expect.stringContaining(says) },
+    },
+  });
+  expect(host.tree()).toEqual(before);
+});
+
+test("an archive that is not on the server is missing, and nothing is loaded", async () => {
+  const { host, run } = deviceWithAssets();
+  const image = { asset: "0".repeat(64), size: 5 };
+  expect(await run(new ContainerScore({ ...web, image }))).toMatchObject({
+    outcome: "FAILURE",
+    failure: { step: { do: "fetch" }, problem: { code: "NotFound", blame: "author" } },
+  });
+  expect(host.tree()).toEqual({});
+});
+
+test("a policy is told that an image comes in an asset, and how large it is", () => {
+  const image = { asset: "a".repeat(64), size: 12_345 };
+  expect(new ContainerScore({ ...web, image }).bind().reach).toEqual([
+    { _tag: "unit", unit: "web.service" },
+    { _tag: "imageArchive", asset: image.asset },
+    { _tag: "content", bytes: 12_345 },
+  ]);
 });

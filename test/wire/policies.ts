@@ -37,6 +37,7 @@ const reach: fc.Arbitrary<Reach> = fc.oneof(
   fc
     .constantFrom("ghcr.io/acme/web:1", "ghcr.io/other/web:1", "nginx")
     .map((image): Reach => ({ _tag: "image", image })),
+  fc.constant<Reach>({ _tag: "imageArchive", asset: "a".repeat(64) }),
   fc.constantFrom(null, "web.service").map((unit): Reach => ({ _tag: "program", what: "a program", unit })),
 );
 

@@ -27,6 +27,7 @@ const file = (path: string) => new FileScore({ path, content: "1234" });
 const service = (name: string) => new SystemdServiceScore({ name, exec: ["/bin/true"], requires: ["db.service"] });
 const container = (from: string, image = "ghcr.io/acme/web:1") =>
   new ContainerScore({ name: "web", image, volumes: [{ from, to: "/data" }] });
+const loaded = new ContainerScore({ name: "web", image: { asset: "a".repeat(64), size: 5 } });
 const job = new ShellJobScore({
   name: "job",
   check: ["/bin/true"],
@@ -64,6 +65,9 @@ describe("a policy", () => {
     ["takes images of a registry", container("data"), { registries: ["ghcr.io"] }, []],
     ["takes images of a part of it", container("data"), { registries: ["ghcr.io/acme"] }, []],
     ["and of no other part", container("data"), { registries: ["ghcr.io/ac"] }, ["registries"]],
+    ["takes an image in an asset where it says so", loaded, { registries: ["ghcr.io", "asset"] }, []],
+    ["and where it has no rule of registries", loaded, { paths: [] }, []],
+    ["and not for a registry alone", loaded, { registries: ["ghcr.io"] }, ["registries"]],
     [
       "knows where an image without a registry is from",
       new K8sDeploymentScore({ name: "web", image: "nginx:1" }),

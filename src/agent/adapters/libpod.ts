@@ -1,4 +1,5 @@
 import http from "node:http";
+import { pipeline, Readable } from "node:stream";
 import * as z from "zod";
 import { PortError } from "../../capabilities/port-error.ts";
 import { measure } from "../../wire/scan.ts";
@@ -14,6 +15,10 @@ const ANSWER_LIMIT_BYTES = 16 * 1024 * 1024;
 const ANSWER_LIMITS = { depth: 64, values: 500_000 };
 /** Of what podman says against something: it travels in a status. */
 const SAID_LIMIT = 1000;
+
+/** Asked for anew at each attempt. */
+type Pieces = () => AsyncIterable<Uint8Array>;
+type Body = Uint8Array | Pieces;
 
 export interface Answer {
   readonly status: number;
@@ -48,7 +53,10 @@ export class Libpod {
     body?: Uint8Array,
   ): Promise<Answer> {
     const within = AbortSignal.any([signal, AbortSignal.timeout(CALL_MS)]);
-    const response = await this.#request(method, path, doing, within, body);
+    return this.#read(await this.#request(method, path, doing, within, body), doing, within);
+  }
+
+  async #read(response: http.IncomingMessage, doing: string, within: AbortSignal): Promise<Answer> {
     const chunks: Buffer[] = [];
     let size = 0;
     try {
@@ -67,6 +75,12 @@ export class Libpod {
     return { status: response.statusCode ?? 0, body: jsonIn(bytes.toString("utf8")) };
   }
 
+  /** Sends a body piece by piece. Where that rejects, the call ends before its end, and rejects with the same. */
+  async send(path: string, body: Body, doing: string, signal: AbortSignal): Promise<Answer> {
+    const response = await this.#request("POST", path, doing, signal, body);
+    return this.#read(response, doing, signal);
+  }
+
   /** The same for a call that answers bit by bit. */
   async stream(method: "POST", path: string, doing: string, signal: AbortSignal): Promise<http.IncomingMessage> {
     return this.#request(method, path, doing, signal);
@@ -77,7 +91,7 @@ export class Libpod {
     path: string,
     doing: string,
     signal: AbortSignal,
-    body?: Uint8Array,
+    body?: Body,
   ): Promise<http.IncomingMessage> {
     try {
       return await this.#once(method, path, signal, body);
@@ -97,16 +111,29 @@ export class Libpod {
     return (this.#opening ??= this.#open(AbortSignal.timeout(CALL_MS)).finally(() => (this.#opening = null)));
   }
 
-  #once(method: string, path: string, signal: AbortSignal, body?: Uint8Array): Promise<http.IncomingMessage> {
+  #once(method: string, path: string, signal: AbortSignal, body?: Body): Promise<http.IncomingMessage> {
     return new Promise((resolve, reject) => {
       const request = http.request(
         { socketPath: this.#socket, method, path: `${API}${path}`, signal, agent: false },
         resolve,
       );
-      request.on("error", reject);
+      let ofBody: Error | null = null;
+      request.on("error", (error) => reject(ofBody ?? error));
       // Where it switches to another protocol there is neither an answer nor an error.
       request.on("close", () => reject(new Error("it hung up without an answer")));
-      request.end(body);
+      if (body === undefined || body instanceof Uint8Array) request.end(body);
+      else {
+        request.setHeader("Content-Type", "application/x-tar");
+        // What went wrong is told by the request, which is destroyed with it.
+        pipeline(
+          Readable.from(
+            copiesOf(body(), (error) => (ofBody = error instanceof Error ? error : new Error(String(error)))),
+            { objectMode: false },
+          ),
+          request,
+          () => {},
+        );
+      }
     });
   }
 
@@ -129,6 +156,19 @@ export class Libpod {
       },
       { cause: error },
     );
+  }
+}
+
+/** A piece may be overwritten by the next one, and a stream reads ahead. */
+async function* copiesOf(
+  pieces: AsyncIterable<Uint8Array>,
+  failed: (error: unknown) => void,
+): AsyncGenerator<Uint8Array, void, void> {
+  try {
+    for await (const piece of pieces) yield Uint8Array.from(piece);
+  } catch (error) {
+    failed(error);
+    throw error;
   }
 }
 

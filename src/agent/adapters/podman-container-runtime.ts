@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type {
   ContainerRuntime,
   ContainerSeen,
+  ImageArchive,
   QuadletFile,
   StartOptions,
 } from "../../capabilities/container-runtime.ts";
@@ -13,6 +14,7 @@ import type { ResourceController, SystemdHost, UnitState } from "../../capabilit
 import { askOnce } from "./asking.ts";
 import { Libpod } from "./libpod.ts";
 import { findContainer, type Found, removeContainer } from "./podman-containers.ts";
+import { ImageArchives } from "./podman-archives.ts";
 import { PodmanImages } from "./podman-images.ts";
 import { listSecrets, makeSecret, removeSecret } from "./podman-secrets.ts";
 import { QuadletFiles, quadletPath } from "./quadlet-files.ts";
@@ -48,6 +50,7 @@ export class PodmanContainerRuntime implements ContainerRuntime {
   readonly #quadlets: QuadletFiles;
   readonly #podman: Libpod;
   readonly #images: PodmanImages;
+  readonly #archives: ImageArchives;
   readonly #probing: Probing;
   /** Where each container that is probed is reached from this host. */
   readonly #addresses = new Map<string, string>();
@@ -74,6 +77,7 @@ export class PodmanContainerRuntime implements ContainerRuntime {
       open: (signal) => this.#supervisor.start("podman.socket", { steadyMs: 0 }, signal),
     });
     this.#images = new PodmanImages(this.#podman);
+    this.#archives = new ImageArchives(this.#podman, this.#images);
   }
 
   /** What podman says of itself and the host. Its API runs outside of whatever the agent's own service is kept from. */
@@ -125,6 +129,11 @@ export class PodmanContainerRuntime implements ContainerRuntime {
   async pull(name: string, image: string, progress: (line: string) => void, signal: AbortSignal): Promise<void> {
     this.#remembered.delete(name);
     await this.#images.pull(name, image, progress, signal);
+  }
+
+  async load(name: string, archive: ImageArchive, signal: AbortSignal): Promise<void> {
+    this.#remembered.delete(name);
+    await this.#archives.load(name, archive, signal);
   }
 
   async keep(name: string, image: string, signal: AbortSignal): Promise<void> {

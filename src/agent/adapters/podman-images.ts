@@ -23,7 +23,7 @@ const Image = z.object({
     .transform((digests) => digests ?? []),
 });
 const Images = z.array(Image);
-type Image = z.infer<typeof Image>;
+export type Image = z.infer<typeof Image>;
 const Containers = z.array(z.object({ ImageID: z.string() }));
 
 /**
@@ -32,12 +32,17 @@ const Containers = z.array(z.object({ ImageID: z.string() }));
  */
 const MARK = "localhost/harmony-edge/";
 const markOf = (digest: string): string => `${MARK}${digest.slice("sha256:".length)}`;
-const isMark = (name: string): boolean => name.startsWith(MARK);
+/** What Harmony calls an image that came in an archive. It goes with the last mark. */
+const ARCHIVE = "localhost/harmony-edge-asset/";
+/** Whether Harmony gave it, to an image that somebody else may have given others. */
+export const isOwnName = (name: string): boolean => isMark(name) || name.startsWith(ARCHIVE);
+export const isMark = (name: string): boolean => name.startsWith(MARK);
 const containerIn = (mark: string): string => mark.slice(mark.lastIndexOf(":") + 1);
 const digestIn = (mark: string): string => `sha256:${mark.slice(MARK.length, mark.lastIndexOf(":"))}`;
 
 /** As podman itself writes it. */
-const canonical = (reference: string): string => reference.replace(/^docker\.io\/([^/]+)$/, "docker.io/library/$1");
+export const canonical = (reference: string): string =>
+  reference.replace(/^docker\.io\/([^/]+)$/, "docker.io/library/$1");
 const named = (reference: string): string | undefined => /@(sha256:[0-9a-f]{64})$/.exec(reference)?.[1];
 
 /** The images of this device, as one list tells them. */
@@ -56,6 +61,11 @@ export class ImageList {
     if (image === undefined) return null;
     const keptFor = image.RepoTags.filter(isMark).map(containerIn).toSorted();
     return { id: image.Id, digest: named(reference) ?? image.Digest, keptFor };
+  }
+
+  /** The one of this name alone. */
+  named(name: string): Image | undefined {
+    return this.#images.find(({ RepoTags }) => RepoTags.includes(name));
   }
 
   byId(id: string): Image | undefined {
@@ -98,12 +108,12 @@ export class PodmanImages {
     // An image that was there by another name is somebody's, unless Harmony brought it.
     if (was !== undefined && !was.RepoTags.some(isMark)) return;
     const digest = named(image) ?? (await this.list(signal)).byId(id)?.Digest;
-    if (digest !== undefined) await this.#mark(id, name, digest, signal);
+    if (digest !== undefined) await this.mark(id, name, digest, signal);
   }
 
   async keep(name: string, image: string, signal: AbortSignal): Promise<void> {
     const found = (await this.list(signal)).find(image);
-    if (found !== null) return this.#mark(found.id, name, found.digest, signal);
+    if (found !== null) return this.mark(found.id, name, found.digest, signal);
     throw new PortError({
       code: "NotFound",
       blame: "device",
@@ -123,13 +133,18 @@ export class PodmanImages {
     if (image === undefined) return;
     const { Id: id, RepoTags } = image;
     const others = RepoTags.filter((each) => isMark(each) && each !== `${markOf(digest)}:${name}`);
-    const names = RepoTags.filter((each) => !isMark(each));
-    const isUsed = isDefinedBy([...names, ...image.RepoDigests]) || (await this.#isRunBy(id, signal));
-    // Its one other name is the one by which it was pulled; a second one was given to it by somebody.
-    const goes = others.length === 0 && !isUsed && names.length <= 1;
+    const names = RepoTags.filter((each) => !isOwnName(each));
+    const archives = RepoTags.filter((each) => each.startsWith(ARCHIVE));
+    const isUsed = isDefinedBy([...names, ...archives, ...image.RepoDigests]) || (await this.#isRunBy(id, signal));
+    const isUnused = others.length === 0 && !isUsed;
+    // Its one other name is the one by which it was pulled; one more was given to it by somebody.
+    const goes = isUnused && names.length + Math.min(archives.length, 1) <= 1;
     // The mark goes last: without it nobody would know that the image may be removed.
-    for (const each of goes ? [...names, `${markOf(digest)}:${name}`] : []) await this.#remove(each, signal);
-    if (!goes) await this.#untag(id, markOf(digest), name, signal);
+    for (const each of isUnused ? archives : []) {
+      await (goes ? this.remove(each, signal) : this.untag(id, each, signal));
+    }
+    for (const each of goes ? [...names, `${markOf(digest)}:${name}`] : []) await this.remove(each, signal);
+    if (!goes) await this.untag(id, `${markOf(digest)}:${name}`, signal);
   }
 
   /** The id of the image. */
@@ -169,26 +184,29 @@ export class PodmanImages {
     return idOf(image, last);
   }
 
-  async #mark(id: string, name: string, digest: string, signal: AbortSignal): Promise<void> {
-    const doing = `Keeping ${digest} for ${name}`;
-    const query = `repo=${encodeURIComponent(markOf(digest))}&tag=${encodeURIComponent(name)}`;
+  /** Keeps it for a container. */
+  mark(id: string, name: string, digest: string, signal: AbortSignal): Promise<void> {
+    return this.tag(id, `${markOf(digest)}:${name}`, signal);
+  }
+
+  /** Whatever else has the name loses it. */
+  async tag(id: string, name: string, signal: AbortSignal): Promise<void> {
+    const doing = `Giving an image the name ${name}`;
+    const query = asQuery(name);
     const answer = await this.#podman.call("POST", `/images/${encodeURIComponent(id)}/tag?${query}`, doing, signal);
     if (answer.status >= 300) throw refused(doing, answer);
   }
 
-  async #untag(id: string, repository: string, tag: string, signal: AbortSignal): Promise<void> {
-    const query = `repo=${encodeURIComponent(repository)}&tag=${encodeURIComponent(tag)}`;
-    const answer = await this.#podman.call(
-      "POST",
-      `/images/${encodeURIComponent(id)}/untag?${query}`,
-      `Releasing ${tag}'s image`,
-      signal,
-    );
-    if (answer.status >= 300 && answer.status !== 404) throw refused(`Releasing ${tag}'s image`, answer);
+  /** Leaves the image, also without a name. */
+  async untag(id: string, name: string, signal: AbortSignal): Promise<void> {
+    const query = asQuery(name);
+    const doing = `Taking the name ${name} from an image`;
+    const answer = await this.#podman.call("POST", `/images/${encodeURIComponent(id)}/untag?${query}`, doing, signal);
+    if (answer.status >= 300 && answer.status !== 404) throw refused(doing, answer);
   }
 
   /** By one of its names: it loses the name, and goes with the last one. 409: somebody has come to use it meanwhile. */
-  async #remove(name: string, signal: AbortSignal): Promise<void> {
+  async remove(name: string, signal: AbortSignal): Promise<void> {
     const answer = await this.#podman.call("DELETE", `/images/${encodeURIComponent(name)}`, `Removing ${name}`, signal);
     if (answer.status < 300 || answer.status === 404 || answer.status === 409) return;
     throw refused(`Removing ${name}`, answer);
@@ -200,6 +218,11 @@ export class PodmanImages {
     if (!success) throw refused("Listing the containers", answer);
     return data.some(({ ImageID }) => ImageID === id);
   }
+}
+
+function asQuery(name: string): string {
+  const at = name.lastIndexOf(":");
+  return `repo=${encodeURIComponent(name.slice(0, at))}&tag=${encodeURIComponent(name.slice(at + 1))}`;
 }
 
 function idOf(image: string, last: PullEvent | null): string {

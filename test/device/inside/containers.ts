@@ -1,13 +1,20 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { AssetDirectory } from "../../../src/agent/adapters/asset-directory.ts";
 import { DbusSystemdHost } from "../../../src/agent/adapters/dbus-systemd-host.ts";
 import { NodeFileSystem } from "../../../src/agent/adapters/node-file-system.ts";
 import { PodmanOffering } from "../../../src/agent/adapters/podman-offering.ts";
 import { systemClock } from "../../../src/agent/adapters/system-clock.ts";
+import { AssetCache } from "../../../src/agent/assets/asset-cache.ts";
 import { ContainerRuntime } from "../../../src/capabilities/container-runtime.ts";
 import { ContainerScore } from "../../../src/scores/container.ts";
 import { interpret, preview, retire } from "../../../src/scores/interpret.ts";
 import { FaultyPorts } from "../../../src/testing/faulty-ports.ts";
+import { MemoryStore } from "../../../src/wire/memory-store.ts";
 
-/** `node containers.mjs interpret|preview|retire|detect SPEC`: does it on the podman of this machine, and prints JSON. */
+/**
+ * `node containers.mjs interpret|preview|retire|detect SPEC`: does it on the podman of this machine, and prints JSON. What is
+ * in /root/server is what the server has of assets.
+ */
 
 const [, , work = "", spec = "{}"] = process.argv;
 const files = new NodeFileSystem();
@@ -16,7 +23,12 @@ const offering = new PodmanOffering({ files, supervisor });
 const stop = new AbortController().signal;
 const lines: unknown[] = [];
 const ports = new FaultyPorts([ContainerRuntime], { ContainerRuntime: offering.port });
+const store = new MemoryStore();
+for (const name of readdirSync("/root/server")) store.server.assets.set(name, readFileSync(`/root/server/${name}`));
+const disk = await AssetDirectory.open("/var/lib/assets", "/");
+const assets = new AssetCache({ store, disk, clock: systemClock, log: () => {}, limitBytes: 1024 ** 3 });
 const around = {
+  assets,
   ports: ports.table,
   clock: systemClock,
   log: (_: string, fields?: Readonly<Record<string, unknown>>) => void lines.push(fields),
