@@ -4,6 +4,7 @@ import { type DecodedManifest, decodePayload, type Gate, type InForce, openEnvel
 import { type Envelope, PAYLOAD_LIMIT_BYTES } from "../wire/envelope.ts";
 import { sha256Of } from "../wire/event-chain.ts";
 import type { ManifestRefusal } from "../wire/refusal.ts";
+import { openSealedPayload, SEAL_BYTES } from "../wire/sealed-payload.ts";
 import { fitting } from "../wire/signature.ts";
 import type { Store } from "../wire/store.ts";
 import type { Accepted } from "./saved-manifest.ts";
@@ -29,7 +30,8 @@ export async function payloadOf(bytes: Uint8Array, store: Store): Promise<Payloa
   const opened = openEnvelope(bytes);
   if (opened._tag === "Refused") return opened;
   if (opened._tag === "Inline") return { _tag: "Text", payload: opened.payload, signatures: opened.signatures };
-  const asset = await store.getAsset(opened.sha256, { limit: PAYLOAD_LIMIT_BYTES, timeoutMs: 30_000 });
+  const limit = PAYLOAD_LIMIT_BYTES + (opened.key === undefined ? 0 : SEAL_BYTES);
+  const asset = await store.getAsset(opened.sha256, { limit, timeoutMs: 30_000 });
   const refused = (reason: ManifestRefusal["reason"], message: string): Payload => ({
     _tag: "Refused",
     refusal: { reason, message, generation: null },
@@ -45,7 +47,11 @@ export async function payloadOf(bytes: Uint8Array, store: Store): Promise<Payloa
       return refused("TooLarge", `the payload is ${asset.bytes} bytes, at most ${asset.limit}`);
     case "Value":
       try {
-        const payload = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(asset.value);
+        const bytes = opened.key === undefined ? asset.value : openSealedPayload(asset.value, opened.key);
+        if (bytes === null) {
+          return refused("Malformed", `the payload ${opened.sha256} cannot be opened with the envelope's key`);
+        }
+        const payload = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
         return { _tag: "Text", payload, signatures: opened.signatures };
       } catch {
         return refused("Malformed", `the payload ${opened.sha256} is not UTF-8`);

@@ -1,12 +1,11 @@
 import { digestOf } from "../wire/digest.ts";
-import { assetEnvelope, inlineEnvelope } from "../wire/encode.ts";
 import { type Envelope, type Payload, WireScore } from "../wire/envelope.ts";
 import type { AgentId } from "../wire/keys.ts";
 import type { CallOptions, Store, Unreachable } from "../wire/store.ts";
 import type { ApplyOptions } from "./apply.ts";
 import { DEFAULT_TIMEOUT_MS } from "./apply.ts";
 import { follow } from "./follow.ts";
-import type { Packed } from "./pack.ts";
+import { place } from "./pack.ts";
 import type { FleetParts } from "./parts.ts";
 import type { ApplyResult, NotShipped, Progress, Shipped } from "./result.ts";
 import { highestKnown } from "./ship.ts";
@@ -83,7 +82,7 @@ async function tryOnce(
   const lost = (unreachable: Unreachable): NotShipped => ({ _tag: "NotReached", unreachable, stored: false });
   const known = await highestKnown(store, agentId, call);
   if (known._tag === "Unreachable") return lost(known);
-  const packed = await packSigned(store, payload, signatures, call);
+  const packed = await place(store, payload, signatures, call);
   if (packed._tag === "Unreachable") return lost(packed);
   const { found } = known;
   if (found._tag === "Value" && Buffer.compare(found.value, packed.envelope) === 0) {
@@ -114,22 +113,6 @@ async function tryOnce(
       onProgress({ _tag: "AnswerLost", unreachable: written });
       return { _tag: "Again" };
   }
-}
-
-/** The very envelope of the file, where the server takes it at that size. */
-export async function packSigned(
-  store: Store,
-  payload: string,
-  signatures: Envelope["signatures"],
-  call: CallOptions,
-): Promise<Unreachable | Omit<Packed, "generation" | "digests">> {
-  const bytes = new TextEncoder().encode(payload);
-  const packed = { _tag: "Packed", bytes: bytes.length } as const;
-  const envelope = inlineEnvelope(payload, signatures);
-  if (envelope.length <= store.maxPayload()) return { ...packed, envelope, asAsset: false };
-  const asset = await store.putAsset(bytes, call);
-  if (asset._tag === "Unreachable") return asset;
-  return { ...packed, envelope: assetEnvelope(asset.sha256, signatures), asAsset: true };
 }
 
 /** Of what cannot be read the agent says so itself. */

@@ -1,7 +1,8 @@
 import * as z from "zod";
-import { openEnvelope } from "../wire/decode.ts";
+import { openEnvelope, type Opened } from "../wire/decode.ts";
 import { type Envelope, Payload, PAYLOAD_LIMIT_BYTES } from "../wire/envelope.ts";
 import type { AgentId } from "../wire/keys.ts";
+import { openSealedPayload, SEAL_BYTES } from "../wire/sealed-payload.ts";
 import { readDocument } from "../wire/status.ts";
 import type { CallOptions, Found, Store, Unreachable } from "../wire/store.ts";
 
@@ -49,10 +50,7 @@ export async function currentIn(store: Store, found: Found, call: CallOptions): 
   const unreadable = (message: string): Current => ({ _tag: "Unreadable", message, revision });
   const opened = openEnvelope(found.value);
   if (opened._tag === "Refused") return unreadable(opened.refusal.message);
-  const payload =
-    opened._tag === "Inline"
-      ? inline(opened.payload)
-      : await store.getAsset(opened.sha256, { ...call, limit: PAYLOAD_LIMIT_BYTES });
+  const payload = opened._tag === "Inline" ? inline(opened.payload) : await amongAssets(store, opened, call);
   if (payload._tag === "Unreachable") return payload;
   if (payload._tag !== "Value") return unreadable(`the payload is an asset that is ${payload._tag}`);
   const read = readDocument(z.looseObject(Payload.shape), payload.value);
@@ -68,6 +66,18 @@ export async function currentIn(store: Store, found: Found, call: CallOptions): 
     signatures: opened.signatures,
     revision,
   };
+}
+
+async function amongAssets(
+  store: Store,
+  { sha256, key }: Extract<Opened, { readonly _tag: "Asset" }>,
+  call: CallOptions,
+) {
+  const limit = PAYLOAD_LIMIT_BYTES + (key === undefined ? 0 : SEAL_BYTES);
+  const asset = await store.getAsset(sha256, { ...call, limit });
+  if (asset._tag !== "Value" || key === undefined) return asset;
+  const value = openSealedPayload(asset.value, key);
+  return value === null ? ({ _tag: "Corrupt" } as const) : { ...asset, value };
 }
 
 const inline = (payload: string): { readonly _tag: "Value"; readonly value: Uint8Array } => ({

@@ -1,6 +1,8 @@
 import type { Manifest } from "../topology/manifest.ts";
 import { digestOf } from "../wire/digest.ts";
 import { assetEnvelope, encode, type EncodeOptions, inlineEnvelope } from "../wire/encode.ts";
+import type { Envelope } from "../wire/envelope.ts";
+import { sealPayload } from "../wire/sealed-payload.ts";
 import type { AgentId } from "../wire/keys.ts";
 import type { CallOptions, Store, Unreachable } from "../wire/store.ts";
 import type { NotShipped } from "./result.ts";
@@ -38,14 +40,26 @@ export async function pack(
   if (encoded._tag === "TooLarge") return encoded;
   if (encoded._tag === "Lacking") return { _tag: "Lacking", objections: encoded.sentences.map(asObjection) };
   const { payload, signatures, scores } = encoded;
-  const bytes = new TextEncoder().encode(payload);
   const digests = new Map(Object.entries(scores).map(([id, score]) => [id, digestOf(score)]));
-  const packed = { _tag: "Packed", generation: options.generation, bytes: bytes.length, digests } as const;
+  const placed = await place(store, payload, signatures, call);
+  return placed._tag === "Packed" ? { ...placed, generation: options.generation, digests } : placed;
+}
+
+/** The envelope of a payload, which lies among the assets where the server does not take it at that size. */
+export async function place(
+  store: Store,
+  payload: string,
+  signatures: Envelope["signatures"],
+  call: CallOptions,
+): Promise<Omit<Packed, "generation" | "digests"> | Unreachable> {
+  const bytes = new TextEncoder().encode(payload);
+  const packed = { _tag: "Packed", bytes: bytes.length } as const;
   const envelope = inlineEnvelope(payload, signatures);
   if (envelope.length <= store.maxPayload()) return { ...packed, envelope, asAsset: false };
-  const asset = await store.putAsset(bytes, call);
+  const { sealed, key } = sealPayload(bytes);
+  const asset = await store.putAsset(sealed, call);
   if (asset._tag === "Unreachable") return asset;
-  return { ...packed, envelope: assetEnvelope(asset.sha256, signatures), asAsset: true };
+  return { ...packed, envelope: assetEnvelope(asset.sha256, signatures, key), asAsset: true };
 }
 
 const asObjection = (sentence: string) =>

@@ -2,8 +2,8 @@ import type { Manifest } from "../topology/manifest.ts";
 import { type AgentId, planSubject } from "../wire/keys.ts";
 import { PlanReply, readDocument } from "../wire/status.ts";
 import type { CallOptions, Store, Unreachable } from "../wire/store.ts";
-import { packSigned, type SignedManifest } from "./apply-bundle.ts";
-import { pack, type Signers } from "./pack.ts";
+import type { SignedManifest } from "./apply-bundle.ts";
+import { pack, place, type Signers } from "./pack.ts";
 import type { FleetParts } from "./parts.ts";
 import type { NotShipped } from "./result.ts";
 import { publishedKey } from "./capabilities.ts";
@@ -74,7 +74,7 @@ export async function planBundle(
   agentId: AgentId,
   { signal, timeoutMs = DEFAULT_TIMEOUT_MS }: Omit<PlanOptions, "signers"> = {},
 ): Promise<PlanResult> {
-  const packed = await packSigned(store, payload, signatures, { signal });
+  const packed = await place(store, payload, signatures, { signal });
   return packed._tag === "Packed" ? ask(store, agentId, packed.envelope, { signal, timeoutMs }) : packed;
 }
 

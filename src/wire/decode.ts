@@ -91,7 +91,13 @@ const refuse = (reason: ManifestRefusal["reason"], message: string, generation: 
 export type Opened =
   | { readonly _tag: "Inline"; readonly payload: string; readonly signatures: Envelope["signatures"] }
   /** Get the asset, and go on with `decodePayload`. */
-  | { readonly _tag: "Asset"; readonly sha256: string; readonly signatures: Envelope["signatures"] }
+  | {
+      readonly _tag: "Asset";
+      readonly sha256: string;
+      /** What it is enciphered with; left out: nothing. */
+      readonly key?: string;
+      readonly signatures: Envelope["signatures"];
+    }
   | Refused;
 
 /** The first half: the envelope. */
@@ -104,9 +110,9 @@ export function openEnvelope(bytes: Uint8Array): Opened {
   const envelope = (isAsset ? AssetEnvelope : InlineEnvelope).safeParse(value);
   if (!envelope.success) return refuse("Malformed", `the envelope: ${z.prettifyError(envelope.error)}`);
   const { signatures } = envelope.data;
-  return "payload" in envelope.data
-    ? { _tag: "Inline", payload: envelope.data.payload, signatures }
-    : { _tag: "Asset", sha256: envelope.data.payloadSha256, signatures };
+  if ("payload" in envelope.data) return { _tag: "Inline", payload: envelope.data.payload, signatures };
+  const { payloadSha256: sha256, payloadKey: key } = envelope.data;
+  return { _tag: "Asset", sha256, ...(key !== undefined && { key }), signatures };
 }
 
 export type Decoded = { readonly _tag: "Decoded"; readonly manifest: DecodedManifest } | Refused;

@@ -98,6 +98,12 @@ export const encodeScore = (
 export const inlineEnvelope = (payload: string, signatures: Envelope["signatures"]): Uint8Array =>
   Buffer.from(JSON.stringify({ wire: 1, payload, signatures } satisfies Envelope));
 
-/** The bytes of the key, for a payload that lies in the assets under this hash. */
-export const assetEnvelope = (payloadSha256: string, signatures: Envelope["signatures"]): Uint8Array =>
-  Buffer.from(JSON.stringify({ wire: 1, payloadSha256, signatures } satisfies Envelope));
+/** The bytes of the key, for a payload that lies in the assets under this hash, enciphered with `payloadKey` if that is given. */
+export const assetEnvelope = (
+  payloadSha256: string,
+  signatures: Envelope["signatures"],
+  payloadKey?: string,
+): Uint8Array => {
+  const sealed = payloadKey === undefined ? {} : { payloadKey };
+  return Buffer.from(JSON.stringify({ wire: 1, payloadSha256, ...sealed, signatures } satisfies Envelope));
+};

@@ -20,6 +20,11 @@ export const InlineEnvelope = z.strictObject({ wire: z.literal(1), payload: z.st
 export const AssetEnvelope = z.strictObject({
   wire: z.literal(1),
   payloadSha256: z.string().regex(/^[0-9a-f]{64}$/),
+  /** Base64 of the 32 bytes that the asset is enciphered with; left out: it is the payload as it is. */
+  payloadKey: z
+    .base64()
+    .regex(/^.{43}=$/)
+    .exactOptional(),
   signatures,
 });
 /** What the desired-state key holds. */

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { assetEnvelope } from "../../src/wire/encode.ts";
 import { PAYLOAD_LIMIT_BYTES } from "../../src/wire/envelope.ts";
 import { payloadOf } from "./support/manifests.ts";
+import { sealPayload } from "../../src/wire/sealed-payload.ts";
 import { follow, generations, lastReading, wanted } from "./support/follower.ts";
 
 describe("a payload among the assets", () => {
@@ -14,6 +15,21 @@ describe("a payload among the assets", () => {
     await it.operator.putAsset(payload);
     await it.put(asAsset(payload));
     await it.start();
+    expect(generations(it)).toEqual([1]);
+  });
+
+  test("that is enciphered is opened with the key in the envelope, and with no other", async () => {
+    const it = follow();
+    const { sealed, key } = sealPayload(Buffer.from(payloadOf(wanted(1))));
+    const stored = await it.operator.putAsset(sealed);
+    const sha256 = stored._tag === "Stored" ? stored.sha256 : "";
+    await it.put(assetEnvelope(sha256, [], sealPayload(sealed).key));
+    await it.start();
+    expect(lastReading(it)).toMatchObject({
+      _tag: "Refused",
+      refusal: { reason: "Malformed", message: expect.stringContaining("the envelope's key") },
+    });
+    await it.put(assetEnvelope(sha256, [], key));
     expect(generations(it)).toEqual([1]);
   });
 

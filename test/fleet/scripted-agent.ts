@@ -7,7 +7,8 @@ import {
   K8sClient,
   FileSystemHost,
 } from "harmony-edge";
-import { decodePayload, openEnvelope } from "../../src/wire/decode.ts";
+import { payloadOf } from "../../src/agent/desired-state.ts";
+import { decodePayload } from "../../src/wire/decode.ts";
 import type { DecodedManifest } from "../../src/wire/decode.ts";
 import { AgentId } from "../../src/wire/keys.ts";
 import type { TrustedKeys } from "../../src/wire/signature.ts";
@@ -110,18 +111,15 @@ export function scriptedAgent(
     const found = await store.get("desired-state", PI);
     if (found._tag !== "Value") return;
     const { revision: observedRevision } = found;
-    const opened = openEnvelope(found.value);
-    if (opened._tag === "Refused") throw new Error(opened.refusal.message);
-    const asset = opened._tag === "Asset" ? await store.getAsset(opened.sha256, { limit: 8_000_000 }) : null;
-    const payload =
-      opened._tag === "Inline" ? opened.payload : asset?._tag === "Value" ? Buffer.from(asset.value).toString() : "";
+    const read = await payloadOf(found.value, store);
+    if (read._tag !== "Text") throw new Error(JSON.stringify(read));
     const gate = {
       agentId: PI,
       kinds: [FileScore, DirectoryScore, K8sDeploymentScore],
       topology: PiTopology,
       trustedKeys: script.trustedKeys ?? new Map(),
     };
-    const decoded = decodePayload(payload, opened.signatures, gate, inForce);
+    const decoded = decodePayload(read.payload, read.signatures, gate, inForce);
     if (decoded._tag === "Refused") {
       const { reason, message } = decoded.refusal;
       const conditions = [{ type: "Accepted", status: "False", reason, message, since: AT } as const];
@@ -130,7 +128,7 @@ export function scriptedAgent(
       return;
     }
     const { manifest } = decoded;
-    inForce = { generation: manifest.generation, payload };
+    inForce = { generation: manifest.generation, payload: read.payload };
     accepted.push(manifest);
     const ready = Object.fromEntries([...manifest.scores.keys()].map((id) => [id, scoreStatus("Ready")]));
     const { generation } = manifest;

@@ -7,9 +7,9 @@ import { writeDocument } from "../../src/wire/status.ts";
 import { fleetFixture, two } from "./fleet-fixture.ts";
 import { agentStatus, AT, file, PI, scoreStatus, scriptedAgent } from "./scripted-agent.ts";
 
-let { clock, store, device, fleet, progress, onProgress, tags, settled } = fleetFixture();
+let { server, clock, store, device, fleet, progress, onProgress, tags, settled } = fleetFixture();
 beforeEach(() => {
-  ({ clock, store, device, fleet, progress, onProgress, tags, settled } = fleetFixture());
+  ({ server, clock, store, device, fleet, progress, onProgress, tags, settled } = fleetFixture());
 });
 
 describe("generations", () => {
@@ -175,7 +175,7 @@ describe("writing to the key", () => {
   });
 
   test("what does not fit into a message goes as an asset", async () => {
-    ({ device, fleet, onProgress, progress, settled } = fleetFixture({ maxPayload: 4096 }));
+    ({ server, device, fleet, onProgress, progress, settled } = fleetFixture({ maxPayload: 4096 }));
     const agent = scriptedAgent(device);
     const large = manifest(PiTopology, { large: file("/large", "l".repeat(10_000)) });
     expect(await settled(fleet.apply(large, PI, { onProgress }))).toMatchObject({ _tag: "Converged" });
@@ -183,6 +183,10 @@ describe("writing to the key", () => {
     const found = await device.get("desired-state", PI);
     expect(found._tag === "Value" && openEnvelope(found.value)._tag).toBe("Asset");
     expect(agent.accepted).toHaveLength(1);
+    // Every agent can read every asset; the key is in the envelope, which its own agent alone can read.
+    const assets = [...server.assets.values()].map((each) => Buffer.from(each).toString("latin1"));
+    expect(assets).toHaveLength(1);
+    expect(assets.join()).not.toMatch(/llll|large|desired/);
     // The generation of a manifest that lies in the assets is known too.
     expect(await settled(fleet.apply(large, PI))).toMatchObject({ _tag: "Converged", generation: 2 });
   });

@@ -7,6 +7,7 @@ const nested = (open: string, close: string, levels: number): Uint8Array =>
   bytesOf(`${open.repeat(levels)}1${close.repeat(levels)}`);
 const signature = { key: "ops", sig: "AAAA" };
 
+const key = Buffer.alloc(32).toString("base64");
 const hash = "0123456789abcdef".repeat(4);
 
 /** What is wrong before the payload is looked at. */
@@ -80,6 +81,20 @@ export const ENVELOPES: readonly Draft[] = [
     "MissingPayload",
     () => bytesOf(JSON.stringify({ wire: 1, payloadSha256: hash, signatures: [] })),
   ],
+  [
+    "a payloadKey of 16 bytes",
+    "Malformed",
+    () =>
+      bytesOf(
+        JSON.stringify({
+          wire: 1,
+          payloadSha256: hash,
+          payloadKey: Buffer.alloc(16).toString("base64"),
+          signatures: [],
+        }),
+      ),
+  ],
+  ["a payloadKey beside a payload", "Malformed", (n) => envelopeBytes(good(n), [], { payloadKey: key })],
   ["an unknown field in the envelope", "Malformed", (n) => envelopeBytes(good(n), [], { priority: "high" })],
   ["__proto__ in the envelope", "Malformed", (n) => envelopeBytes(good(n), [], { ["__proto__"]: { wire: 1 } })],
   [
