@@ -47,11 +47,11 @@ export async function payloadOf(bytes: Uint8Array, store: Store): Promise<Payloa
       return refused("TooLarge", `the payload is ${asset.bytes} bytes, at most ${asset.limit}`);
     case "Value":
       try {
-        const bytes = opened.key === undefined ? asset.value : openSealedPayload(asset.value, opened.key);
-        if (bytes === null) {
+        const payloadBytes = opened.key === undefined ? asset.value : openSealedPayload(asset.value, opened.key);
+        if (payloadBytes === null) {
           return refused("Malformed", `the payload ${opened.sha256} cannot be opened with the envelope's key`);
         }
-        const payload = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+        const payload = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(payloadBytes);
         return { _tag: "Text", payload, signatures: opened.signatures };
       } catch {
         return refused("Malformed", `the payload ${opened.sha256} is not UTF-8`);
