@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
@@ -18,6 +19,8 @@ export default defineConfig({
     exclude: ["test/compile-fail/**", "test/device/**", "test/permissions/**"],
     // The agent's tests change process-wide things (signals, umask), which threads would share.
     pool: "forks",
+    // Many wait for real servers most of the time: on two cores one worker would take twice as long.
+    maxWorkers: Math.max(3, availableParallelism() - 1),
     testTimeout: 20_000,
     hookTimeout: 30_000,
     expect: { requireAssertions: true },
