@@ -73,7 +73,8 @@ export const PLANTED: readonly Planted[] = [
     snippet: '      onReading({ _tag: "Deleted" }, found.revision);\n',
     instead: `      const { onManifest, inForce } = this.#parts;
       const { generation = 0, payload = "" } = inForce() ?? {};
-      onManifest({ generation, issuedAt: "", scores: new Map() }, payload ?? "", found.revision, { sha256: "0".repeat(64), signedBy: [] });
+      const nothing = { signedBy: [], scores: new Map(), rollbackOnFailure: null, retryFailed: false };
+      onManifest({ generation, issuedAt: "", ...nothing }, { generation, payload, revision: found.revision });
 `,
   },
   {

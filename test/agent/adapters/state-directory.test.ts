@@ -3,9 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { StateDirectory } from "../../../src/agent/adapters/state-directory.ts";
+import { EVENT_FILES, EventLog } from "../../../src/agent/event-log.ts";
 import { Ledger } from "../../../src/agent/ledger.ts";
+import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import { encodeScore } from "../../../src/wire/encode.ts";
-import { file } from "../support/manifests.ts";
+import { AGENT, file } from "../support/manifests.ts";
 
 async function temporary(): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), "harmony-state-"));
@@ -76,6 +78,24 @@ describe("a file", () => {
     expect(await modeOf(join(state.path, "a"))).toBe("600");
     expect(await modeOf(join(state.path, "b"))).toBe("600");
     expect((await readdir(state.path)).toSorted()).toEqual(["a", "b"]);
+  });
+
+  test("of the record of events is for the agent alone: each of the eight, and one that somebody took away", async () => {
+    const umask = process.umask(0);
+    onTestFinished(() => void process.umask(umask));
+    const state = await StateDirectory.open(await temporary(), null);
+    const about = { agentId: AGENT, bootId: "b", epoch: 1 };
+    const parts = { disk: state, clock: new FakeClock(), about, newLog: () => "0123456789abcdef", fileBytes: 600 };
+    const log = await EventLog.open(parts);
+    const fence = (by: number) => log.append({ type: "Fenced", by });
+    const modes = (): Promise<readonly string[]> =>
+      Promise.all(EVENT_FILES.map((name) => modeOf(join(state.path, name))));
+    await fence(1);
+    await rm(join(state.path, "events.0.jsonl"));
+    await fence(2);
+    expect(await modeOf(join(state.path, "events.0.jsonl"))).toBe("600");
+    for (let by = 3; by <= 40; by += 1) await fence(by);
+    expect(await modes()).toEqual(EVENT_FILES.map(() => "600"));
   });
 
   test("is replaced as a whole: who has it open reads the old one to its end", async () => {
