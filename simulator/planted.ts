@@ -211,12 +211,6 @@ export const PLANTED: readonly Planted[] = [
     instead: "if (this.#bytes < 0) await disk.replace(",
   },
   {
-    name: "what was accepted just before a kill is not put on record",
-    file: "agent/agent.ts",
-    snippet: "if (ledger.accepted !== null) trail?.record(",
-    instead: "if (ledger.accepted?.generation === -1) trail?.record(",
-  },
-  {
     name: "an event that could not be told is left out",
     file: "agent/event-courier.ts",
     snippet: 'if (told._tag === "Unreachable") return this.#failed(told);',

@@ -54,6 +54,8 @@ export class Renewal {
   #isUnderWay = false;
   #isStopped = false;
   #failures = 0;
+  /** The answer to the last word of a renewal may be lost: it is told when the fleet is seen to count on the new key. */
+  #isConfirming = false;
   /** Drawn once for each key, so that a fleet that was enrolled in one day is not renewed in one minute. */
   #drawn: { readonly key: string; readonly random: number } | null = null;
   /** Called when the report is another one. */
@@ -112,6 +114,8 @@ export class Renewal {
       .returnType<Promise<Answer | number>>()
       .with({ _tag: "Wait" }, async ({ ms }) => {
         this.#failures = 0;
+        if (this.#isConfirming) log("the key was renewed", { notAfter: standing.notAfter, key: standing.key });
+        this.#isConfirming = false;
         this.#tell(
           standing.notAfter === null
             ? { renewal: "none", notAfter: null, message: "the key has no end" }
@@ -137,14 +141,12 @@ export class Renewal {
         await keyring.advance();
         // The connection may be one of the key that has ended.
         await switchTo(keyring.credentialsOf(to));
+        this.#isConfirming = true;
         return this.#ask({ ask: "look" });
       })
       .with({ _tag: "Confirm" }, async ({ key }) => {
-        const confirmed = await this.#ask(askToConfirm(agentId, key, standing.challenge));
-        if (confirmed._tag === "Standing") {
-          log("the key was renewed", { notAfter: confirmed.notAfter, key: confirmed.key });
-        }
-        return confirmed;
+        this.#isConfirming = true;
+        return this.#ask(askToConfirm(agentId, key, standing.challenge));
       })
       .with({ _tag: "Stranger" }, async () =>
         this.#failed("the fleet knows another key of this agent than this device has; enrol it anew"),

@@ -74,7 +74,8 @@ export const eventsLayout: Layout = {
 
 /** As it is made; what an operator has set since stays. */
 export const eventsBounds: Partial<StreamConfig> = {
-  max_bytes: 256 * 1024 * 1024,
+  // By number and not by bytes: a server sets those aside beforehand, and a small one has not so many to give.
+  max_msgs: 500_000,
   max_age: 90 * 24 * 3_600 * 1e9,
   duplicate_window: 600 * 1e9,
 };

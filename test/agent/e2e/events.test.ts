@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { createHash, generateKeyPairSync } from "node:crypto";
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { readEventFile } from "../../../src/agent/event-log.ts";
@@ -150,6 +150,27 @@ test("who signed what is accepted is on record, and what nobody trusted signed i
     { type: "ManifestAccepted", generation: 1, signedBy: ["ops"], sha256: sha256(good) },
     { type: "ManifestRefused", reason: "BadSignature", signedBy: [], sha256: sha256(bad) },
   ]);
+});
+
+test("what was accepted and did not come on record before the agent was stopped is put there at its next start, as late", async () => {
+  const { url } = await natsServer();
+  const operator = await Operator.connect(url);
+  const root = await temporaryFolder();
+  const first = new AgentProcess({ harmony, url, root });
+  await operator.send(wanted(1));
+  await operator.converged(1, () => first.tail);
+  await first.kill("SIGKILL");
+  await rm(join(root, "var/lib/harmony-edge/agent/events.0.jsonl"));
+  const second = new AgentProcess({ harmony, url, root });
+  const records = await eventually(
+    "it is on record",
+    async () => {
+      const all = recordsIn(await onRecord(root));
+      return all.some(({ type }) => type === "ManifestAccepted") && all;
+    },
+    () => second.tail,
+  );
+  expect(records.filter(({ type }) => type === "ManifestAccepted")).toMatchObject([{ generation: 1, late: true }]);
 });
 
 /** `harmony agent audit` as it is installed. */

@@ -90,7 +90,8 @@ async function pair() {
     at: new Date().toISOString(),
     lease: { member: AgentId.parse("pi-c"), released: true },
   };
-  await operator.store.put("heartbeat", PAIR, writeDocument(former));
+  const put = await operator.store.put("heartbeat", PAIR, writeDocument(former));
+  if (put._tag !== "Written") throw new Error(`the former lease could not be put: ${JSON.stringify(put)}`);
   await a.process.logged("active: took the lease");
   const b: Member = { id: "pi-b", root: second, process: start("pi-b", second, url) };
   await operator.send({ generation: 1, scores: { active: file("/srv/pair/active", "1", { parents: true }) } });

@@ -42,7 +42,7 @@ test("the streams are made as an agent's grant and its safety need them", async 
     subjects: ["harmony.events.*"],
     discard: "old",
     max_msgs_per_subject: 10_000,
-    max_bytes: 256 * 1024 * 1024,
+    max_msgs: 500_000,
     max_age: 90 * 24 * 3600 * 1e9,
     deny_delete: true,
     deny_purge: true,
