@@ -149,7 +149,7 @@ function memoryFigures({ what, memory, minutes, liveBefore, liveAfter }: Memory)
     figure({ name: `${what}resident`, unit: "MiB", ours: rss }),
     figure({ name: `${what}resident, slope`, unit: "KiB/min", ours: [slopeOf(memory) * 1024] }),
     figure({ name: `${what}in use after a collection`, unit: "MiB", ours: [liveAfter.heapKib / 1024] }),
-    slope("in use after a collection, growth", growth("heapKib"), 8),
+    slope("in use after a collection, growth", growth("heapKib"), 16),
     figure({ name: `${what}resident after a collection`, unit: "MiB", ours: [liveAfter.residentKib / 1024] }),
     slope("resident after a collection, growth", growth("residentKib"), 64),
     figure({
