@@ -21,8 +21,9 @@ export default defineConfig({
     pool: "forks",
     // Many wait for real servers most of the time: on two cores one worker would take twice as long.
     maxWorkers: Math.max(3, availableParallelism() - 1),
-    testTimeout: 20_000,
-    hookTimeout: 30_000,
+    // No test is about how fast the machine is; what never ends is ended.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     expect: { requireAssertions: true },
     allowOnly: false,
     reporters: ["default", "./test/support/plain-summary.ts"],

@@ -5,7 +5,7 @@ import type { DevicePolicies } from "../wire/device-policy.ts";
 import type { AgentId } from "../wire/keys.ts";
 import type { CapabilitiesDocument } from "../wire/status.ts";
 import type { Store } from "../wire/store.ts";
-import type { SecretAccess } from "../wire/secrets/opener.ts";
+import type { SecretUse } from "../wire/secrets/opener.ts";
 import type { DeviceKeys } from "./device-keys.ts";
 import type { AssetCache } from "./assets/asset-cache.ts";
 import type { AgentHost } from "./host.ts";
@@ -25,8 +25,8 @@ export interface AgentParts {
   readonly policy?: (() => DevicePolicies) | undefined;
   /** What it opens secrets with. Default: nothing, and Scores that need it are refused. */
   readonly deviceKeys?: Pick<DeviceKeys, "own" | "published"> | undefined;
-  /** Called when a Score opened a secret. */
-  readonly onSecretAccess?: ((access: SecretAccess) => void) | undefined;
+  /** Called before a Score is given a secret; where it rejects, the Score fails. Default: nobody is told. */
+  readonly onSecretUse?: ((use: SecretUse) => Promise<void>) | undefined;
   /** Has been looked at once. */
   readonly host: AgentHost;
   readonly device: CapabilitiesDocument["device"];

@@ -70,8 +70,8 @@ export class Agent {
     this.#parts = parts;
     this.#asEvents = asEvents(parts.pair === undefined ? null : parts.agentId);
     const { agentId, kinds, trustedKeys, authors, host, store, clock, log, random, bootId, policy } = parts;
-    const { deviceKeys, onSecretAccess } = parts;
-    const opener = deviceKeys && new Opener({ agentId, keys: () => deviceKeys.own, onAccess: onSecretAccess });
+    const { deviceKeys, onSecretUse } = parts;
+    const opener = deviceKeys && new Opener({ agentId, keys: () => deviceKeys.own, onUse: onSecretUse });
     const held = () => stillWanted(parts.ledger.owned.values(), this.#reconciler.statuses());
     const gate: Gate = {
       opener,

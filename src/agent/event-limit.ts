@@ -13,7 +13,6 @@ const RATES: Readonly<Partial<Record<EventType, Rate>>> = {
   ManifestAccepted: { burst: 120, everyMs: 10_000 },
   PolicyChanged: { burst: 30, everyMs: 60_000 },
   AuthorsChanged: { burst: 30, everyMs: 60_000 },
-  SecretAccessed: { burst: 120, everyMs: 10_000 },
   AgentStarted: { burst: 30, everyMs: 60_000 },
   Fenced: { burst: 30, everyMs: 60_000 },
 };

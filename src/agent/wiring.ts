@@ -195,10 +195,10 @@ function agentParts(from: Parts): AgentParts {
     assets,
     driftPassMs,
     trail,
-    onSecretAccess: ({ scoreId, secret, access }) => {
-      // Each look at the device compares; what is told is that it left the agent's hands.
-      if (access === "used") trail?.record({ type: "SecretAccessed", secret: asName(secret), score: asName(scoreId) });
-    },
+    ...(trail && {
+      onSecretUse: ({ scoreId, secret }) =>
+        trail.demand({ type: "SecretAccessed", secret: asName(secret), score: asName(scoreId) }),
+    }),
     ...around(from),
     random: Math.random,
     breathe,

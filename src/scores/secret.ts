@@ -49,11 +49,9 @@ export interface SecretsSeen {
 export interface Secrets extends SecretsSeen {
   /**
    * Hands its bytes to `work` and wipes them when that is over, so keep none of them. What `work` throws is told without
-   * the secret.
-   *
-   * @throws {PortError} where this device cannot open it.
+   * the secret. Rejects with a PortError where this device cannot open it, or cannot put on record that it is used.
    */
-  use<T>(ref: SecretRef, work: (bytes: Uint8Array) => T): T;
+  use<T>(ref: SecretRef, work: (bytes: Uint8Array) => T | Promise<T>): Promise<T>;
 }
 
 const undeclared = ({ secret: name }: SecretRef): Error =>
@@ -70,7 +68,7 @@ export function onlySecrets(names: readonly string[], all: Secrets): Secrets {
     opens: (ref) => all.opens(declared(ref)),
     matches: (ref, sha256) => all.matches(declared(ref), sha256),
     version: (ref) => all.version(declared(ref)),
-    use: (ref, work) => all.use(declared(ref), work),
+    use: async (ref, work) => all.use(declared(ref), work),
   });
 }
 
@@ -79,9 +77,7 @@ export const NO_SECRETS: Secrets = Object.freeze<Secrets>({
   opens: () => false,
   matches: () => false,
   version: () => "0".repeat(16),
-  use: (ref) => {
-    throw cannotOpen(ref);
-  },
+  use: (ref) => Promise.reject(cannotOpen(ref)),
 });
 
 export const cannotOpen = ({ secret: name }: SecretRef): PortError =>
@@ -94,24 +90,13 @@ export const cannotOpen = ({ secret: name }: SecretRef): PortError =>
   });
 
 /** Hands opened bytes to `work`, and wipes them when it is over. */
-export function useAndWipe<T>(bytes: Uint8Array, work: (bytes: Uint8Array) => T): T {
-  let waits = false;
-  const told = (thrown: unknown): unknown => withoutSecret(thrown, bytes);
+export async function useAndWipe<T>(bytes: Uint8Array, work: (bytes: Uint8Array) => T | Promise<T>): Promise<T> {
   try {
-    const result = work(bytes);
-    if (!(result instanceof Promise)) return result;
-    waits = true;
-    const ended = result
-      .catch((thrown: unknown) => {
-        throw told(thrown);
-      })
-      .finally(() => bytes.fill(0));
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the same promise, with its end looked after
-    return ended as T;
+    return await work(bytes);
   } catch (thrown) {
-    throw told(thrown);
+    throw withoutSecret(thrown, bytes);
   } finally {
-    if (!waits) bytes.fill(0);
+    bytes.fill(0);
   }
 }
 

@@ -23,6 +23,8 @@ const refused = (what: string): Event => ({
   signedBy: [],
 });
 
+const authors = (who: string): Event => ({ type: "AuthorsChanged", sha256: sha256Of(who), signedBy: [] });
+
 const open = (disk: MemoryDisk, clock: FakeClock): Promise<Trail> =>
   Trail.open({
     disk,
@@ -43,26 +45,32 @@ test("what is found again as it was is not put on record again, also after a sta
   first.record(accepted(1));
   first.record(refused("x"));
   first.record(refused("x"));
+  first.record(authors("ada"));
+  first.record(authors("ada"));
   await first.idle();
   const written = disk.writes.length;
   const second = await open(disk, clock);
   second.record(accepted(1));
   second.record(refused("x"));
   second.record({ type: "PolicyChanged", sha256: null, unreadable: false, signedBy: [] });
+  second.record(authors("ada"));
   await second.idle();
   expect(disk.writes).toHaveLength(written);
   second.record(refused("y"));
   second.record(refused("x"));
   second.record(accepted(2));
   second.record(refused("x"));
+  second.record(authors("ben"));
   await second.idle();
   expect(await types(disk)).toEqual([
     "ManifestAccepted",
     "ManifestRefused",
+    "AuthorsChanged",
     "ManifestRefused",
     "ManifestRefused",
     "ManifestAccepted",
     "ManifestRefused",
+    "AuthorsChanged",
   ]);
 });
 

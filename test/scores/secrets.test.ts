@@ -18,7 +18,7 @@ const opened = (values: Readonly<Record<string, string>>): Secrets => ({
   opens: ({ secret: name }) => name in values,
   matches: ({ secret: name }, sha256) => name in values && hashOf(values[name] ?? "") === sha256,
   version: () => "0".repeat(16),
-  use: (ref, work) => {
+  use: async (ref, work) => {
     const value = values[ref.secret];
     if (value === undefined) throw cannotOpen(ref);
     return useAndWipe(Buffer.from(value), work);
@@ -111,18 +111,18 @@ describe("a File with a secret", () => {
   });
 });
 
-test("a Score gets at the secrets alone that its spec refers to", () => {
+test("a Score gets at the secrets alone that its spec refers to", async () => {
   const own = onlySecrets(["wifi-psk"], secrets);
-  expect(own.use(secret("wifi-psk"), (bytes) => bytes.length)).toBe(CANARY.length);
+  expect(await own.use(secret("wifi-psk"), (bytes) => bytes.length)).toBe(CANARY.length);
   const other = secret("other");
   for (const reach of [
     () => own.use(other, (bytes) => bytes.length),
-    () => own.matches(other, hashOf("another one")),
-    () => own.opens(other),
-    () => own.version(other),
+    async () => own.matches(other, hashOf("another one")),
+    async () => own.opens(other),
+    async () => own.version(other),
     () => onlySecrets([], secrets).use(secret("wifi-psk"), (bytes) => bytes.length),
   ]) {
-    expect(reach).toThrow(/not among those|cannot be opened/);
+    await expect(reach()).rejects.toThrow(/not among those|cannot be opened/);
   }
 });
 

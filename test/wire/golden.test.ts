@@ -146,14 +146,14 @@ describe("the golden envelopes", () => {
     expect(decode(golden("envelope-policies.json"))).toMatchObject({ rollbackOnFailure: null, retryFailed: false });
   });
 
-  test("with a secret, which the device's own key alone opens", () => {
+  test("with a secret, which the device's own key alone opens", async () => {
     const { agentId } = gate;
     const keys = new Map([KEY].map((pair) => [keyIdOf(sealingKeyOf(pair)), pair]));
     const opener = new Opener({ agentId, keys: () => keys });
     const scores = decode(golden("envelope-secrets.json"), { ...gate, opener }).scores;
     const [psk] = accepted(scores);
     expect(psk?.score.spec).toMatchObject({ content: { secret: "wifi-psk" }, mode: "0400" });
-    const opened = opener.of("psk", psk?.wire.secrets).use({ secret: "wifi-psk" }, (bytes) => Buffer.from(bytes));
+    const opened = await opener.of("psk", psk?.wire.secrets).use({ secret: "wifi-psk" }, (bytes) => Buffer.from(bytes));
     expect(opened.toString()).toBe("correct horse");
     expect(reasons(decode(golden("envelope-secrets.json")).scores)).toEqual([
       ["File", "SecretNotForThisDevice"],

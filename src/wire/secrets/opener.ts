@@ -4,19 +4,18 @@ import type { AgentId } from "../keys.ts";
 import type { ScoreRefusal } from "../refusal.ts";
 import { type OwnKeys, type SealedForAll, type SealedSecrets, type Unsealed, unseal, versionOf } from "./sealed.ts";
 
-/** A secret was opened: `compared` with what stands on the device, or `used` there. Never what it is. */
-export interface SecretAccess {
+/** A Score is given a secret. Never what it is. */
+export interface SecretUse {
   readonly scoreId: string;
   readonly secret: string;
-  readonly access: "compared" | "used";
 }
 
 export interface OpenerParts {
   readonly agentId: AgentId;
   /** Read anew each time, since keys are made while an agent runs. */
   readonly keys: () => OwnKeys;
-  /** Called after each access of a Score. */
-  readonly onAccess?: ((access: SecretAccess) => void) | undefined;
+  /** Called before a Score is given one; where it rejects, the Score is not. A look that only compares is none. */
+  readonly onUse?: ((use: SecretUse) => Promise<void>) | undefined;
 }
 
 /** Opens what is sealed for this device, for the Scores that refer to it. */
@@ -53,7 +52,7 @@ export class Opener {
 
   /** The secrets that travel with one Score. */
   of(scoreId: string, sealed: SealedSecrets = {}): Secrets {
-    const { onAccess } = this.#parts;
+    const { onUse } = this.#parts;
     const open = ({ secret: name }: SecretRef): Buffer | null => {
       const given = sealed[name];
       const opened = given === undefined ? null : this.#open(name, given);
@@ -69,15 +68,18 @@ export class Opener {
         if (sha256 === null) return false;
         const bytes = open(ref);
         if (bytes === null) return false;
-        onAccess?.({ scoreId, secret: ref.secret, access: "compared" });
-        return useAndWipe(bytes, (held) => createHash("sha256").update(held).digest("hex") === sha256);
+        const found = createHash("sha256").update(bytes).digest("hex");
+        bytes.fill(0);
+        return found === sha256;
       },
       version: ({ secret: name }) => versionOf(sealed[name]),
-      use: (ref, work) => {
+      use: async (ref, work) => {
         const bytes = open(ref);
         if (bytes === null) throw cannotOpen(ref);
-        onAccess?.({ scoreId, secret: ref.secret, access: "used" });
-        return useAndWipe(bytes, work);
+        return useAndWipe(bytes, async (held) => {
+          await onUse?.({ scoreId, secret: ref.secret });
+          return work(held);
+        });
       },
     };
   }

@@ -14,6 +14,7 @@ import { AgentProcess, install, temporaryFolder } from "../support/agent-process
 import { eventually } from "../support/eventually.ts";
 import { inlineEnvelope } from "../../../src/wire/encode.ts";
 import { sign } from "../../../src/wire/signature.ts";
+import { Author, authorsText } from "../support/authors.ts";
 import { AGENT, file, payloadOf } from "../support/manifests.ts";
 import { Operator, reasonOf } from "../support/operator.ts";
 import { RestartableServer } from "../support/restartable-server.ts";
@@ -171,6 +172,29 @@ test("what was accepted and did not come on record before the agent was stopped 
     () => second.tail,
   );
   expect(records.filter(({ type }) => type === "ManifestAccepted")).toMatchObject([{ generation: 1, late: true }]);
+});
+
+test("whom the device trusts is on record when it changes while the agent runs", async () => {
+  const { url } = await natsServer();
+  const root = await temporaryFolder();
+  const list = join(root, "authors.json");
+  const [ada, ben] = [new Author("ada"), new Author("ben")];
+  await writeFile(list, authorsText(ada));
+  const agent = new AgentProcess({ harmony, url, root, args: ["--authors", list] });
+  const trusted = async (): Promise<readonly string[]> =>
+    recordsIn(await onRecord(root)).flatMap((each) => (each.type === "AuthorsChanged" ? [String(each.sha256)] : []));
+  const areOnRecord = (count: number): Promise<readonly string[]> =>
+    eventually(
+      `${count} on record`,
+      async () => {
+        const all = await trusted();
+        return all.length === count && all;
+      },
+      () => agent.tail,
+    );
+  await areOnRecord(1);
+  await writeFile(list, authorsText(ada, ben));
+  expect(new Set(await areOnRecord(2)).size).toBe(2);
 });
 
 /** `harmony agent audit` as it is installed. */

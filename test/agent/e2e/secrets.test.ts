@@ -1,4 +1,4 @@
-import { readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, rmdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import { natsServer } from "../../support/nats-server.ts";
@@ -76,6 +76,46 @@ describe("a File whose content is a secret", () => {
     expect((await operator.status())?.scores["psk"]).toMatchObject({ outcome: "SUCCESS", change: "intentional" });
     await writeFile(join(root, "etc/wifi.psk"), "guess");
     await eventually("it is repaired", async () => (await psk()) === "Tr0ub4dor&3");
+  });
+
+  test("is on record by its name before it is written, is not for being compared, and is not written unrecorded", async () => {
+    const { root, url, apply, psk, cwd, agent, operator } = await world();
+    const record = join(root, "var/lib/harmony-edge/agent/events.0.jsonl");
+    const accesses = async (): Promise<readonly string[]> =>
+      (await readFile(record, "utf8")).split("\n").filter((line) => line.includes('"type":"SecretAccessed"'));
+    expect(await apply("--secret", "wifi-psk=psk.txt", "--pin")).toMatchObject({ code: 0 });
+    expect(await apply()).toMatchObject({ code: 0 });
+    expect((await accesses()).map((line): unknown => JSON.parse(line))).toMatchObject([
+      { secret: "wifi-psk", score: "psk" },
+    ]);
+    await agent.kill("SIGTERM");
+    const again = new AgentProcess({ harmony, url, root });
+    await eventually(
+      "it has started",
+      async () => (await readFile(record, "utf8")).split('"AgentStarted"').length === 3,
+      () => again.tail,
+    );
+    await writeFile(join(root, "etc/wifi.psk"), "guess");
+    await eventually("it is repaired", async () => (await psk()) === "correct horse battery");
+    expect(await accesses()).toHaveLength(2);
+    expect(await readFile(record, "utf8")).not.toMatch(/correct|battery/);
+
+    // Nothing can be appended to what is a directory.
+    await rm(record);
+    await mkdir(record);
+    await writeFile(join(cwd, "psk.txt"), "Tr0ub4dor&3");
+    expect(await apply("--secret", "wifi-psk=psk.txt")).toMatchObject({ code: 1 });
+    expect((await operator.status())?.scores["psk"]?.error).toMatchObject({
+      message: expect.stringContaining("events.0.jsonl"),
+    });
+    expect(await psk()).toBe("correct horse battery");
+    await rmdir(record);
+    await eventually(
+      "it is written once it can be on record",
+      async () => (await psk()) === "Tr0ub4dor&3",
+      () => again.tail,
+    );
+    expect(await accesses()).toHaveLength(1);
   });
 
   test("is refused by name where the device has lost its key, stays as it is, and the others go on", async () => {

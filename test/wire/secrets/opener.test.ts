@@ -9,7 +9,7 @@ import { encodeScore } from "../../../src/wire/encode.ts";
 import type { WireScore } from "../../../src/wire/envelope.ts";
 import { AgentId } from "../../../src/wire/keys.ts";
 import { makeKeyPair } from "../../../src/wire/secrets/hpke.ts";
-import { Opener, type SecretAccess } from "../../../src/wire/secrets/opener.ts";
+import { Opener, type SecretUse } from "../../../src/wire/secrets/opener.ts";
 import { keyIdOf, sealFor, sealingKeyOf } from "../../../src/wire/secrets/sealed.ts";
 
 const agentId = AgentId.parse("pi-7");
@@ -73,24 +73,44 @@ describe("the gate", () => {
 });
 
 describe("what a Score is handed", () => {
-  const accesses: SecretAccess[] = [];
-  const opener = new Opener({ agentId, keys: () => own, onAccess: (access) => accesses.push(access) });
+  const uses: SecretUse[] = [];
+  const onUse = async (use: SecretUse): Promise<void> => void uses.push(use);
+  const opener = new Opener({ agentId, keys: () => own, onUse });
   const secrets = opener.of("wifi", { psk: sealed("correct horse") });
   const hash = (text: string): string => createHash("sha256").update(text).digest("hex");
 
-  test("compares, and opens for as long as it is worked with; both are told", () => {
-    accesses.length = 0;
+  test("compares, which nobody is told, and opens for as long as it is worked with, which is told", async () => {
+    uses.length = 0;
     expect(secrets.matches(ref, hash("correct horse"))).toBe(true);
     expect(secrets.matches(ref, hash("correct"))).toBe(false);
     expect(secrets.matches(ref, null)).toBe(false);
+    expect(uses).toEqual([]);
     let kept: Uint8Array = Buffer.of();
-    expect(secrets.use(ref, (bytes) => Buffer.from((kept = bytes)).toString())).toBe("correct horse");
+    expect(await secrets.use(ref, (bytes) => Buffer.from((kept = bytes)).toString())).toBe("correct horse");
     expect(Buffer.from(kept)).toEqual(Buffer.alloc(13));
-    expect(accesses).toEqual([
-      { scoreId: "wifi", secret: "psk", access: "compared" },
-      { scoreId: "wifi", secret: "psk", access: "compared" },
-      { scoreId: "wifi", secret: "psk", access: "used" },
-    ]);
+    expect(uses).toEqual([{ scoreId: "wifi", secret: "psk" }]);
+  });
+
+  test("is handed out once that is on record, and not at all where it cannot be", async () => {
+    let recorded = (): void => {};
+    const isRecorded = new Promise<void>((resolve) => (recorded = resolve));
+    const order: string[] = [];
+    const waiting = new Opener({
+      agentId,
+      keys: () => own,
+      onUse: () => isRecorded.then(() => void order.push("told")),
+    });
+    const used = waiting.of("wifi", { psk: sealed("x") }).use(ref, () => order.push("used"));
+    await new Promise(setImmediate);
+    expect(order).toEqual([]);
+    recorded();
+    await used;
+    expect(order).toEqual(["told", "used"]);
+
+    const full = new PortError({ code: "NoSpace", message: "full", blame: "device", next: "Make room." });
+    const refusing = new Opener({ agentId, keys: () => own, onUse: () => Promise.reject(full) });
+    const refused = refusing.of("wifi", { psk: sealed("x") }).use(ref, () => expect.unreachable());
+    await expect(refused).rejects.toMatchObject({ problem: { code: "NoSpace", message: "full" } });
   });
 
   test("is wiped once what was waited for is over, and not before", async () => {
@@ -101,6 +121,7 @@ describe("what a Score is handed", () => {
       await new Promise<void>((resolve) => (go = resolve));
       return Buffer.from(bytes).toString();
     });
+    await new Promise(setImmediate);
     expect(Buffer.from(kept).toString()).toBe("correct horse");
     go();
     expect(await work).toBe("correct horse");
@@ -110,19 +131,11 @@ describe("what a Score is handed", () => {
   test("is taken out of what is thrown meanwhile", async () => {
     const failing = (message: string): PortError =>
       new PortError({ code: "Failed", message, blame: "device", next: "none" });
-    const caught = (run: () => unknown): unknown => {
-      try {
-        return run();
-      } catch (error) {
-        return error;
-      }
-    };
-    const told = caught(() =>
+    await expect(
       secrets.use(ref, () => {
         throw failing("no user correct horse here, nor Y29ycmVjdCBob3Jz");
       }),
-    );
-    expect(told).toMatchObject({ problem: { code: "Failed", message: "no user [redacted] here, nor [redacted]" } });
+    ).rejects.toMatchObject({ problem: { code: "Failed", message: "no user [redacted] here, nor [redacted]" } });
     await expect(
       secrets.use(ref, async () => {
         throw new Error("bug with correct%20horse");
@@ -130,11 +143,11 @@ describe("what a Score is handed", () => {
     ).rejects.toThrow(/^bug with \[redacted\]$/);
   });
 
-  test("throws where it cannot be opened any more", () => {
+  test("rejects where it cannot be opened any more", async () => {
     const lost = new Opener({ agentId, keys: () => new Map() }).of("wifi", { psk: sealed("x") });
     expect(lost.opens(ref)).toBe(false);
     expect(lost.matches(ref, hash("x"))).toBe(false);
-    expect(() => lost.use(ref, () => 1)).toThrow(PortError);
+    await expect(lost.use(ref, () => 1)).rejects.toThrow(PortError);
     expect(secrets.opens(ref)).toBe(true);
     expect(secrets.opens({ secret: "none" })).toBe(false);
   });
