@@ -1,4 +1,3 @@
-import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
@@ -19,8 +18,6 @@ export default defineConfig({
     exclude: ["test/compile-fail/**", "test/device/**", "test/permissions/**"],
     // The agent's tests change process-wide things (signals, umask), which threads would share.
     pool: "forks",
-    // Many wait for real servers most of the time: on two cores one worker would take twice as long.
-    maxWorkers: Math.max(3, availableParallelism() - 1),
     // No test is about how fast the machine is; what never ends is ended.
     testTimeout: 60_000,
     hookTimeout: 60_000,
