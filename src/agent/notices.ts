@@ -26,7 +26,7 @@ export class Notices {
     const listeners = new Map<string, string[]>();
     const wanted = new Set<string>();
     for (const [to, decoded] of manifest.scores) {
-      const { restartOn = [] } = decoded;
+      const { restartOn = [] } = decoded.wire ?? {};
       if (restartOn.length === 0) continue;
       // What is lacking may come back, and then there is still something to be restarted for.
       if (decoded._tag === "Score" && !decoded.score.bind().restarts) {

@@ -1,8 +1,8 @@
 import type { MaybePromise } from "../scores/context.ts";
 import { inOrder } from "../topology/order.ts";
-import { isGuarded } from "../topology/policies.ts";
 import type { DecodedManifest } from "../wire/decode.ts";
 import type { ScoreStatus } from "../wire/status.ts";
+import { govern } from "./governing.ts";
 import { Interpreting } from "./interpreting.ts";
 import { Notices } from "./notices.ts";
 import type { Progress } from "./progress.ts";
@@ -130,7 +130,7 @@ export class Reconciler {
         change === "corrective" && status.generation === manifest.generation ? unasked(status) : "intentional";
       const due = decoded._tag === "Score" && !isIgnored ? why : null;
       ledger.remember(id, status);
-      if (decoded._tag === "Score") this.#govern(decoded, status);
+      govern(ledger, id, decoded, status);
       if (known !== undefined && policyText(known.decoded) !== policyText(decoded)) this.#watchAnew(known);
       // An unchanged Score stays the same resource: work on it that is under way goes on.
       const resource =
@@ -174,15 +174,6 @@ export class Reconciler {
       else resource.due ??= whyLooked(resource);
     }
     this.#kick();
-  }
-
-  /** What is owned is dealt with by the policies that were accepted last, also if nothing else of it changed. */
-  #govern({ identity, wire, policies, digest }: Accepted, status: ScoreStatus): void {
-    const { ledger } = this.#parts;
-    // What was only told of was never made, unless it is known that it was.
-    const isReached = status.state === "Ready" && status.digest === digest;
-    const reached = isReached ? digest : ledger.owned.get(identity)?.reached;
-    ledger.govern(identity, wire, isGuarded(policies) && reached !== undefined ? { reached } : {});
   }
 
   #watchAnew(resource: Resource): void {

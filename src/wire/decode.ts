@@ -59,8 +59,8 @@ export type DecodedScore =
       readonly kind: string;
       readonly version: number;
       readonly refusal: ScoreRefusal;
-      /** Only where nothing but a capability is lacking, which may come back. */
-      readonly restartOn?: readonly string[];
+      /** As it came. Only where nothing but a capability is lacking, which may come back. */
+      readonly wire?: WireScore;
     };
 
 export interface DecodedManifest {
@@ -204,7 +204,12 @@ function allowedBy(
   id: string,
   decoded: DecodedScore,
 ): DecodedScore {
-  if (policy === undefined || decoded._tag === "Refused") return decoded;
+  if (policy === undefined) return decoded;
+  if (decoded._tag === "Refused") {
+    // What its authors are too few for has no say in what is there, either.
+    const { wire, ...rest } = decoded;
+    return wire !== undefined && tooFewFor({ id, kind: wire.kind }, signedBy, policy) !== null ? rest : decoded;
+  }
   const { kind, version } = decoded.score;
   const no = (reason: "PolicyDenied" | "ThresholdNotMet", message: string): DecodedScore => ({
     _tag: "Refused",
@@ -270,10 +275,7 @@ export function decodeScore(value: unknown, { kinds, topology }: Pick<Gate, "kin
   }
   const lacking = lacks(known, topology);
   if (lacking.length > 0) {
-    return {
-      ...no("MissingCapability", lacking.map(lackSentence).join("; ")),
-      ...(wire.restartOn.length > 0 && { restartOn: wire.restartOn }),
-    };
+    return { ...no("MissingCapability", lacking.map(lackSentence).join("; ")), wire };
   }
 
   const length = JSON.stringify(wire.spec.json).length;

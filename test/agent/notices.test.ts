@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { Ledger } from "../../src/agent/ledger.ts";
 import { Notices } from "../../src/agent/notices.ts";
+import { topology } from "../../src/topology/topology.ts";
 import { decoded, free, probe } from "./support/manifests.ts";
 import { MemoryDisk } from "./support/memory-disk.ts";
 
@@ -52,14 +53,15 @@ test("to act upon one leaves a later one, also on disk", async () => {
 
 test("who lacks a capability for a while is restarted when that is back", async () => {
   const { ledger, notices, ready } = await open();
-  const whole = decoded({
+  const wanted = {
     generation: 1,
     scores: { web: free("web"), motd: probe("motd") },
     restartOn: { web: ["motd"] },
-  });
-  const refusal = { reason: "MissingCapability", message: "no bus" } as const;
-  const lacking = { _tag: "Refused", kind: "Free", version: 1, refusal, restartOn: ["motd"] } as const;
-  notices.plan({ ...whole, scores: new Map([...whole.scores, ["web", lacking]]) });
+  };
+  const whole = decoded(wanted);
+  const web = decoded(wanted, { topology: topology("Nothing", []) }).scores.get("web");
+  if (web?._tag !== "Refused") throw new Error("it lacks nothing");
+  notices.plan({ ...whole, scores: new Map([...whole.scores, ["web", web]]) });
   notices.changes("motd", "intentional");
   ready();
   expect([...ledger.notices]).toEqual([{ to: "web", by: "motd", change: "intentional" }]);

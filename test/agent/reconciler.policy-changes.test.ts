@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { topology } from "../../src/topology/topology.ts";
 import { settle } from "../../src/testing/fake-clock.ts";
 import { file, probe } from "./support/manifests.ts";
 import { ReconcilerRig } from "./support/reconciler-rig.ts";
@@ -31,6 +32,24 @@ test.each([
     await rig.accept({ generation: 2, scores, policies: { a: policy } });
     finish();
     await settle();
+    await rig.accept({ generation: 3, scores: {} });
+    expect([rig.probe.values.get("a/0"), rig.states]).toEqual([left, {}]);
+  },
+);
+
+test.each([
+  [{ removal: "orphan" }, {}, undefined],
+  [{}, { removal: "orphan" }, "x"],
+] as const)(
+  "what is ruled otherwise while its capability is away (%o, then %o) is dealt with by the newer policy when it is dropped",
+  async (before, now, left) => {
+    const rig = await ReconcilerRig.open();
+    const scores = { a: probe("a") };
+    await rig.accept({ generation: 1, scores, policies: { a: before } });
+    await rig.accept({ generation: 2, scores, policies: { a: now } }, "intentional", {
+      topology: topology("None", []),
+    });
+    expect(rig.states).toEqual({ a: "Refused" });
     await rig.accept({ generation: 3, scores: {} });
     expect([rig.probe.values.get("a/0"), rig.states]).toEqual([left, {}]);
   },

@@ -3,6 +3,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { KINDS } from "../../src/scores/index.ts";
 import { PiTopology } from "../../src/topology/pi.ts";
+import { topology } from "../../src/topology/topology.ts";
 import { decodePayload, type Gate, type InForce } from "../../src/wire/decode.ts";
 import type { DevicePolicies, DevicePolicy } from "../../src/wire/device-policy.ts";
 import { AgentId } from "../../src/wire/keys.ts";
@@ -72,6 +73,18 @@ describe("a kind that the policy calls dangerous", () => {
         expect(result).toMatchObject({ manifest: { signedBy: by } });
       }),
     );
+  });
+
+  test("has no say in what is there either where its capability is away, with too few authors", () => {
+    const away = gate(device(needs(2)), { topology: topology("Bare", []) });
+    const wireOf = (by: readonly string[]): unknown => {
+      const result = decoded(payloadText(both), by, away);
+      const score = result._tag === "Decoded" ? result.manifest.scores.get("d") : undefined;
+      expect(score).toMatchObject({ _tag: "Refused", refusal: { reason: "MissingCapability" } });
+      return score?.wire;
+    };
+    expect(wireOf(["ada"])).toBeUndefined();
+    expect(wireOf(["ada", "ben"])).toMatchObject({ kind: "Directory" });
   });
 
   test("gains nothing by one author who signs twice", () => {

@@ -69,8 +69,9 @@ export const payloadOf = ({
 
 export const envelopeOf = (wanted: Wanted): Uint8Array => inlineEnvelope(payloadOf(wanted), []);
 
-export function decoded(wanted: Wanted): DecodedManifest {
-  const result = decodePayload(payloadOf(wanted), [], gate, null);
+/** By a gate that this device's may differ from. */
+export function decoded(wanted: Wanted, other: Partial<Gate> = {}): DecodedManifest {
+  const result = decodePayload(payloadOf(wanted), [], { ...gate, ...other }, null);
   if (result._tag === "Refused") throw new Error(result.refusal.message);
   return result.manifest;
 }

@@ -5,6 +5,7 @@ import type { Clock } from "../../../src/scores/context.ts";
 import { FakeClock, settle } from "../../../src/testing/fake-clock.ts";
 import { FakeFileSystem } from "../../../src/testing/fake-file-system.ts";
 import { FakeSystemdHost } from "../../../src/testing/fake-systemd-host.ts";
+import type { Gate } from "../../../src/wire/decode.ts";
 import type { ScoreStatus } from "../../../src/wire/status.ts";
 import { decoded, type Wanted } from "./manifests.ts";
 import { MemoryDisk } from "./memory-disk.ts";
@@ -70,8 +71,13 @@ export class ReconcilerRig {
   }
 
   /** Takes the manifest up and lets everything happen that waits for no time to pass. */
-  async accept(wanted: Wanted, change: "intentional" | "corrective" = "intentional"): Promise<void> {
-    this.reconciler.accept(decoded(wanted), change);
+  /** `gate`: another than the device's, as where a capability is away. */
+  async accept(
+    wanted: Wanted,
+    change: "intentional" | "corrective" = "intentional",
+    gate: Partial<Gate> = {},
+  ): Promise<void> {
+    this.reconciler.accept(decoded(wanted, gate), change);
     await settle();
   }
 
