@@ -12,10 +12,10 @@ const MEMBER = AgentId.parse("pi-a");
 
 /** A disk whose notes are long in coming. */
 class SlowDisk extends MemoryDisk {
-  readonly #reading = Promise.withResolvers<undefined>();
-  readonly answers = (): void => this.#reading.resolve(undefined);
+  answers = (): void => {};
+  readonly #reading = new Promise<void>((resolve) => (this.answers = resolve));
   override async read(name: string): Promise<Uint8Array | null> {
-    await this.#reading.promise;
+    await this.#reading;
     return super.read(name);
   }
 }
