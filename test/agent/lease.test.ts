@@ -4,7 +4,7 @@ import { FakeClock, settle } from "../../src/testing/fake-clock.ts";
 import { AgentId } from "../../src/wire/keys.ts";
 import { MemoryServer } from "../../src/wire/memory-server.ts";
 import { MemoryStore } from "../../src/wire/memory-store.ts";
-import { Heartbeat, writeDocument } from "../../src/wire/status.ts";
+import { type Heartbeat, writeDocument } from "../../src/wire/status.ts";
 import { MemoryDisk } from "./support/memory-disk.ts";
 
 const PAIR = AgentId.parse("web");
