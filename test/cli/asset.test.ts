@@ -58,7 +58,7 @@ describe("asset() in a FILE", () => {
     expect(second.err).not.toContain("uploaded");
     expect(second.code).toBe(0);
     const store = await storeAt(url);
-    expect(await store.getAsset(sha256("hello"), { limit: 5 })).toMatchObject({ _tag: "Value" });
+    expect(await store.findAsset(sha256("hello"))).toMatchObject({ _tag: "Found", size: 5 });
   });
 });
 
