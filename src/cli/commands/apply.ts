@@ -9,6 +9,7 @@ import { progressLine } from "../apply-progress.ts";
 import { reportApply } from "../apply-report.ts";
 import { bundleIn } from "../bundle-file.ts";
 import { withFleet } from "../server.ts";
+import { messageOption } from "../message-option.ts";
 import { addSecretOptions, gatherSecrets, SecretFlags, wipe } from "../secret-options.ts";
 import { readSigners, signOption } from "../sign-option.ts";
 import { uploadOrTell } from "../uploading.ts";
@@ -21,6 +22,7 @@ const Options = z.object({
   wait: z.boolean(),
   check: z.boolean().default(false),
   retryFailed: z.boolean().default(false),
+  message: z.string().optional(),
   sign: z.array(z.string()).default([]),
   ...SecretFlags.shape,
 });
@@ -38,6 +40,7 @@ export const addApply: AddCommand = (program, run) => {
     .option("--timeout <TIME>", "how long to wait: 500ms, 60s, 5m", duration, 60_000)
     .option("--no-wait", "end once it is stored for the agent")
     .option("--retry-failed", "try again what failed for good, although its content is the same")
+    .addOption(messageOption())
     .option("--check", "type-check FILE first")
     .addOption(signOption());
   addSecretOptions(command)
@@ -55,13 +58,15 @@ export const addApply: AddCommand = (program, run) => {
     .action(
       run(async (session, args, options) => {
         const [file] = Args.parse(args);
-        const { agent, timeout, wait, check, retryFailed, sign, ...flags } = Options.parse(options);
+        const { agent, timeout, wait, check, retryFailed, message, sign, ...flags } = Options.parse(options);
         const { io } = session;
         const bundle = await bundleIn(session, file);
         if (bundle === "Unreadable") return EXIT.usage;
         if (bundle !== null) {
           const unfit =
-            bundle._tag === "Status" ? "it holds a status, and no manifest" : wrongFlag(sign, check, retryFailed);
+            bundle._tag === "Status"
+              ? "it holds a status, and no manifest"
+              : wrongFlag({ sign, check, retryFailed, message });
           if (unfit !== null) session.complain(`${file} is a signed bundle: ${unfit}`);
           if (bundle._tag === "Status" || unfit !== null) return EXIT.usage;
           return withFleet(session, async (fleet) => {
@@ -103,6 +108,7 @@ export const addApply: AddCommand = (program, run) => {
             wait,
             signers,
             retryFailed,
+            message,
             secrets: { values: secrets.given, trustedKeys },
             onProgress: progress.tell,
           });
@@ -117,8 +123,14 @@ export const addApply: AddCommand = (program, run) => {
 };
 
 /** What can only be said of a manifest that is yet to be signed. */
-function wrongFlag(sign: readonly string[], check: boolean, retryFailed: boolean): string | null {
+function wrongFlag({
+  sign,
+  check,
+  retryFailed,
+  message,
+}: Pick<z.infer<typeof Options>, "sign" | "check" | "retryFailed" | "message">): string | null {
   if (sign.length > 0) return "harmony sign adds a signature to it";
   if (check) return "--check is for a FILE with a manifest";
+  if (message !== undefined) return "--message has to be signed with it (harmony sign --message)";
   return retryFailed ? "--retry-failed has to be signed with it (harmony sign --retry-failed)" : null;
 }
