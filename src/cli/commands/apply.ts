@@ -9,6 +9,7 @@ import { progressLine } from "../apply-progress.ts";
 import { reportApply } from "../apply-report.ts";
 import { bundleIn } from "../bundle-file.ts";
 import { withFleet } from "../server.ts";
+import { ANY, confirmed } from "../confirm-plan.ts";
 import { messageOption } from "../message-option.ts";
 import { addSecretOptions, gatherSecrets, SecretFlags, wipe } from "../secret-options.ts";
 import { readSigners, signOption } from "../sign-option.ts";
@@ -23,6 +24,8 @@ const Options = z.object({
   check: z.boolean().default(false),
   retryFailed: z.boolean().default(false),
   message: z.string().optional(),
+  plan: z.boolean().default(false),
+  yes: z.boolean().default(false),
   sign: z.array(z.string()).default([]),
   ...SecretFlags.shape,
 });
@@ -41,6 +44,8 @@ export const addApply: AddCommand = (program, run) => {
     .option("--no-wait", "end once it is stored for the agent")
     .option("--retry-failed", "try again what failed for good, although its content is the same")
     .addOption(messageOption())
+    .option("--plan", "show what would change, ask, and ship only while it is still so")
+    .option("--yes", "with --plan: do not ask")
     .option("--check", "type-check FILE first")
     .addOption(signOption());
   addSecretOptions(command)
@@ -48,6 +53,7 @@ export const addApply: AddCommand = (program, run) => {
       "after",
       examples(
         "harmony apply kiosk.ts --agent pi-7",
+        "harmony apply kiosk.ts --agent pi-7 --plan --message 'the new menu'",
         "harmony apply kiosk.ts --agent pi-7 --timeout 5m --json",
         "harmony apply kiosk.ts --agent pi-7 --sign ops=ops.pem",
         "harmony apply wifi.ts --agent pi-7 --secret wifi-psk=psk.txt",
@@ -58,8 +64,12 @@ export const addApply: AddCommand = (program, run) => {
     .action(
       run(async (session, args, options) => {
         const [file] = Args.parse(args);
-        const { agent, timeout, wait, check, retryFailed, message, sign, ...flags } = Options.parse(options);
+        const { agent, timeout, wait, check, retryFailed, message, plan, yes, sign, ...flags } = Options.parse(options);
         const { io } = session;
+        if (plan && !yes && io.ask === null) {
+          session.complain("--plan asks before it ships", "There is no terminal to ask at: say --yes.");
+          return EXIT.usage;
+        }
         const bundle = await bundleIn(session, file);
         if (bundle === "Unreadable") return EXIT.usage;
         if (bundle !== null) {
@@ -71,7 +81,13 @@ export const addApply: AddCommand = (program, run) => {
           if (bundle._tag === "Status" || unfit !== null) return EXIT.usage;
           return withFleet(session, async (fleet) => {
             const progress = progressLine(session, agent);
-            const how = { signal: io.signal, timeoutMs: timeout, wait, onProgress: progress.tell };
+            const looked = plan
+              ? await confirmed(session, fleet, agent, bundle.manifest, yes, () =>
+                  fleet.planBundle(bundle, agent, { signal: io.signal }),
+                )
+              : ANY;
+            if (typeof looked === "number") return looked;
+            const how = { signal: io.signal, timeoutMs: timeout, wait, ...looked, onProgress: progress.tell };
             const result = await fleet.applyBundle(bundle, agent, how).finally(progress.end);
             return reportApply(session, result, agent);
           });
@@ -101,15 +117,26 @@ export const addApply: AddCommand = (program, run) => {
           if (trustedKeys === null) return EXIT.finding;
           const failed = await uploadOrTell(session, fleet, assets, { signal: io.signal });
           if (failed !== null) return failed;
+          const given = { values: secrets.given, trustedKeys };
+          const looked = plan
+            ? await confirmed(session, fleet, agent, manifest, yes, () =>
+                fleet.plan(manifest, agent, { signal: io.signal, signers, secrets: given }),
+              )
+            : ANY;
+          if (typeof looked === "number") {
+            wipe(secrets.given);
+            return looked;
+          }
           const progress = progressLine(session, agent);
           const applying = fleet.apply(manifest, agent, {
+            ...looked,
             signal: io.signal,
             timeoutMs: timeout,
             wait,
             signers,
             retryFailed,
             message,
-            secrets: { values: secrets.given, trustedKeys },
+            secrets: given,
             onProgress: progress.tell,
           });
           const result = await applying.finally(() => {
