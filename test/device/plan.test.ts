@@ -31,7 +31,7 @@ onMachines("a plan on a device", () => {
     const files = String.raw`find / -xdev \( -path /var/log -o -path /proc -o -path /sys -o -path /tmp \) -prune -o -printf '%p %s %T@ %C@ %m %U %G\n' | sort`;
     const looks = [
       files,
-      "systemctl list-units --all --plain --no-legend --type=service,timer,mount | sort",
+      "systemctl list-units --all --plain --no-legend --type=service,timer,socket | grep -v ^podman | sort",
       "systemctl list-unit-files --plain --no-legend | sort",
       "podman ps --all --no-trunc --format '{{.ID}} {{.Names}} {{.State}}'; podman images --no-trunc",
       "nft list ruleset",
@@ -59,7 +59,7 @@ onMachines("a plan on a device", () => {
         },
         { restartOn: { web: ["motd"] } },
       );
-      // Podman mounts its storage when it is first asked.
+      // Podman's own service, and the mount of its storage, come and go as it is asked.
       await all();
       const untouched = await all();
       for (let turn = 0; turn < 3; turn += 1) {
