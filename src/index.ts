@@ -37,6 +37,8 @@ export { lackSentence, lacks } from "./topology/lacks.ts";
 export type { Lack, Place } from "./topology/lacks.ts";
 export { compose } from "./topology/compose.ts";
 export type { PartsOf } from "./topology/compose.ts";
+export { fleet, group, isFleet } from "./topology/fleet-manifest.ts";
+export type { Device, FleetManifest, Group, Hardware, NeededLabels } from "./topology/fleet-manifest.ts";
 export { isManifest, manifest } from "./topology/manifest.ts";
 export type { Manifest, ManifestOptions } from "./topology/manifest.ts";
 export type { Order } from "./topology/order.ts";

@@ -1,5 +1,5 @@
 import { type AgentId, planSubject, renewSubject } from "../keys.ts";
-import { BUCKETS, type Bucket } from "../store.ts";
+import { ALL_BUCKETS, BUCKETS, type Bucket, ROLLOUTS } from "../store.ts";
 import {
   ASSETS,
   ASSETS_STREAM,
@@ -90,14 +90,17 @@ export const agentGrant = (id: AgentId, pair: AgentId | null): Grant => ({
 const PAIR_HINTS: readonly Bucket[] = ["desired-state", "heartbeat", "capabilities"];
 
 const dashboardServices = [
-  ...BUCKETS.map((bucket) => direct(reading(bucket, "*"))),
-  ...[...BUCKETS.map(streamOf), ASSETS_STREAM].map(infoOf),
+  ...ALL_BUCKETS.map((bucket) => direct(reading(bucket, "*"))),
+  ...[...ALL_BUCKETS.map(streamOf), ASSETS_STREAM].map(infoOf),
 ];
 const viewerServices = [...dashboardServices, ...[...READING_ASSETS, READING_EVENTS].map(direct)];
 
 /** What each of them may ask of the account of the streams. */
 export const guestServices: Readonly<Record<Guest, readonly Service[]>> = {
-  author: [...viewerServices, ...[keySubject("desired-state", "*"), ...WRITING_ASSETS].map(direct)],
+  author: [
+    ...viewerServices,
+    ...[keySubject("desired-state", "*"), keySubject(ROLLOUTS, "*"), ...WRITING_ASSETS].map(direct),
+  ],
   viewer: viewerServices,
   dashboard: dashboardServices,
 };
