@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
@@ -18,6 +19,8 @@ export default defineConfig({
     exclude: ["test/compile-fail/**", "test/device/**", "test/permissions/**"],
     // The agent's tests change process-wide things (signals, umask), which threads would share.
     pool: "forks",
+    // Many wait for real programs most of the time. More than this, on two cores, and what they wait for gets slow.
+    maxWorkers: Math.max(3, availableParallelism() - 1),
     // No test is about how fast the machine is; what never ends is ended.
     testTimeout: 60_000,
     hookTimeout: 60_000,

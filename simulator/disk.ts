@@ -75,8 +75,10 @@ export class ProcessDisk implements Disk {
     this.#files = files;
   }
 
-  async read(name: string): Promise<Uint8Array | null> {
-    return this.#files.get(name);
+  read(name: string): Promise<Uint8Array | null> {
+    return new Promise((resolve) => {
+      this.#world.post(this.#actor, "work", `has read ${name}`, () => resolve(this.#files.get(name)));
+    });
   }
 
   async space(): Promise<null> {

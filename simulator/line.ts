@@ -2,7 +2,7 @@ import type { EventStream } from "../src/wire/event-stream.ts";
 import type { AgentId } from "../src/wire/keys.ts";
 import type { MemoryServer } from "../src/wire/memory-server.ts";
 import { MemoryStore } from "../src/wire/memory-store.ts";
-import type { Bucket, CallOptions, Found, Reply, Store, Unreachable, Written } from "../src/wire/store.ts";
+import type { AssetPlace, Bucket, CallOptions, Found, Reply, Store, Unreachable, Written } from "../src/wire/store.ts";
 import type { ProcessClock, Actor, World } from "./world.ts";
 
 /** What somebody looks at who wants to know what a process has told and been told. */
@@ -169,8 +169,12 @@ export class Line implements Store, Pick<EventStream, "tellEvent"> {
     return this.#ask("looks for an asset", options, () => this.#inner.findAsset(sha256));
   }
 
-  readAsset(object: string, after: number, options?: CallOptions): ReturnType<Store["readAsset"]> {
-    return this.#ask("reads a piece of an asset", options, () => this.#inner.readAsset(object, after));
+  readAsset(sha256: string, place: AssetPlace, options?: CallOptions): ReturnType<Store["readAsset"]> {
+    return this.#ask("reads a piece of an asset", options, () => this.#inner.readAsset(sha256, place));
+  }
+
+  removeAsset(sha256: string): ReturnType<Store["removeAsset"]> {
+    return this.#ask("removes an asset", undefined, () => this.#inner.removeAsset(sha256));
   }
 
   streamAsset(...given: Parameters<Store["streamAsset"]>): ReturnType<Store["streamAsset"]> {

@@ -14,6 +14,8 @@ export interface Planted {
   /** Stands in the file exactly once; else the fault cannot be planted any more, and whoever changed the file finds it another place. */
   readonly snippet: string;
   readonly instead: string;
+  /** A seed that found it when it was last asked, for a rare one: where to begin. Any other may find it too. */
+  readonly near?: number;
 }
 
 /** The simulator has to find each of these. */
@@ -32,6 +34,7 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: "each start takes the epoch of the one before",
+    near: 508,
     file: "agent/presence.ts",
     snippet: "const epoch = 1 + Math.max(",
     instead: "const epoch = Math.max(1, ",
@@ -44,6 +47,7 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: "a fenced agent publishes its capabilities",
+    near: 640,
     file: "agent/presence.ts",
     snippet:
       ' || found._tag === "Unreachable" || this.#stopped) return;\n    const written = await store.put("capabilities"',
@@ -134,6 +138,7 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: "two passes at the same time",
+    near: 165,
     file: "agent/reconcile-loop.ts",
     snippet: "if (this.#isBeginning || this.#working !== null || this.#isPaused) return;",
     instead: "if (this.#isPaused) return;",
@@ -152,6 +157,7 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: "what could not be removed is not tried again",
+    near: 862,
     file: "agent/retirements.ts",
     snippet: '      retirement.stage = "due";\n      this.#around.onDue();',
     instead: "      this.#around.onDue();",
@@ -194,12 +200,14 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: "work goes on by the older policies",
+    near: 681,
     file: "agent/interpreting.ts",
     snippet: "return now !== this.#decoded && policyText(now) !== policyText(this.#decoded);",
     instead: "return now !== now;",
   },
   {
     name: "who is to be restarted is not on disk before the change",
+    near: 142,
     file: "agent/notices.ts",
     snippet: "this.#ledger.notify({ to, by, change:",
     instead: "if (to === by) this.#ledger.notify({ to, by, change:",
@@ -218,6 +226,7 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: "an event that could not be put on record is not tried again",
+    near: 1900,
     file: "agent/trail.ts",
     snippet: "      this.#again(RETRY_MS);\n",
     instead: "",

@@ -13,8 +13,10 @@ export function govern(ledger: Ledger, id: string, decoded: DecodedScore, status
     rule(ledger, identity, wire, isReached ? digest : ledger.owned.get(identity)?.reached);
   } else if (decoded.wire !== undefined) {
     // A capability is away: what is there cannot be looked at, and may be dropped before it can.
+    const { identity: known, wire } = decoded;
+    if (known !== undefined) return rule(ledger, known, wire, ledger.owned.get(known)?.reached);
     for (const { id: of, identity, reached } of [...ledger.owned.values()]) {
-      if (of === id) rule(ledger, identity, decoded.wire, reached);
+      if (of === id) rule(ledger, identity, wire, reached);
     }
   }
 }

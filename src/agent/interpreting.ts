@@ -60,6 +60,9 @@ export class Interpreting {
     const before = resource.status;
     resource.status = started(before, clock.now());
     looks(resource, clock.monotonicMs());
+    resource.work = "under way";
+    // Before it is looked at: what changed between the last look and a watch that comes after it would be found by the pass.
+    resource.unwatch ??= this.#watch(resource, decoded.score);
     if (resource.status !== before) {
       // Told now, because it may take long.
       this.#around.onChange();
@@ -75,6 +78,20 @@ export class Interpreting {
   }
 
   #settle(
+    resource: Resource,
+    decoded: Accepted,
+    change: Change,
+    before: ScoreStatus,
+    notices: readonly Notice[],
+    outcome: Outcome | OnlyTold,
+  ): void {
+    const wasHinted = resource.work === "hinted";
+    resource.work = "none";
+    this.#judge(resource, decoded, change, before, notices, outcome);
+    if (wasHinted && this.#around.current(resource.id) === resource) this.hinted(resource);
+  }
+
+  #judge(
     resource: Resource,
     decoded: Accepted,
     change: Change,
@@ -134,7 +151,6 @@ export class Interpreting {
     else if (failing && !isOver) resource.cancelRetry = clock.after(delay, () => this.#around.onDue(resource, change));
     if (outcome.outcome !== "TOLD") this.#log(resource, change, outcome, notices);
     else if (status !== before) this.#logTold(resource);
-    resource.unwatch ??= this.#watch(resource, score);
   }
 
   /** Counts a repair, and takes note of it for the next one. */
@@ -184,6 +200,10 @@ export class Interpreting {
 
   /** Something may have changed about it: it is looked at, at once or after its rest. */
   hinted(resource: Resource): void {
+    if (resource.work !== "none") {
+      resource.work = "hinted";
+      return;
+    }
     if (resource.due !== null || resource.cancelHint !== null) return;
     // The hint may be about what the agent did itself, or the first of many: one later look serves them all.
     const rest = resource.lookedAt + restMs(resource) - this.#parts.clock.monotonicMs();

@@ -67,6 +67,8 @@ export class Lease {
   #unsubscribe = (): void => {};
   #looking: Promise<void> | null = null;
   #again = false;
+  /** Whether it knows what its earlier starts have left. Before that it could take it with a token that it has had. */
+  #knowsNote = false;
   #stopped = false;
 
   constructor(parts: LeaseParts) {
@@ -79,6 +81,7 @@ export class Lease {
     const note = await readNote(disk, log);
     this.#formerBootId = note.bootId;
     this.#highest = note.token;
+    this.#knowsNote = true;
     if (this.#stopped) return;
     this.#unsubscribe = store.onChange("heartbeat", pair, () => this.#held === null && this.look());
     this.look();
@@ -110,7 +113,7 @@ export class Lease {
 
   /** Looks now, or once more after what is under way. */
   look(): void {
-    if (this.#stopped) return;
+    if (this.#stopped || !this.#knowsNote) return;
     this.#again = this.#looking !== null;
     if (this.#again) return;
     this.#cancel();

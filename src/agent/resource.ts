@@ -27,6 +27,8 @@ export interface Resource {
   cancelRetry: () => void;
   /** Not null while a hint waits for the Score to have rested. */
   cancelHint: (() => void) | null;
+  /** Whether it is being worked on, so that a hint of now is for afterwards; and whether there was one. */
+  work: "none" | "under way" | "hinted";
   /** Ends the looks of its own interval. */
   cancelLooks: () => void;
   unwatch: (() => void) | null;
@@ -45,6 +47,7 @@ export const newResource = (id: string, decoded: DecodedScore, status: ScoreStat
   cancelRetry: () => {},
   cancelLooks: () => {},
   cancelHint: null,
+  work: "none",
   unwatch: null,
 });
 

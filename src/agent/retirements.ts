@@ -62,6 +62,8 @@ export class Retirements {
     const wanted = new Map<string, string>();
     for (const decoded of manifest.scores.values()) {
       if (decoded._tag === "Score") wanted.set(decoded.score.bind().identity, decoded.score.kind);
+      // Under whatever id it is wanted now, although it cannot be looked at.
+      else if (decoded.identity !== undefined) wanted.set(decoded.identity, decoded.kind);
     }
     const before = new Map(this.#byIdentity);
     this.cancel();

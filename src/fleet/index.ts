@@ -9,6 +9,7 @@ import { publishedKey } from "./capabilities.ts";
 import { type Desired, readDesired } from "./desired.ts";
 import type { FleetParts } from "./parts.ts";
 import { plan, planBundle, type PlanOptions, type PlanResult } from "./plan.ts";
+import { type RemoveAssetsOptions, type RemovedAssets, removeAssets } from "./remove-assets.ts";
 import type { ApplyResult } from "./result.ts";
 import { type AssetSource, upload, type UploadOptions } from "./upload.ts";
 import { type AgentView, status, statusOfAll } from "./view.ts";
@@ -22,6 +23,7 @@ export { STALE_MS } from "./liveness.ts";
 export type { Liveness } from "./liveness.ts";
 export type { FleetParts } from "./parts.ts";
 export type { PlanOptions, PlanResult } from "./plan.ts";
+export type { RemoveAssetsOptions, RemovedAssets } from "./remove-assets.ts";
 export type { SecretsGiven } from "./secrets.ts";
 export type { ApplyResult, Missing, NotShipped, Progress, SecretsRefused, Shipped } from "./result.ts";
 export { systemClock } from "./system-clock.ts";
@@ -39,6 +41,8 @@ export interface Fleet {
   planBundle(bundle: SignedManifest, agentId: AgentId, options?: PlanOptions): Promise<PlanResult>;
   /** Brings an asset to the server, unless it is there already, so that manifests can refer to it. */
   upload(asset: AssetSource, options?: UploadOptions): Promise<StreamedAsset | Unreachable>;
+  /** Takes assets away, by their sha256, unless a desired state refers to one of them. */
+  removeAssets(sha256: readonly string[], options?: RemoveAssetsOptions): Promise<RemovedAssets | Unreachable>;
   /** The manifest that lies in the agent's key. */
   desired(agentId: AgentId, options?: CallOptions): Promise<Desired | Unreachable>;
   /** The key that the agent publishes for its secrets to be sealed for; null where it publishes none. */
@@ -63,6 +67,7 @@ export const createFleet = (parts: FleetParts): Fleet => ({
   plan: (manifest, agentId, options) => plan(parts, manifest, agentId, options),
   planBundle: (bundle, agentId, options) => planBundle(parts, bundle, agentId, options),
   upload: (asset, options) => upload(parts, asset, options),
+  removeAssets: (sha256, options) => removeAssets(parts, sha256, options),
   desired: (agentId, options = {}) => readDesired(parts.store, agentId, options),
   sealingKey: (agentId, options = {}) => publishedKey(parts.store, agentId, options),
   status: (agentId, options) => status(parts, agentId, options),

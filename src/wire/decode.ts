@@ -61,6 +61,8 @@ export type DecodedScore =
       readonly refusal: ScoreRefusal;
       /** As it came. Only where nothing but a capability is lacking, which may come back. */
       readonly wire?: WireScore;
+      /** What it is about. Only where that is known and a capability is lacking. */
+      readonly identity?: string;
     };
 
 export interface DecodedManifest {
@@ -207,7 +209,7 @@ function allowedBy(
   if (policy === undefined) return decoded;
   if (decoded._tag === "Refused") {
     // What its authors are too few for has no say in what is there, either.
-    const { wire, ...rest } = decoded;
+    const { wire, identity: _, ...rest } = decoded;
     return wire !== undefined && tooFewFor({ id, kind: wire.kind }, signedBy, policy) !== null ? rest : decoded;
   }
   const { kind, version } = decoded.score;
@@ -252,7 +254,7 @@ export function decodeScore(value: unknown, { kinds, topology }: Pick<Gate, "kin
   }
   const { data: wire } = read;
   const { kind, version, requires } = wire;
-  const no = (reason: ScoreRefusal["reason"], message: string): DecodedScore => ({
+  const no: Refusing = (reason, message) => ({
     _tag: "Refused",
     kind: clip(kind),
     version,
@@ -274,10 +276,22 @@ export function decodeScore(value: unknown, { kinds, topology }: Pick<Gate, "kin
     return no("RequiresMismatch", message);
   }
   const lacking = lacks(known, topology);
-  if (lacking.length > 0) {
-    return { ...no("MissingCapability", lacking.map(lackSentence).join("; ")), wire };
-  }
+  const parsed = parseScore(known, wire, no);
+  if (lacking.length === 0) return parsed;
+  return {
+    ...no("MissingCapability", lacking.map(lackSentence).join("; ")),
+    wire,
+    ...(parsed._tag === "Score" && { identity: parsed.identity }),
+  };
+}
 
+type Refusing = (
+  reason: ScoreRefusal["reason"],
+  message: string,
+) => Extract<DecodedScore, { readonly _tag: "Refused" }>;
+
+function parseScore(known: AnyScoreClass, wire: WireScore, no: Refusing): DecodedScore {
+  const { kind, version } = wire;
   const length = JSON.stringify(wire.spec.json).length;
   if (length > SPEC_JSON_LIMIT) {
     return no("InvalidSpec", `${kind}@${version}: the spec is ${length} characters of JSON`);

@@ -9,6 +9,7 @@ import { isKey, isPlainSubject } from "./nats/subjects.ts";
 import type { AssetRef } from "../scores/asset.ts";
 import {
   type AssetPiece,
+  type AssetPlace,
   type Bucket,
   type CallOptions,
   type Found,
@@ -16,6 +17,7 @@ import {
   type Reply,
   type Store,
   type StoreAdmin,
+  type RemovedAsset,
   type StreamedAsset,
   type StreamOptions,
   type Unreachable,
@@ -32,6 +34,7 @@ export type Operation =
   | "findAsset"
   | "readAsset"
   | "streamAsset"
+  | "removeAsset"
   | "request"
   | "ensureBuckets"
   | "tellEvent"
@@ -200,11 +203,11 @@ export class MemoryStore implements Store, StoreAdmin, EventStream {
     });
   }
 
-  async readAsset(object: string, after: number, options?: CallOptions): Promise<AssetPiece | Unreachable> {
+  async readAsset(_: string, { object, at }: AssetPlace, options?: CallOptions): Promise<AssetPiece | Unreachable> {
     return this.#run("readAsset", options, (): AssetPiece | Unreachable => {
       if (this.server.buckets === undefined) return noBuckets();
-      const bytes = this.server.piece(object, after);
-      return bytes === undefined ? { _tag: "End" } : { _tag: "Piece", bytes, at: after + 1 };
+      const bytes = this.server.piece(object, at);
+      return bytes === undefined ? { _tag: "End" } : { _tag: "Piece", bytes, at: at + 1 };
     });
   }
 
@@ -230,6 +233,13 @@ export class MemoryStore implements Store, StoreAdmin, EventStream {
       }
       this.server.assets.set(sha256, whole);
       return { _tag: "Stored", before: false };
+    });
+  }
+
+  async removeAsset(sha256: string, options?: CallOptions): Promise<RemovedAsset | Unreachable> {
+    return this.#run("removeAsset", options, (): RemovedAsset | Unreachable => {
+      if (this.server.buckets === undefined) return noBuckets();
+      return { _tag: this.server.assets.delete(sha256) ? "Removed" : "Absent" };
     });
   }
 

@@ -47,6 +47,15 @@ export type FoundAsset =
   | { readonly _tag: "Absent" }
   | { readonly _tag: "Corrupt"; readonly message: string };
 
+/** How far one copy of an asset has been read. */
+export interface AssetPlace {
+  readonly object: string;
+  /** Where the last piece lies, 0 before the first. */
+  readonly at: number;
+  /** How long the pieces up to there are together. */
+  readonly bytes: number;
+}
+
 export type AssetPiece =
   /** `at`: where it lies, to be given for the next one. */
   | { readonly _tag: "Piece"; readonly bytes: Uint8Array; readonly at: number }
@@ -63,6 +72,8 @@ export type StreamedAsset =
   | { readonly _tag: "Stored"; readonly before: boolean }
   /** The pieces are not what the hash or the size says; nothing was stored. */
   | { readonly _tag: "Mismatch"; readonly message: string };
+
+export type RemovedAsset = { readonly _tag: "Removed" } | { readonly _tag: "Absent" };
 
 /**
  * The transport as everything but `wire/nats` sees it. A put whose answer was lost may have been applied all the same:
@@ -90,7 +101,10 @@ export interface Store {
   onChange(bucket: Bucket, key: string, poke: (key: string) => void): () => void;
   /** Tells of the connection; calls back at once with the present state. */
   onConnection(listener: (state: "connected" | "disconnected") => void): () => void;
-  /** Stores bytes under their own sha256 (lower-case hexadecimal); storing them again is harmless. */
+  /**
+   * Stores bytes as they are, which every agent can read, under their own sha256 (lower-case hexadecimal); storing them again
+   * is harmless.
+   */
   putAsset(
     bytes: Uint8Array,
     options?: CallOptions,
@@ -107,14 +121,14 @@ export interface Store {
     | Unreachable
   >;
   /**
-   * Looks for an asset, and reads none of it. `object`: what the server calls this copy of it, another name each time that it
-   * is stored anew; goes into {@link readAsset}.
+   * Looks for an asset, and reads none of it. `object`: what this copy of it is called, another name each time that it is
+   * stored anew; goes into {@link readAsset}.
    */
   findAsset(sha256: string, options?: CallOptions): Promise<FoundAsset | Unreachable>;
-  /** The piece after the one at `after`, 0 for the first one. Only the hash of all of them tells whether they are right. */
-  readAsset(object: string, after: number, options?: CallOptions): Promise<AssetPiece | Unreachable>;
+  /** The piece that comes there. Only the hash of all of them tells whether they are right. */
+  readAsset(sha256: string, place: AssetPlace, options?: CallOptions): Promise<AssetPiece | Unreachable>;
   /**
-   * Stores an asset piece by piece, unless it is there already, as far as can be told without reading it; `again`: whether or
+   * Stores an asset piece by piece, to be read by whoever knows its sha256 and nobody else, unless it is there already, as far as can be told without reading it; `again`: whether or
    * not it is. `timeoutMs` is that of one piece, and the caller is told how many bytes the server has. Rejects only with what
    * `pieces` throw.
    */
@@ -123,6 +137,8 @@ export interface Store {
     pieces: () => AsyncIterable<Uint8Array>,
     options?: StreamOptions,
   ): Promise<StreamedAsset | Unreachable>;
+  /** Takes an asset away, whoever may still refer to it. Control plane only: an agent lacks the right. */
+  removeAsset(sha256: string, options?: CallOptions): Promise<RemovedAsset | Unreachable>;
   /** Answers requests on a subject until the returned function is called. A handler that throws answers nothing. */
   serve(subject: string, handler: (request: Uint8Array) => Promise<Uint8Array>): () => void;
   /** A value larger than `maxPayload` is `Unreachable` with reason `Failed`. */

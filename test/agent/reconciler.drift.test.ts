@@ -44,6 +44,28 @@ describe("drift", () => {
     expect(rig.status("a")).toMatchObject({ outcome: "SUCCESS", change: "corrective" });
   });
 
+  test("that comes about after the last look and before that look is over is repaired, and need not wait for the pass", async () => {
+    const rig = await ReconcilerRig.open();
+    const { probe: host } = rig;
+    const read = host.read.bind(host);
+    let looks = 0;
+    host.read = (name) => {
+      const seen = read(name);
+      looks += 1;
+      if (looks !== 2) return seen;
+      // The look after the work: as it is answered, somebody else changes what it was about.
+      host.values.set("a/0", "theirs");
+      host.hint("a");
+      return seen;
+    };
+    await rig.accept({ generation: 1, scores: { a: probe("a") } });
+    expect(rig.status("a")).toMatchObject({ state: "Ready", outcome: "SUCCESS", change: "intentional" });
+    expect(host.values.get("a/0")).toBe("theirs");
+    await rig.clock.advance(1000);
+    expect(host.values.get("a/0")).toBe("x");
+    expect(rig.status("a")).toMatchObject({ state: "Ready", outcome: "SUCCESS", change: "corrective" });
+  });
+
   test("told of by a storm of hints costs one look, and no timer for each", async () => {
     const rig = await ReconcilerRig.open();
     await rig.accept({ generation: 1, scores: { a: probe("a") } });

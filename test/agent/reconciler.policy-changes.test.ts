@@ -54,3 +54,20 @@ test.each([
     expect([rig.probe.values.get("a/0"), rig.states]).toEqual([left, {}]);
   },
 );
+
+test.each([
+  [{ removal: "orphan" }, {}, undefined],
+  [{}, { removal: "orphan" }, "x"],
+] as const)(
+  "what gets another id while its capability is away (%o, then %o) is dealt with by what is wanted under that id",
+  async (before, now, left) => {
+    const rig = await ReconcilerRig.open();
+    await rig.accept({ generation: 1, scores: { a: probe("a") }, policies: { a: before } });
+    await rig.accept({ generation: 2, scores: { b: probe("a") }, policies: { b: now } }, "intentional", {
+      topology: topology("None", []),
+    });
+    expect(rig.probe.values.get("a/0")).toBe("x");
+    await rig.accept({ generation: 3, scores: {} });
+    expect([rig.probe.values.get("a/0"), rig.states]).toEqual([left, {}]);
+  },
+);

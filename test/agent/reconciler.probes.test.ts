@@ -74,6 +74,8 @@ describe("readiness", () => {
 
   test("is asked for as long as the Score is, without a word and without a write while nothing changes", async () => {
     const rig = await accept(ready);
+    // Its own work was a hint that something may have changed.
+    await rig.clock.advance(1000);
     await rig.ledger.flush();
     const before = [
       rig.reconciler.statuses(),

@@ -227,6 +227,8 @@ describe("a change of", () => {
     await rig.accept({ generation: 2, scores: { d: file("/d", "text") } });
     expect(rig.tree).toEqual({ "/d": "text" });
     expect(rig.states).toEqual({ d: "Ready" });
+    // Long before a second try would come: it is looked at once more, since its own work may not have been all that happened.
+    await rig.clock.advance(20);
     expect(rig.clock.timers).toBe(0);
   });
 

@@ -58,7 +58,7 @@ describe("asset() in a FILE", () => {
     expect(second.err).not.toContain("uploaded");
     expect(second.code).toBe(0);
     const store = await storeAt(url);
-    expect(await store.getAsset(sha256("hello"), { limit: 5 })).toMatchObject({ _tag: "Value" });
+    expect(await store.findAsset(sha256("hello"))).toMatchObject({ _tag: "Found", size: 5 });
   });
 });
 
@@ -71,6 +71,51 @@ test("a signed bundle says that it does not hold the assets that it names", asyn
   expect(signed.err).toContain("It names an asset; harmony asset put FILE uploads one.");
   expect(signed.code).toBe(0);
   expect(readFileSync(join(cwd, "bundle.json"), "utf8")).toContain(sha256("hello"));
+});
+
+describe("harmony asset rm", () => {
+  test("takes away what no manifest refers to, and refuses, with the agents' names, what one does", async () => {
+    const { url } = await natsServer();
+    const cwd = folder({ "kiosk.ts": fileOf(`asset("./site")`), site: "hello", other: "x" });
+    for (const agent of ["pi-7", "pi-8"]) {
+      await harmony(["apply", "kiosk.ts", "--agent", agent, "--no-wait", "--server", url], { cwd });
+    }
+    await harmony(["asset", "put", "other", "--server", url], { cwd });
+    const rm = (...words: readonly string[]) => harmony(["asset", "rm", ...words, "--server", url], { cwd });
+
+    const refused = await rm(sha256("x"), sha256("hello"));
+    expect(refused).toMatchObject({ code: 1, out: "" });
+    expect(refused.err).toContain(`nothing was removed: pi-7, pi-8 refer to ${sha256("hello")}`);
+    const store = await storeAt(url);
+    expect(await store.findAsset(sha256("x"))).toMatchObject({ _tag: "Found" });
+
+    expect(await rm(sha256("x"), "0".repeat(64))).toMatchObject({
+      code: 0,
+      out: `${sha256("x")} removed\n${"0".repeat(64)} was not there\n`,
+    });
+    expect(await store.findAsset(sha256("x"))).toEqual({ _tag: "Absent" });
+    const forced = await rm(sha256("hello"), "--force", "--json");
+    expect(JSON.parse(forced.out)).toEqual({ _tag: "Removed", removed: [sha256("hello")], absent: [] });
+    expect(await store.findAsset(sha256("hello"))).toEqual({ _tag: "Absent" });
+  });
+
+  test("refuses where it cannot be told what a manifest refers to", async () => {
+    const { url } = await natsServer();
+    const cwd = folder({ other: "x" });
+    await harmony(["asset", "put", "other", "--server", url], { cwd });
+    const store = await storeAt(url);
+    await store.put("desired-state", "pi-9", new TextEncoder().encode("{"));
+    const refused = await harmony(["asset", "rm", sha256("x"), "--server", url], { cwd });
+    expect(refused.code).toBe(1);
+    expect(refused.err).toContain("what the manifest of pi-9 refers to cannot be told");
+    expect(await store.findAsset(sha256("x"))).toMatchObject({ _tag: "Found" });
+  });
+
+  test("says what is no sha256", async () => {
+    const wrong = await harmony(["asset", "rm", "site.tar"], {});
+    expect(wrong).toMatchObject({ code: 2, out: "" });
+    expect(wrong.err).toContain('"site.tar" is no sha256');
+  });
 });
 
 describe("harmony asset put", () => {

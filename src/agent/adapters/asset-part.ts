@@ -4,7 +4,8 @@ import { open, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import * as z from "zod";
-import type { Part, Place } from "../assets/asset-disk.ts";
+import type { AssetPlace } from "../../wire/store.ts";
+import type { Part } from "../assets/asset-disk.ts";
 import { slicesOf } from "./file-hashes.ts";
 import { asPortError } from "./file-system-errors.ts";
 
@@ -26,11 +27,11 @@ export class AssetPart implements Part {
   readonly #sha256: string;
   readonly #fd: number;
   #sum: Hash;
-  #place: Place;
+  #place: AssetPlace;
   #unsaved = 0;
   #isOpen = true;
 
-  private constructor(directory: string, sha256: string, fd: number, sum: Hash, place: Place) {
+  private constructor(directory: string, sha256: string, fd: number, sum: Hash, place: AssetPlace) {
     this.#directory = directory;
     this.#sha256 = sha256;
     this.#fd = fd;
@@ -60,11 +61,11 @@ export class AssetPart implements Part {
     }
   }
 
-  get place(): Place {
+  get place(): AssetPlace {
     return this.#place;
   }
 
-  async append(bytes: Uint8Array, place: Place): Promise<void> {
+  async append(bytes: Uint8Array, place: AssetPlace): Promise<void> {
     await this.#told(async () => {
       const from = this.#place.bytes;
       for (let written = 0; written < bytes.length;) {
@@ -134,7 +135,7 @@ export class AssetPart implements Part {
   }
 }
 
-function placeIn(path: string): Place | null {
+function placeIn(path: string): AssetPlace | null {
   try {
     const read = Saved.safeParse(JSON.parse(fs.readFileSync(path, "utf8")));
     return read.success ? read.data : null;

@@ -131,7 +131,7 @@ async function told<T>(path: string, run: () => Promise<T>): Promise<T> {
             : code === "EACCES" || code === "EPERM"
               ? "NotPermitted"
               : "Failed",
-        message: `the agent cannot keep its ledger at ${path}: ${error instanceof Error ? error.message : String(error)}`,
+        message: `the agent cannot keep what it has to remember at ${path}: ${error instanceof Error ? error.message : String(error)}`,
         blame: "device",
         next: full
           ? "Free some space on the device; the agent tries again by itself."

@@ -1,22 +1,13 @@
 import type { AssetRef } from "../../scores/asset.ts";
+import type { AssetPlace } from "../../wire/store.ts";
 import type { Space } from "../disk.ts";
-
-/** How far one copy of an asset on the server has been read. */
-export interface Place {
-  /** As the server calls this copy. */
-  readonly object: string;
-  /** Where its last piece lies, 0 before the first. */
-  readonly at: number;
-  /** So many of its bytes are on disk. */
-  readonly bytes: number;
-}
 
 /** An asset that is on its way to the disk. One of them for each hash at a time. */
 export interface Part {
   /** Of the copy that it was begun with. */
-  readonly place: Place;
+  readonly place: AssetPlace;
   /** What comes next, and how far that leads. What was given long ago outlasts a crash. */
-  append(bytes: Uint8Array, place: Place): Promise<void>;
+  append(bytes: Uint8Array, place: AssetPlace): Promise<void>;
   /** True: its hash is right, and it is whole from now on, also after a crash. False: it is not, and all of it is gone. */
   finish(): Promise<boolean>;
   /** Leaves it where it is, to go on from there. */

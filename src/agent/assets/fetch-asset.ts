@@ -77,9 +77,9 @@ async function readAll(ref: AssetRef, part: Part, parts: FetchParts): Promise<st
   const { store, signal, clock, log } = parts;
   let toldMs = clock.monotonicMs();
   while (part.place.bytes < ref.size) {
-    const { object, at, bytes } = part.place;
+    const { object, bytes } = part.place;
     const piece = await patiently(ref, parts, bytes, () =>
-      store.readAsset(object, at, { signal, timeoutMs: PIECE_MS }),
+      store.readAsset(ref.asset, part.place, { signal, timeoutMs: PIECE_MS }),
     );
     if (piece._tag === "End") return `it ends after ${bytes} of ${ref.size} bytes`;
     const place = { object, at: piece.at, bytes: bytes + piece.bytes.length };

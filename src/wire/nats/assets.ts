@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { nuid } from "nats";
+import { headers, nuid } from "nats";
 import * as z from "zod";
 import type { Store, Unreachable } from "../store.ts";
 import { ask } from "./ask.ts";
@@ -15,6 +15,9 @@ import { unreachable } from "./unreachable.ts";
 // because it sends a whole object at once, cannot be called off, and takes away the chunks under whoever reads.
 
 export const CHUNK_BYTES = 256 * 1024;
+/** What is written takes the place of all that was written to its subject before. */
+const ROLLUP = ["Nats-Rollup", "sub"] as const;
+const NOTHING = new Uint8Array();
 /** Chunks that may be on their way to the server at once. */
 const CHUNKS_UNDER_WAY = 4;
 
@@ -78,15 +81,16 @@ export async function putAsset(link: Link, call: Call, bytes: Uint8Array): Promi
     : unreachable("Failed", `asset ${sha256} is being changed by somebody else`);
 }
 
-export async function findMeta(link: Link, call: Call, sha256: string): Promise<FoundMeta | Unreachable> {
-  const message = await lastMessage(link, call, ASSETS_STREAM, metaSubject(sha256));
+/** `name`: of the object. */
+export async function findMeta(link: Link, call: Call, name: string): Promise<FoundMeta | Unreachable> {
+  const message = await lastMessage(link, call, ASSETS_STREAM, metaSubject(name));
   if (message._tag === "NoResponders") return noAssets();
   if (message._tag === "Unreachable") return message;
   if (message._tag === "Absent") return { _tag: "Absent", revision: 0 };
   const { revision } = message;
   const { data: meta } = Meta.safeParse(json(message.data));
   if (meta === undefined) {
-    return { _tag: "Corrupt", revision, message: `the description of asset ${sha256} is unreadable` };
+    return { _tag: "Corrupt", revision, message: `the description of asset ${name} is unreadable` };
   }
   return meta.deleted ? { _tag: "Absent", revision } : { _tag: "Meta", revision, meta };
 }
@@ -123,11 +127,20 @@ async function write(
   const chunkBytes = Math.min(CHUNK_BYTES, link.maxValueBytes);
   const failed = await writeChunks(link, call, id, bytes, chunkBytes);
   if (failed !== undefined) return failed;
-  const object = { sha256, id, size: bytes.length, chunks: Math.ceil(bytes.length / chunkBytes), chunkBytes };
+  const object = {
+    name: sha256,
+    sha256,
+    id,
+    size: bytes.length,
+    chunks: Math.ceil(bytes.length / chunkBytes),
+    chunkBytes,
+  };
   return describe(link, call, object, revision);
 }
 
 export interface StoredObject {
+  readonly name: string;
+  /** Of what lies there. */
   readonly sha256: string;
   /** Of the chunks' subject. */
   readonly id: string;
@@ -140,11 +153,11 @@ export interface StoredObject {
 export async function describe(
   link: Link,
   call: Call,
-  { sha256, id, size, chunks, chunkBytes }: StoredObject,
+  { name, sha256, id, size, chunks, chunkBytes }: StoredObject,
   revision: number,
 ): Promise<{ readonly _tag: "Written" } | { readonly _tag: "Conflict" } | Unreachable> {
   const description = {
-    name: sha256,
+    name,
     bucket: ASSETS,
     nuid: id,
     size,
@@ -154,10 +167,34 @@ export async function describe(
     options: { max_chunk_size: chunkBytes },
   };
   const head = expecting(revision);
-  head.set("Nats-Rollup", "sub");
-  const to = { stream: ASSETS_STREAM, subject: metaSubject(sha256) };
+  head.set(...ROLLUP);
+  const to = { stream: ASSETS_STREAM, subject: metaSubject(name) };
   const stored = await publish(link, call, to, new TextEncoder().encode(JSON.stringify(description)), head);
   return stored._tag === "NoResponders" ? noAssets() : stored;
+}
+
+/** Says of an object that it is deleted, and then takes its chunks away, which whoever may write may do by that alone. */
+export async function forget(
+  link: Link,
+  call: Call,
+  name: string,
+  id: string | null,
+  revision: number,
+): Promise<{ readonly _tag: "Written" } | { readonly _tag: "Conflict" } | Unreachable> {
+  const none = { nuid: id ?? "", size: 0, chunks: 0, digest: "" };
+  const gone = { name, bucket: ASSETS, ...none, mtime: new Date().toISOString(), deleted: true };
+  const head = expecting(revision);
+  head.set(...ROLLUP);
+  const to = { stream: ASSETS_STREAM, subject: metaSubject(name) };
+  const stored = await publish(link, call, to, new TextEncoder().encode(JSON.stringify(gone)), head);
+  if (stored._tag === "NoResponders") return noAssets();
+  if (stored._tag !== "Written" || id === null) return stored;
+  const chunks = headers();
+  chunks.set(...ROLLUP);
+  const emptied = await publish(link, call, { stream: ASSETS_STREAM, subject: chunkSubject(id) }, NOTHING, chunks);
+  if (emptied._tag === "NoResponders") return noAssets();
+  void purgeChunks(link, id);
+  return emptied;
 }
 
 /** In order, and only a few at once, so that a large asset neither fills the memory nor floods the server. */

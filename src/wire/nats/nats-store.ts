@@ -4,6 +4,7 @@ import type { EventStream } from "../event-stream.ts";
 import type { AgentId } from "../keys.ts";
 import type {
   AssetPiece,
+  AssetPlace,
   Bucket,
   CallOptions,
   Found,
@@ -11,13 +12,14 @@ import type {
   Reply,
   Store,
   StoreAdmin,
+  RemovedAsset,
   StreamedAsset,
   StreamOptions,
   Unreachable,
   Written,
 } from "../store.ts";
 import { ask } from "./ask.ts";
-import { findAsset, readAsset, streamAsset } from "./asset-stream.ts";
+import { findAsset, readAsset, removeAsset, streamAsset } from "./asset-stream.ts";
 import { getAsset, putAsset } from "./assets.ts";
 import { Call } from "./call.ts";
 import { ensureBuckets } from "./ensure.ts";
@@ -93,8 +95,12 @@ export class NatsStore implements Store, StoreAdmin, EventStream {
     return this.#run(options, (call) => findAsset(this.#link, call, sha256));
   }
 
-  async readAsset(object: string, after: number, options?: CallOptions): Promise<AssetPiece | Unreachable> {
-    return this.#run(options, (call) => readAsset(this.#link, call, object, after));
+  async readAsset(sha256: string, place: AssetPlace, options?: CallOptions): Promise<AssetPiece | Unreachable> {
+    return this.#run(options, (call) => readAsset(this.#link, call, sha256, place));
+  }
+
+  async removeAsset(sha256: string, options?: CallOptions): Promise<RemovedAsset | Unreachable> {
+    return this.#run(options, (call) => removeAsset(this.#link, call, sha256));
   }
 
   async streamAsset(

@@ -444,7 +444,8 @@ describe("no process is left", () => {
     };
     writeFileSync(join(folder, "audit.jsonl"), `${JSON.stringify(begins)}\n`);
     expect(await shell.lastRun("job")).toMatchObject({ ending: "interrupted", at: "2026-01-01T00:00:00.000Z" });
-    expect(isNapping(one)).toBe(false);
+    // What has been killed is still to be seen for a moment.
+    await vi.waitFor(() => expect(isNapping(one)).toBe(false), patience);
     expect(logged.join()).toMatch(/a job was interrupted by the end of the agent .*"left":[12]/);
   });
 });

@@ -35,8 +35,9 @@ class WatchedStore extends MemoryStore {
 
   override async readAsset(...given: Parameters<MemoryStore["readAsset"]>): ReturnType<MemoryStore["readAsset"]> {
     this.reads += 1;
-    this.onCall(given[1]);
-    return this.instead(given[1]) ?? super.readAsset(...given);
+    const { at } = given[1];
+    this.onCall(at);
+    return this.instead(at) ?? super.readAsset(...given);
   }
 }
 

@@ -130,6 +130,10 @@ test("a signed policy that comes as a File of an author's binds that author too,
     () => agent.tail,
   );
   await agent.logged("refused a signed policy", ({ reason }) => reason === "StaleSerial");
+  await eventually("its owner is told of it, beside what is in force", async () => {
+    const { signed: told } = (await operator.capabilities())?.policy ?? {};
+    return told?.serial === 3 && told.key === "owner" && told.refused?.reason === "StaleSerial";
+  });
   await operator.send({ generation: 3, scores: { motd: file("/motd", "3") } });
   await operator.told(
     "it stays",
@@ -147,6 +151,10 @@ test("a signed policy that comes as a File of an author's binds that author too,
 
   await operator.send({ generation: 5, scores: signed(4, ["/"]) });
   await operator.converged(5, () => again.tail);
+  await eventually("nothing is refused any more", async () => {
+    const { signed: told } = (await operator.capabilities())?.policy ?? {};
+    return told?.serial === 4 && told.refused === null;
+  });
   await operator.send({ generation: 6, scores: { ...signed(4, ["/"]), motd: file("/motd", "6") } });
   await operator.converged(6, () => again.tail);
   expect(await readFile(join(root, "motd"), "utf8")).toBe("6");

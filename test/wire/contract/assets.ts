@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
+import type { AssetPlace } from "../../../src/wire/store.ts";
 import { type AnyStore, bytes, comparable, freshKey, type Scene, storedAs } from "./scene.ts";
 
 async function* inPieces(asset: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
@@ -14,13 +15,16 @@ async function* unread(): AsyncGenerator<Uint8Array> {
 async function allOf(store: AnyStore, sha256: string) {
   const found = await store.findAsset(sha256);
   if (found._tag !== "Found") throw new Error(`expected an asset, got ${JSON.stringify(found)}`);
-  const [pieces, places]: [Uint8Array[], number[]] = [[], []];
-  for (;;) {
-    const piece = await store.readAsset(found.object, places.at(-1) ?? 0);
-    if (piece._tag === "End") return { object: found.object, pieces, places };
+  const { object } = found;
+  const pieces: Uint8Array[] = [];
+  const places: AssetPlace[] = [];
+  for (let place: AssetPlace = { object, at: 0, bytes: 0 }; ;) {
+    const piece = await store.readAsset(sha256, place);
+    if (piece._tag === "End") return { object, pieces, places };
     if (piece._tag !== "Piece") throw new Error(piece.message);
     pieces.push(piece.bytes);
-    places.push(piece.at);
+    place = { object, at: piece.at, bytes: place.bytes + piece.bytes.length };
+    places.push(place);
   }
 }
 
@@ -67,9 +71,13 @@ export function assetContract({ client, rig }: Scene): void {
       expect(first).toEqual({ _tag: "Stored", before: false });
       expect(told.at(-1) ?? 0).toBe(size);
       expect(await writer.streamAsset(ref, unread)).toEqual({ _tag: "Stored", before: true });
-      expect(await reader.getAsset(ref.asset, { limit: size })).toMatchObject({ _tag: "Value" });
-      const { object, pieces } = await allOf(reader, ref.asset);
+      const { object, pieces, places } = await allOf(reader, ref.asset);
       expect(Buffer.concat(pieces).equals(asset)).toBe(true);
+      // From any of them on, also in the middle of a block of the cipher.
+      for (const [at, place] of places.slice(0, -1).entries()) {
+        const next = await reader.readAsset(ref.asset, place);
+        expect(next._tag === "Piece" && Buffer.from(next.bytes).equals(pieces[at + 1] ?? Buffer.alloc(0))).toBe(true);
+      }
       expect(await writer.streamAsset(ref, () => inPieces(asset, 70_001), { again: true })).toEqual({
         _tag: "Stored",
         before: false,
@@ -84,7 +92,7 @@ export function assetContract({ client, rig }: Scene): void {
       const sha256 = storedAs(await store.putAsset(asset));
       const { object, pieces, places } = await allOf(store, sha256);
       expect(pieces.length).toBeGreaterThan(2);
-      const third = await store.readAsset(object, places[1] ?? 0);
+      const third = await store.readAsset(sha256, places[1] ?? { object, at: 0, bytes: 0 });
       expect(third._tag === "Piece" && Buffer.from(third.bytes).equals(pieces[2] ?? Buffer.alloc(0))).toBe(true);
     });
 
@@ -104,10 +112,30 @@ export function assetContract({ client, rig }: Scene): void {
       expect(await store.findAsset(sha256)).toEqual({ _tag: "Absent" });
     });
 
+    test("what is removed is Absent, can be stored again, and is removed but once", async () => {
+      const [writer, reader] = [await client(), await client()];
+      const asset = Uint8Array.from({ length: 600_000 }, (_, index) => (index * 43) % 256);
+      const ref = { asset: createHash("sha256").update(asset).digest("hex"), size: asset.length };
+      expect(await writer.removeAsset(ref.asset)).toEqual({ _tag: "Absent" });
+      for (let turn = 0; turn < 2; turn += 1) {
+        expect(await writer.streamAsset(ref, () => inPieces(asset, 100_000))).toEqual({
+          _tag: "Stored",
+          before: false,
+        });
+        const { object } = await allOf(reader, ref.asset);
+        expect(await writer.removeAsset(ref.asset)).toEqual({ _tag: "Removed" });
+        expect(await reader.findAsset(ref.asset)).toEqual({ _tag: "Absent" });
+        // Nor is it read on by whoever had begun to: what is left of it is nothing.
+        const left = await reader.readAsset(ref.asset, { object, at: 0, bytes: 0 });
+        expect(left._tag === "End" || (left._tag === "Piece" && left.bytes.length === 0)).toBe(true);
+        expect(await writer.removeAsset(ref.asset)).toEqual({ _tag: "Absent" });
+      }
+    });
+
     test("no asset has no object, and no object no piece", async () => {
       const store = await client();
       expect(await store.findAsset("2".repeat(64))).toEqual({ _tag: "Absent" });
-      expect(await store.readAsset("nothing", 0)).toEqual({ _tag: "End" });
+      expect(await store.readAsset("2".repeat(64), { object: "nothing", at: 0, bytes: 0 })).toEqual({ _tag: "End" });
     });
 
     test("bytes that do not have the hash are Corrupt, until it is stored again", async () => {

@@ -17,9 +17,10 @@ export const everyCall: Readonly<
   putAsset: async (store, _, options) => store.putAsset(bytes("x"), options),
   getAsset: async (store, _, options) => store.getAsset("0".repeat(64), { ...options, limit: 10 }),
   findAsset: async (store, _, options) => store.findAsset("0".repeat(64), options),
-  readAsset: async (store, _, options) => store.readAsset("none", 0, options),
+  readAsset: async (store, _, options) => store.readAsset("0".repeat(64), { object: "none", at: 0, bytes: 0 }, options),
   streamAsset: async (store, _, options) =>
     store.streamAsset({ asset: EMPTY, size: 0 }, async function* () {}, { ...options, again: true }),
+  removeAsset: async (store, _, options) => store.removeAsset("0".repeat(64), options),
   request: async (store, key, options) => store.request(`test.nobody.${key}`, bytes("x"), options),
   ensureBuckets: async (store, _, options) => store.ensureBuckets(options),
 };

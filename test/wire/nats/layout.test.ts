@@ -3,6 +3,7 @@ import { connect, DiscardPolicy, headers, type Msg, type NatsConnection, type St
 import { expect, onTestFinished, test } from "vitest";
 import { AgentId } from "../../../src/wire/keys.ts";
 import { natsServer } from "../../support/nats-server.ts";
+import { sealedName } from "../../../src/wire/sealed-asset.ts";
 import { recorder } from "../recorder.ts";
 import { connected } from "./connected.ts";
 
@@ -100,6 +101,37 @@ test("other clients read and write the same assets", async () => {
   await objects.putBlob({ name: sha256, options: { max_chunk_size: 1000 } }, ours);
   const found = await store.getAsset(sha256, { limit: 1_000_000 });
   expect(found._tag === "Value" && Buffer.compare(found.value, ours)).toBe(0);
+});
+
+test("what another client stored under its hash is found and read as it is", async () => {
+  const { url, connection } = await foreign();
+  const store = await connected({ servers: url });
+  await store.ensureBuckets();
+  const theirs = Uint8Array.from({ length: 5_000 }, (_, index) => (index * 17) % 256);
+  const sha256 = createHash("sha256").update(theirs).digest("hex");
+  const objects = await connection.jetstream().views.os("assets");
+  await objects.putBlob({ name: sha256, options: { max_chunk_size: 1_001 } }, theirs);
+  const found = await store.findAsset(sha256);
+  if (found._tag !== "Found") throw new Error(found._tag);
+  expect(found.size).toBe(theirs.length);
+  const first = await store.readAsset(sha256, { object: found.object, at: 0, bytes: 0 });
+  expect(first._tag === "Piece" && Buffer.from(first.bytes).equals(theirs.subarray(0, 1_001))).toBe(true);
+});
+
+test("what is stored enciphered is whole for other clients too", async () => {
+  const { url, connection } = await foreign();
+  const store = await connected({ servers: url });
+  await store.ensureBuckets();
+  const content = Uint8Array.from({ length: 700_000 }, (_, index) => (index * 19) % 256);
+  const sha256 = createHash("sha256").update(content).digest("hex");
+  await store.streamAsset({ asset: sha256, size: content.length }, async function* () {
+    yield content;
+  });
+  const objects = await connection.jetstream().views.os("assets");
+  // Their client holds what it reads against the digest of the description, and fails where that is another.
+  const sealed = await objects.getBlob(sealedName(sha256));
+  expect(sealed?.length).toBe(content.length);
+  expect(Buffer.from(sealed ?? []).equals(content)).toBe(false);
 });
 
 test("an asset that lost a chunk is Corrupt, and so is one whose description is nonsense", async () => {

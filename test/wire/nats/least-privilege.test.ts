@@ -1,7 +1,8 @@
+import { createHash } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { nkeys } from "nats";
+import { connect, nkeys } from "nats";
 import { expect, onTestFinished, test } from "vitest";
 import { connectStore } from "../../../src/wire/nats/connect.ts";
 import type { Store, StoreAdmin } from "../../../src/wire/store.ts";
@@ -79,6 +80,37 @@ test("an agent reads assets, and can write none", async () => {
   const got = await agent.getAsset(sha256, { limit: 1_000_000 });
   expect(got._tag === "Value" && Buffer.compare(got.value, asset)).toBe(0);
   expect(await agent.putAsset(bytes("mine"), endless)).toMatchObject(denied);
+});
+
+test("an agent that reads all that lies in the store of assets finds nothing of what it does not know the hash of", async () => {
+  const { url, control, agent } = await fleet();
+  const secretly = "what the other one shows to its visitors";
+  const content = Buffer.concat(Array.from({ length: 20_000 }, (_, line) => Buffer.from(`${line} ${secretly}\n`)));
+  const sha256 = createHash("sha256").update(content).digest("hex");
+  const stored = await control.streamAsset({ asset: sha256, size: content.length }, async function* () {
+    yield content;
+  });
+  expect(stored).toEqual({ _tag: "Stored", before: false });
+
+  const thief = await connect({ servers: url, user: "pi-1", pass: "p", inboxPrefix: "_INBOX.pi-1" });
+  onTestFinished(() => thief.close());
+  const seen: string[] = [];
+  for (let seq = 1; ; seq += 1) {
+    const { headers, data } = await thief.request("$JS.API.DIRECT.GET.OBJ_assets", JSON.stringify({ seq }));
+    if (headers?.code === 404) break;
+    seen.push([...(headers?.values("Nats-Subject") ?? []), Buffer.from(data).toString("latin1")].join(" "));
+  }
+  // All of it is there to be read.
+  expect(seen.join("").length).toBeGreaterThan(content.length);
+  const hash = Buffer.from(sha256, "hex");
+  const names = [sha256, Buffer.from(sha256).toString("base64"), hash.toString("base64"), hash.toString("base64url")];
+  for (const told of [...names, secretly, secretly.slice(0, 12)]) expect(seen.join("\n")).not.toContain(told);
+
+  // Whoever has the manifest that names it reads it.
+  const found = await agent.findAsset(sha256);
+  if (found._tag !== "Found") throw new Error(found._tag);
+  const first = await agent.readAsset(sha256, { object: found.object, at: 0, bytes: 0 });
+  expect(first._tag === "Piece" && Buffer.from(first.bytes).toString()).toContain(secretly);
 });
 
 test("what belongs to others is Denied, at once, and the own keys go on working", async () => {
