@@ -13,6 +13,7 @@ import { addKinds } from "./commands/kinds.ts";
 import { addPlan } from "./commands/plan.ts";
 import { addPolicy } from "./commands/policy.ts";
 import { addRemove } from "./commands/remove.ts";
+import { addRollout } from "./commands/rollout.ts";
 import { addSign } from "./commands/sign.ts";
 import { addStatus } from "./commands/status.ts";
 import { addVerify } from "./commands/verify.ts";
@@ -71,6 +72,7 @@ function programOf(io: Io, run: Run): Command {
     addApply,
     addRemove,
     addStatus,
+    addRollout,
     addSign,
     addVerify,
     addEvents,

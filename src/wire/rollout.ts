@@ -13,7 +13,7 @@ export type RolloutId = z.infer<typeof RolloutId>;
 /** The most devices of one roll-out: how each of them stands fits into one message of 1 MiB. */
 export const ROLLOUT_DEVICES_LIMIT = 2000;
 
-/** What one device is to be, as an asset; the same bytes for all devices that are to be the same. */
+/** What one device is to be; the same text for all devices that are to be the same. */
 export const StoredManifest = z.strictObject({
   scores: z.record(z.string(), WireScore),
   rollbackOnFailure: RollbackOnFailure.exactOptional(),
@@ -26,8 +26,8 @@ export type StoredManifest = z.infer<typeof StoredManifest>;
  */
 export const RolloutDevice = z.object({
   state: z.enum(["Pending", "Applying", "Ready", "Failed"]),
-  /** The asset with its {@link StoredManifest}. */
-  manifest: z.string().regex(/^[0-9a-f]{64}$/),
+  /** Which of the roll-out's manifests it is to get, from 0. */
+  manifest: z.int().min(0),
   /** Of what was shipped; null before. */
   generation: z.int().nullable(),
   /** Why it failed, in one sentence; else null. */
@@ -67,6 +67,16 @@ export const Rollout = z.object({
   stop: RolloutStop.nullable(),
   /** Somebody wants it to stop; whoever runs it sees to that. */
   stopAsked: z.boolean(),
+  /**
+   * Where each {@link StoredManifest} lies among the assets, and what it is enciphered with (base64): every agent can read all
+   * assets, and none of them can read this.
+   */
+  manifests: z.array(
+    z.object({
+      asset: z.string().regex(/^[0-9a-f]{64}$/),
+      key: z.base64().regex(/^.{43}=$/),
+    }),
+  ),
   devices: z.record(z.string(), RolloutDevice),
   /** Who runs it; null: nobody does. `at` is written anew while it runs. */
   lease: z.object({ token: z.string(), holder: z.string(), at: z.iso.datetime() }).nullable(),

@@ -1,7 +1,8 @@
 import { digestOf } from "../../wire/digest.ts";
 import { type Payload, PAYLOAD_LIMIT_BYTES, WireScore } from "../../wire/envelope.ts";
 import type { AgentId } from "../../wire/keys.ts";
-import { StoredManifest } from "../../wire/rollout.ts";
+import { type Rollout, StoredManifest } from "../../wire/rollout.ts";
+import { openSealedPayload, SEAL_BYTES } from "../../wire/sealed-payload.ts";
 import { sign } from "../../wire/signature.ts";
 import { readDocument } from "../../wire/status.ts";
 import type { CallOptions, Unreachable } from "../../wire/store.ts";
@@ -95,15 +96,15 @@ const digestsOf = ({ scores }: StoredManifest): ReadonlyMap<string, string> =>
 /** The manifest of an asset. */
 export async function readStored(
   { store }: Pick<FleetParts, "store">,
-  sha256: string,
+  { asset, key }: Rollout["manifests"][number],
   call: CallOptions,
 ): Promise<StoredManifest | { readonly message: string } | Unreachable> {
-  const found = await store.getAsset(sha256, { ...call, limit: PAYLOAD_LIMIT_BYTES });
+  const found = await store.getAsset(asset, { ...call, limit: PAYLOAD_LIMIT_BYTES + SEAL_BYTES });
   if (found._tag === "Unreachable") return found;
   if (found._tag !== "Value")
-    return { message: `what it is to be (${sha256.slice(0, 12)}) is not on the server: ${found._tag}` };
-  const read = readDocument(StoredManifest, found.value);
+    return { message: `what it is to be (${asset.slice(0, 12)}) is not on the server: ${found._tag}` };
+  const opened = openSealedPayload(found.value, key);
+  if (opened === null) return { message: `what it is to be (${asset.slice(0, 12)}) is damaged on the server` };
+  const read = readDocument(StoredManifest, opened);
   return read._tag === "Read" ? read.document : { message: `what it is to be cannot be read: ${read.message}` };
 }
-
-export const writeStored = (manifest: StoredManifest): Uint8Array => new TextEncoder().encode(JSON.stringify(manifest));

@@ -1,3 +1,4 @@
+import { knownDevice } from "../../check/fleet.ts";
 import { objections, type Target, unsigned } from "../../check/check.ts";
 import type { KnownDevice, MadeManifest } from "../../topology/fleet-manifest.ts";
 import type { Manifest } from "../../topology/manifest.ts";
@@ -6,13 +7,13 @@ import { sha256 } from "../../wire/digest.ts";
 import { encodeScores } from "../../wire/encode.ts";
 import type { AgentId } from "../../wire/keys.ts";
 import type { Rollout, RolloutDevice, RolloutId, StoredManifest } from "../../wire/rollout.ts";
+import { sealPayload } from "../../wire/sealed-payload.ts";
 import type { CapabilitiesDocument } from "../../wire/status.ts";
 import { type CallOptions, ROLLOUTS, type Unreachable } from "../../wire/store.ts";
 import { authorsOf } from "../apply.ts";
 import type { Signers } from "../pack.ts";
 import type { FleetParts } from "../parts.ts";
 import { selectAgents } from "../selector.ts";
-import { writeStored } from "./device.ts";
 import { writeRollout } from "./record.ts";
 import { planWaves, type Reach, type WavePlan } from "./waves.ts";
 
@@ -69,30 +70,33 @@ export async function prepareRollout(
     sentence: `what it publishes cannot be read, so nobody knows whether the selector means it: ${message}`,
   }));
   const leftOut: AgentId[] = [];
-  /** By the text of the manifest, of which most devices have the same. */
-  const texts = new Map<string, StoredManifest>();
-  const textOf = new Map<AgentId, string>();
+  /** Texts of manifests, with their numbers: most devices have the same. */
+  const texts = new Map<string, number>();
+  const numberOf = new Map<AgentId, number>();
   for (const { agentId, document } of selected.agents) {
-    const made = wish.manifestOf(knownDevice(agentId, document));
+    const made = wish.manifestOf(knownDevice({ ...document, agentId }));
     if (made._tag === "NotMeant") leftOut.push(agentId);
     else if (made._tag === "Refused") findings.push({ agentId, scoreId: null, sentence: made.message });
     else {
       findings.push(...against(made.manifest, agentId, document, wish.signers));
-      const stored = storedOf(made.manifest);
-      const text = sha256(JSON.stringify(stored));
-      texts.set(text, stored);
-      textOf.set(agentId, text);
+      const text = JSON.stringify(storedOf(made.manifest));
+      const number = texts.get(text) ?? texts.size;
+      texts.set(text, number);
+      numberOf.set(agentId, number);
     }
   }
   if (findings.length > 0) return { _tag: "Refused", findings };
-  const plan = planWaves([...textOf.keys()], wish);
+  const plan = planWaves([...numberOf.keys()], wish);
   if (plan._tag === "Infeasible") return plan;
-  for (const stored of texts.values()) {
-    const put = await store.putAsset(writeStored(stored), call);
+  const manifests: Rollout["manifests"] = [];
+  for (const text of texts.keys()) {
+    const { sealed, key } = sealPayload(new TextEncoder().encode(text));
+    const put = await store.putAsset(sealed, call);
     if (put._tag === "Unreachable") return put;
+    manifests.push({ asset: put.sha256, key });
   }
   const devices = Object.fromEntries(
-    [...textOf].map(([agentId, manifest]): [string, RolloutDevice] => [
+    [...numberOf].map(([agentId, manifest]): [string, RolloutDevice] => [
       agentId,
       { state: "Pending", manifest, generation: null, message: null, at: null },
     ]),
@@ -102,7 +106,7 @@ export async function prepareRollout(
   const rollout: Rollout = {
     id,
     createdAt: now,
-    source: { file, digest: `sha256:${sha256([...textOf].flat().join("\n"))}` },
+    source: { file, digest: `sha256:${sha256(JSON.stringify([[...texts.keys()].map(sha256), [...numberOf]]))}` },
     selector: selectorText(wish.selector),
     concurrency,
     maxFailures,
@@ -113,6 +117,7 @@ export async function prepareRollout(
     state: "Running",
     stop: null,
     stopAsked: false,
+    manifests,
     devices,
     lease: { token, holder, at: now },
   };
@@ -143,13 +148,6 @@ export async function beginRollout(
 const storedOf = (manifest: Manifest): StoredManifest => ({
   scores: encodeScores(manifest),
   ...(manifest.rollbackOnFailure !== null && { rollbackOnFailure: manifest.rollbackOnFailure }),
-});
-
-export const knownDevice = (agentId: AgentId, { labels, device, capabilities }: CapabilitiesDocument): KnownDevice => ({
-  agentId,
-  labels: labels ?? {},
-  hardware: device ?? null,
-  facts: capabilities,
 });
 
 /** All that `apply` would refuse, and secrets, which are sealed for one device at a time. */

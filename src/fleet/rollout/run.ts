@@ -52,7 +52,7 @@ class Run {
   readonly #signal: AbortSignal;
   readonly #options: RunOptions;
   /** Most devices are to be the same as the one before. */
-  readonly #manifests = new Map<string, StoredManifest>();
+  readonly #manifests = new Map<number, StoredManifest>();
   #unreachable: Unreachable | null = null;
 
   constructor(parts: FleetParts, record: RolloutRecord, signal: AbortSignal, options: RunOptions) {
@@ -182,15 +182,17 @@ class Run {
     );
   }
 
-  async #manifestOf(sha256: string): Promise<StoredManifest | { readonly message: string } | Unreachable> {
-    const known = this.#manifests.get(sha256);
+  async #manifestOf(number: number): Promise<StoredManifest | { readonly message: string } | Unreachable> {
+    const known = this.#manifests.get(number);
     if (known !== undefined) return known;
     const call: CallOptions = { signal: this.#signal };
-    const read = await readStored(this.#parts, sha256, call);
+    const where = this.#record.rollout.manifests[number];
+    if (where === undefined) return { message: "the roll-out does not say what it is to be" };
+    const read = await readStored(this.#parts, where, call);
     if ("_tag" in read || "message" in read) return read;
     // One is enough for a manifest, and a fleet of manifests that all differ must not be held whole.
     this.#manifests.clear();
-    this.#manifests.set(sha256, read);
+    this.#manifests.set(number, read);
     return read;
   }
 
