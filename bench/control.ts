@@ -4,9 +4,8 @@ import { connect, type JetStreamClient, type Msg, type NatsConnection } from "na
 import { startNatsServer } from "../src/cli/nats-server.ts";
 import { encode, inlineEnvelope, assetEnvelope } from "../src/wire/encode.ts";
 import { AgentId } from "../src/wire/keys.ts";
-import { connectStore } from "../src/wire/nats/connect.ts";
+import { type Connected, connectStore } from "../src/wire/nats/connect.ts";
 import type { Manifest } from "../src/topology/manifest.ts";
-import type { Store, StoreAdmin } from "../src/wire/store.ts";
 import type { Place } from "./figure.ts";
 
 const WAIT_MS = 30_000;
@@ -16,7 +15,7 @@ export interface Control {
   readonly url: string;
   readonly connection: NatsConnection;
   readonly stream: JetStreamClient;
-  readonly store: Store & StoreAdmin;
+  readonly store: Connected["store"];
 }
 
 export async function controlOf(place: Place): Promise<Control> {

@@ -54,7 +54,7 @@ export { topology, without } from "./topology/topology.ts";
 export type { Reasons, Topology } from "./topology/topology.ts";
 export { loadBalancer } from "./compositions/load-balancer.ts";
 export type { HaproxyInput as LoadBalancerInput } from "./compositions/haproxy-spec.ts";
-export { createFleet, STALE_MS, systemClock } from "./fleet/index.ts";
+export { createFleet, parseSelector, STALE_MS, systemClock } from "./fleet/index.ts";
 export type {
   AgentView,
   ApplyOptions,
@@ -71,6 +71,7 @@ export type {
   Progress,
   SecretsGiven,
   SecretsRefused,
+  Selector,
   Shipped,
   UploadOptions,
   WatchOptions,

@@ -32,7 +32,7 @@ const whereAllowed: readonly (readonly [specifier: RegExp, from: RegExp])[] = [
   [/^nats$/, /^wire\/nats\//],
   [/^(tsyringe|reflect-metadata)(\/|$)/, /^agent\/container\.ts$/],
   [/^(superjson|json-canonicalize)$/, /^wire\//],
-  [/^(commander|esbuild)$/, /^cli\//],
+  [/^(commander|diff|esbuild)$/, /^cli\//],
   [/^dbus-native(\/|$)/, /^agent\/adapters\//],
   [/^ipaddr\.js$/, /^scores\/ip-addresses\.ts$/],
   [/^fast-check$/, /^testing\//],

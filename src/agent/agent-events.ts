@@ -6,6 +6,7 @@ import type { AgentId } from "../wire/keys.ts";
 import { authorsDigest } from "../wire/authors-digest.ts";
 import { policyDigest } from "../wire/policy-digest.ts";
 import type { ManifestRefusal, ScoreRefusal } from "../wire/refusal.ts";
+import type { ScoreStatus } from "../wire/status.ts";
 import type { Trust } from "../wire/signature.ts";
 import type { Accepted } from "./saved-manifest.ts";
 
@@ -20,6 +21,17 @@ export const asEvents = (pair: AgentId | null) => ({
     ...refusedOf(scores),
     ...(pair && { pair }),
   }),
+  settled: (generation: number, statuses: readonly ScoreStatus[], isRolledBack: boolean): Event => {
+    const states: Partial<Record<ScoreStatus["state"], number>> = {};
+    for (const { state } of statuses) states[state] = (states[state] ?? 0) + 1;
+    return {
+      type: "ManifestSettled",
+      generation,
+      states,
+      ...(isRolledBack && { rolledBack: true as const }),
+      ...(pair && { pair }),
+    };
+  },
   /** Of what the ledger holds: on record already, unless the agent was killed in between. */
   acceptedBefore: ({ generation, payload, signedBy = [] }: Accepted): Event => ({
     type: "ManifestAccepted",

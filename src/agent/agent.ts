@@ -57,6 +57,8 @@ export class Agent {
   readonly #link: Link;
   readonly #space: FreeSpace;
   readonly #trial: Trial;
+  /** The newest generation of which it is on record what came of it. */
+  #settled = 0;
   #toldChanges = 0;
   #toldWorking = false;
   #isTaking = false;
@@ -270,6 +272,7 @@ export class Agent {
     this.#reading = { _tag: "Accepted", generation: accepted.generation };
     if (generation === accepted.generation) this.#trial.resumed(manifest);
     this.#reconciler.accept(manifest, "corrective");
+    if (this.#isCarriedThrough) this.#settled = accepted.generation;
     // A manifest that ends the agent again and again must be known to have done so.
     if (this.#parts.ledger.trial !== null) void this.#parts.ledger.flush().catch(() => {});
   }
@@ -416,7 +419,10 @@ export class Agent {
     const { ledger, log } = this.#parts;
     if (this.#stop.signal.aborted) return;
     if (how === "settled") this.#trial.settled();
-    if (how === "settled" && this.#isCarriedThrough) this.#parts.assets?.collect();
+    if (how === "settled" && this.#isCarriedThrough) {
+      this.#recordSettled();
+      this.#parts.assets?.collect();
+    }
     // Writes nothing where all is saved, and makes good what could not be saved before.
     if (how === "settled") {
       void ledger.flush().catch((error: unknown) => log("the ledger could not be saved", { error: String(error) }));
@@ -428,6 +434,15 @@ export class Agent {
     if (how === "settled") this.#parts.host.lookSoon();
     this.#toldChanges = this.#reconciler.changes;
     this.#report(how === "settled");
+  }
+
+  /** Once for each generation, when nothing of it is under way. What came of it later is in the status. */
+  #recordSettled(): void {
+    const generation = this.#generation;
+    if (this.#settled === generation || generation === 0) return;
+    this.#settled = generation;
+    const statuses = Object.values(this.#reconciler.statuses());
+    this.#parts.trail?.record(this.#asEvents.settled(generation, statuses, this.#trial.rolledBack !== null));
   }
 
   #fence(epoch: number): void {

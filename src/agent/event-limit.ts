@@ -11,6 +11,7 @@ interface Rate {
 const RATES: Readonly<Partial<Record<EventType, Rate>>> = {
   ManifestRefused: { burst: 30, everyMs: 60_000 },
   ManifestAccepted: { burst: 120, everyMs: 10_000 },
+  ManifestSettled: { burst: 120, everyMs: 10_000 },
   PolicyChanged: { burst: 30, everyMs: 60_000 },
   AuthorsChanged: { burst: 30, everyMs: 60_000 },
   AgentStarted: { burst: 30, everyMs: 60_000 },

@@ -4,15 +4,19 @@ import { examples, type Run, runWith } from "./command.ts";
 import { addAgent } from "./commands/agent.ts";
 import { addApply } from "./commands/apply.ts";
 import { addAsset } from "./commands/asset.ts";
+import { addBlame } from "./commands/blame.ts";
 import { addCheck } from "./commands/check.ts";
 import { addCompletion } from "./commands/completion.ts";
 import { addDev } from "./commands/dev.ts";
+import { addDiff } from "./commands/diff.ts";
 import { addEvents } from "./commands/events.ts";
 import { addFleet } from "./commands/fleet.ts";
+import { addHistory } from "./commands/history.ts";
 import { addKinds } from "./commands/kinds.ts";
 import { addPlan } from "./commands/plan.ts";
 import { addPolicy } from "./commands/policy.ts";
 import { addRemove } from "./commands/remove.ts";
+import { addRollback } from "./commands/rollback.ts";
 import { addRollout } from "./commands/rollout.ts";
 import { addSign } from "./commands/sign.ts";
 import { addStatus } from "./commands/status.ts";
@@ -72,6 +76,10 @@ function programOf(io: Io, run: Run): Command {
     addApply,
     addRemove,
     addStatus,
+    addHistory,
+    addDiff,
+    addRollback,
+    addBlame,
     addRollout,
     addSign,
     addVerify,

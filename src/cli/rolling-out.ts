@@ -24,6 +24,7 @@ interface HowToRollOut {
   readonly maxFailures: number;
   readonly soakMs: number;
   readonly timeoutMs: number;
+  readonly message: string | undefined;
   readonly signers: readonly Signer[];
 }
 
@@ -35,6 +36,7 @@ export interface WishForMany {
   readonly maxFailures: number | undefined;
   readonly soak: number | undefined;
   readonly timeoutMs: number;
+  readonly message: string | undefined;
   readonly sign: readonly string[];
   readonly check: boolean;
 }
@@ -55,6 +57,7 @@ export async function applyToMany(session: Session, file: string, wish: WishForM
   const how: HowToRollOut = {
     file,
     signers,
+    message: wish.message,
     selector: wish.selector,
     waves: wish.wave ?? parseWaves("100%") ?? [],
     concurrency: wish.concurrency ?? DEFAULT_CONCURRENCY,

@@ -1,6 +1,6 @@
 import { match } from "ts-pattern";
 import { failedIn, isSilent, type Prepared, type RolloutProgress, type RunResult } from "../fleet/index.ts";
-import type { Rollout } from "../wire/rollout.ts";
+import { Rollout } from "../wire/rollout.ts";
 import { CLEAR_LINE } from "./apply-progress.ts";
 import { spoken } from "./duration.ts";
 import { EXIT, type ExitCode } from "./exit-code.ts";
@@ -108,10 +108,11 @@ export function reportRollout(session: Session, rollout: Rollout, now: Date): Ex
 }
 
 /** Without where the manifests lie and how they are opened: that is of use to nobody who reads this. */
-export const publicView = ({ manifests: _, lease, ...rollout }: Rollout): object => ({
-  ...rollout,
-  lease: lease === null ? null : { holder: lease.holder, at: lease.at },
+export const publicView = (rollout: Rollout): object => ({
+  ...Shown.parse(rollout),
+  lease: rollout.lease === null ? null : { holder: rollout.lease.holder, at: rollout.lease.at },
 });
+const Shown = Rollout.omit({ manifests: true, lease: true });
 
 const numberIn = ({ devices }: Rollout, ids: readonly string[], state: Rollout["devices"][string]["state"]): number =>
   ids.filter((id) => devices[id]?.state === state).length;

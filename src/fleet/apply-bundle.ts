@@ -18,6 +18,11 @@ export interface SignedManifest {
   readonly manifest: Payload;
 }
 
+export interface BundleOptions extends Omit<ApplyOptions, "signers" | "retryFailed" | "message" | "secrets"> {
+  /** The revision that the agent's key has to be at, 0 where it holds nothing. Default: whichever it is at. */
+  readonly expect?: number | undefined;
+}
+
 /** Others write in between, or answers are lost; each time the key is read again. */
 const ATTEMPTS = 20;
 const AGAIN_AFTER_MS = 500;
@@ -27,7 +32,7 @@ export async function applyBundle(
   parts: FleetParts,
   bundle: SignedManifest,
   agentId: AgentId,
-  options: Omit<ApplyOptions, "signers" | "retryFailed"> = {},
+  options: BundleOptions = {},
 ): Promise<ApplyResult> {
   const { timeoutMs = DEFAULT_TIMEOUT_MS, wait = true, onProgress = () => {} } = options;
   const signal = options.signal ?? new AbortController().signal;
@@ -44,7 +49,7 @@ export async function applyBundle(
     if (ready._tag === "Unreachable" && ready.reason !== "Denied") {
       return { _tag: "NotReached", unreachable: ready, stored: false };
     }
-    const shipped = await ship(parts, bundle, agentId, call, onProgress);
+    const shipped = await ship(parts, { bundle, agentId, expect: options.expect }, call, onProgress);
     if (shipped._tag === "NotReached" && signal.aborted) return { _tag: "Cancelled", shipped: null };
     if (shipped._tag !== "Shipped" || !wait) return shipped;
     const { generation, revision } = shipped;
@@ -55,17 +60,22 @@ export async function applyBundle(
   }
 }
 
+interface Asked {
+  readonly bundle: SignedManifest;
+  readonly agentId: AgentId;
+  readonly expect: number | undefined;
+}
+
 type Attempt = ({ readonly _tag: "Shipped" } & Shipped) | NotShipped | { readonly _tag: "Again" };
 
 async function ship(
   { store, clock }: FleetParts,
-  bundle: SignedManifest,
-  agentId: AgentId,
+  asked: Asked,
   call: Required<Pick<CallOptions, "signal">>,
   onProgress: (progress: Progress) => void,
 ): Promise<Exclude<Attempt, { readonly _tag: "Again" }>> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-    const done = await tryOnce(store, bundle, agentId, call, onProgress);
+    const done = await tryOnce(store, asked, call, onProgress);
     if (done._tag !== "Again") return done;
     await pause(clock, AGAIN_AFTER_MS, call.signal ?? new AbortController().signal);
   }
@@ -74,11 +84,11 @@ async function ship(
 
 async function tryOnce(
   store: Store,
-  { payload, signatures, manifest: { generation } }: SignedManifest,
-  agentId: AgentId,
+  { bundle: { payload, signatures, manifest }, agentId, expect: wanted }: Asked,
   call: CallOptions,
   onProgress: (progress: Progress) => void,
 ): Promise<Attempt> {
+  const { generation } = manifest;
   const lost = (unreachable: Unreachable): NotShipped => ({ _tag: "NotReached", unreachable, stored: false });
   const known = await highestKnown(store, agentId, call);
   if (known._tag === "Unreachable") return lost(known);
@@ -88,13 +98,17 @@ async function tryOnce(
   if (found._tag === "Value" && Buffer.compare(found.value, packed.envelope) === 0) {
     return { _tag: "Shipped", generation, revision: found.revision };
   }
+  const expect = found._tag === "Absent" ? 0 : found.revision;
+  if (wanted !== undefined && expect !== wanted) {
+    const message = `somebody has shipped another manifest to ${agentId} meanwhile; look again at what is to change`;
+    return { _tag: "Unfit", reason: "Moved", message };
+  }
   // The same number is for the same text alone, with more signatures perhaps; the agent tells the two apart.
   if (generation < known.generation) {
     const message = `the bundle is generation ${generation}, and ${known.generation} is known for ${agentId} already; have it signed again with --generation ${known.generation + 1}`;
     return { _tag: "Unfit", reason: "StaleGeneration", message };
   }
   onProgress({ _tag: "Shipping", generation });
-  const expect = found._tag === "Value" ? found.revision : 0;
   const written = await store.put("desired-state", agentId, packed.envelope, { ...call, expect });
   switch (written._tag) {
     case "Written": {

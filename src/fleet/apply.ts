@@ -21,6 +21,8 @@ export interface ApplyOptions {
   readonly wait?: boolean | undefined;
   /** Whether what failed for good with the same content is tried again. Default: it is not. */
   readonly retryFailed?: boolean | undefined;
+  /** Why it is shipped, one line of at most 500 characters, which the history shows. Default: nothing is said. */
+  readonly message?: string | undefined;
   /** Signs with these. Default: unsigned, for agents that have no keys configured. */
   readonly signers?: Signers | undefined;
   /** What the manifest's secrets are, and whose key they may be sealed for. Default: all are carried over. */
@@ -42,7 +44,14 @@ export async function apply(
   agentId: AgentId,
   options: ApplyOptions = {},
 ): Promise<ApplyResult> {
-  const { timeoutMs = DEFAULT_TIMEOUT_MS, wait = true, signers = [], retryFailed, onProgress = () => {} } = options;
+  const {
+    timeoutMs = DEFAULT_TIMEOUT_MS,
+    wait = true,
+    signers = [],
+    retryFailed,
+    message,
+    onProgress = () => {},
+  } = options;
   const { secrets = {} } = options;
   const signal = options.signal ?? new AbortController().signal;
   const time = deadline(parts.clock, timeoutMs);
@@ -54,7 +63,7 @@ export async function apply(
     const { sealed } = prepared;
     const { trustedKeys = [] } = secrets;
     const rest = { signal, late: time.signal, onProgress };
-    const shipment = { manifest, agentId, signers, retryFailed, sealed, trustedKeys, ...rest };
+    const shipment = { manifest, agentId, signers, retryFailed, message, sealed, trustedKeys, ...rest };
     let shipped = await ship(parts, shipment);
     for (let reshipped = false; ; reshipped = true) {
       if (shipped._tag !== "Shipped") return shipped;

@@ -36,6 +36,8 @@ export async function desiredIn(store: Store, found: Found, call: CallOptions): 
 export interface CurrentPayload {
   readonly generation: number;
   readonly issuedAt: string;
+  /** Why it was shipped, in its author's words. */
+  readonly message: string | null;
   readonly scores: Readonly<Record<string, unknown>>;
   readonly payload: string;
   readonly signatures: Envelope["signatures"];
@@ -55,12 +57,13 @@ export async function currentIn(store: Store, found: Found, call: CallOptions): 
   if (payload._tag !== "Value") return unreadable(`the payload is an asset that is ${payload._tag}`);
   const read = readDocument(z.looseObject(Payload.shape), payload.value);
   if (read._tag === "Unreadable") return unreadable(`the payload: ${read.message}`);
-  const { generation, issuedAt, scores } = read.document;
+  const { generation, issuedAt, scores, message = null } = read.document;
   const text = new TextDecoder().decode(payload.value);
   return {
     _tag: "Current",
     generation,
     issuedAt,
+    message,
     scores,
     payload: text,
     signatures: opened.signatures,

@@ -3,13 +3,17 @@ import type { Manifest } from "../topology/manifest.ts";
 import type { AgentId } from "../wire/keys.ts";
 import type { SealingKey } from "../wire/secrets/sealed.ts";
 import type { CallOptions, StreamedAsset, Unreachable } from "../wire/store.ts";
-import { applyBundle, type SignedManifest } from "./apply-bundle.ts";
+import { applyBundle, type BundleOptions, type SignedManifest } from "./apply-bundle.ts";
 import { apply, type ApplyOptions, remove } from "./apply.ts";
+import { type Blame, blame } from "./blame.ts";
 import { publishedKey } from "./capabilities.ts";
 import { type Desired, readDesired } from "./desired.ts";
+import { type History, history, type HistoryOptions } from "./history.ts";
+import { type FoundManifest, manifestsOf } from "./manifests.ts";
 import type { FleetParts } from "./parts.ts";
 import { plan, planBundle, type PlanOptions, type PlanResult } from "./plan.ts";
 import { type RemoveAssetsOptions, type RemovedAssets, removeAssets } from "./remove-assets.ts";
+import { prepareRollback, type Rollback, type RollbackOptions } from "./rollback.ts";
 import type { ApplyResult } from "./result.ts";
 import { type AssetSource, upload, type UploadOptions } from "./upload.ts";
 import { beginRollout, type Prepared, prepareRollout, type RolloutWish } from "./rollout/prepare.ts";
@@ -22,16 +26,21 @@ import type { Rollout, RolloutId } from "../wire/rollout.ts";
 import { type AgentView, status, statusOfAll } from "./view.ts";
 import { watch, type WatchOptions } from "./watch.ts";
 
-export type { SignedManifest } from "./apply-bundle.ts";
+export type { BundleOptions, SignedManifest } from "./apply-bundle.ts";
 export type { ApplyOptions } from "./apply.ts";
 export type { Desired } from "./desired.ts";
 export { type EventFinding, events, type ToldEvent } from "./events.ts";
+export type { Blame } from "./blame.ts";
+export { differences, type FieldChange, type ScoreDifference } from "./differences.ts";
+export type { History, HistoryEntry, HistoryOptions, ManifestResult, ShippedGeneration } from "./history.ts";
+export type { FoundManifest, ShippedManifest } from "./manifests.ts";
+export type { Rollback, RollbackOptions } from "./rollback.ts";
 export { STALE_MS } from "./liveness.ts";
 export type { Liveness } from "./liveness.ts";
 export type { FleetParts } from "./parts.ts";
 export type { PlanOptions, PlanResult } from "./plan.ts";
 export type { RemoveAssetsOptions, RemovedAssets } from "./remove-assets.ts";
-export type { DeviceFinding, Prepared, RolloutWish } from "./rollout/prepare.ts";
+export type { Prepared, RolloutWish } from "./rollout/prepare.ts";
 export { LEASE_MS } from "./rollout/record.ts";
 export { failedIn, type RolloutProgress, type RunResult } from "./rollout/run.ts";
 export { isSilent, type Taken } from "./rollout/take.ts";
@@ -47,7 +56,7 @@ export type { WatchOptions } from "./watch.ts";
 export interface Fleet {
   apply(manifest: Manifest, agentId: AgentId, options?: ApplyOptions): Promise<ApplyResult>;
   /** Ships what was signed elsewhere, as it is. */
-  applyBundle(bundle: SignedManifest, agentId: AgentId, options?: ApplyOptions): Promise<ApplyResult>;
+  applyBundle(bundle: SignedManifest, agentId: AgentId, options?: BundleOptions): Promise<ApplyResult>;
   remove(agentId: AgentId, options?: ApplyOptions): Promise<ApplyResult>;
   plan(manifest: Manifest, agentId: AgentId, options?: PlanOptions): Promise<PlanResult>;
   /** Asks about what was signed elsewhere. */
@@ -60,6 +69,18 @@ export interface Fleet {
   desired(agentId: AgentId, options?: CallOptions): Promise<Desired | Unreachable>;
   /** The key that the agent publishes for its secrets to be sealed for; null where it publishes none. */
   sealingKey(agentId: AgentId, options?: CallOptions): Promise<SealingKey | null | Unreachable>;
+  /** What an agent was to be, the newest first, and what came of it. */
+  history(agentId: AgentId, options?: HistoryOptions): Promise<History | Unreachable>;
+  /** Manifests by their generation, of those that are kept. */
+  manifests(
+    agentId: AgentId,
+    generations: readonly number[],
+    options?: CallOptions,
+  ): Promise<ReadonlyMap<number, FoundManifest> | Unreachable>;
+  /** An earlier manifest as one of a new generation, to be looked at and then shipped with `applyBundle`. */
+  prepareRollback(agentId: AgentId, options: RollbackOptions): Promise<Rollback | Unreachable>;
+  /** Since when a Score is as it is, and by whom. */
+  blame(agentId: AgentId, scoreId: string, options?: CallOptions): Promise<Blame | Unreachable>;
   status(agentId: AgentId, options?: CallOptions): Promise<AgentView | Unreachable>;
   statusOfAll(options?: CallOptions): Promise<readonly AgentView[] | Unreachable>;
   /** Which agents a selector means. */
@@ -100,6 +121,10 @@ export const createFleet = (parts: FleetParts): Fleet => ({
   removeAssets: (sha256, options) => removeAssets(parts, sha256, options),
   desired: (agentId, options = {}) => readDesired(parts.store, agentId, options),
   sealingKey: (agentId, options = {}) => publishedKey(parts.store, agentId, options),
+  history: (agentId, options) => history(parts, agentId, options),
+  manifests: (agentId, generations, options = {}) => manifestsOf(parts, agentId, generations, options),
+  prepareRollback: (agentId, options) => prepareRollback(parts, agentId, options),
+  blame: (agentId, scoreId, options) => blame(parts, agentId, scoreId, options),
   status: (agentId, options) => status(parts, agentId, options),
   statusOfAll: (options) => statusOfAll(parts, options),
   select: (selector, options) => selectAgents(parts.store, selector, options),

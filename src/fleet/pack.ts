@@ -25,6 +25,7 @@ export interface ToPack {
   readonly agentId: AgentId;
   readonly signers: Signers;
   readonly retryFailed?: boolean | undefined;
+  readonly message?: string | undefined;
   readonly secrets?: EncodeOptions["secrets"];
   readonly generation: number;
   readonly issuedAt: Date;

@@ -45,8 +45,8 @@ export type NotShipped =
   | SecretsRefused
   /** More bytes than an agent reads. */
   | { readonly _tag: "TooLarge"; readonly bytes: number; readonly limit: number }
-  /** Signed for another agent, or under a generation that is too low by now: nothing but another signature helps. */
-  | { readonly _tag: "Unfit"; readonly reason: "WrongAgent" | "StaleGeneration"; readonly message: string }
+  /** Signed for another agent, or under a generation that is too low by now: nothing but another signature helps. `Moved`: the key is not at the revision that was asked for. */
+  | { readonly _tag: "Unfit"; readonly reason: "WrongAgent" | "StaleGeneration" | "Moved"; readonly message: string }
   /** Others wrote to the key again and again between reading and writing it. */
   | { readonly _tag: "Contended"; readonly attempts: number }
   /** `stored` is null where it is not known: an answer was lost, and the key could not be read back. */

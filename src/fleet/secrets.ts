@@ -145,7 +145,7 @@ export function resolve(
 }
 
 /** Of two that have one name the later in the manifest, which is the same one where this software made it. */
-function sealedIn(scores: Readonly<Record<string, unknown>>): ReadonlyMap<string, SealedForAll> {
+export function sealedIn(scores: Readonly<Record<string, unknown>>): ReadonlyMap<string, SealedForAll> {
   const found = new Map<string, SealedForAll>();
   for (const value of Object.values(scores)) {
     const read = z.looseObject({ secrets: WireScore.shape.secrets }).safeParse(value);

@@ -4,7 +4,7 @@ import type { CapabilitiesDocument } from "../wire/status.ts";
 import type { CallOptions, Store, Unreachable } from "../wire/store.ts";
 import { readCapabilities } from "./capabilities.ts";
 
-export { matches, type ParsedSelector, parseSelector, type Selector, selectorText } from "../topology/selector.ts";
+export { matches, parseSelector, type Selector, selectorText } from "../topology/selector.ts";
 
 /** Which agents a selector means, by what they have published. Both lists in the order of their ids. */
 export interface Selected {

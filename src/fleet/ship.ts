@@ -17,6 +17,7 @@ export interface Shipment {
   readonly agentId: AgentId;
   readonly signers: Signers;
   readonly retryFailed?: boolean | undefined;
+  readonly message?: string | undefined;
   /** Those that were given. */
   readonly sealed: SecretsToSend;
   readonly trustedKeys: readonly SealingKey[];

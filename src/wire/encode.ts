@@ -15,6 +15,8 @@ export interface EncodeOptions {
   readonly issuedAt: Date;
   /** Whether what failed for good with the same content is tried again. Default: not. */
   readonly retryFailed?: boolean | undefined;
+  /** Why it is shipped, one line of at most 500 characters. Default: nothing is said. */
+  readonly message?: string | undefined;
   /** By name, sealed for the device. Each Score takes those with it that its spec refers to. */
   readonly secrets?: SecretsToSend | undefined;
   /** Signs with these; none: unsigned, for agents that have no keys configured. */
@@ -38,7 +40,7 @@ export type Encoded =
 /** Refuses what the manifest's own topology lacks, also where the compiler was got around. */
 export function encode(
   manifest: Manifest,
-  { agentId, generation, issuedAt, retryFailed = false, secrets, signers = [] }: EncodeOptions,
+  { agentId, generation, issuedAt, retryFailed = false, message, secrets, signers = [] }: EncodeOptions,
 ): Encoded {
   const sentences = Object.values(manifest.scores).flatMap((score) =>
     lacks(score, manifest.topology).map(lackSentence),
@@ -52,6 +54,7 @@ export function encode(
     scores,
     ...(manifest.rollbackOnFailure !== null && { rollbackOnFailure: manifest.rollbackOnFailure }),
     ...(retryFailed && { retryFailed: true as const }),
+    ...(message !== undefined && { message }),
   } satisfies Payload);
   const bytes = Buffer.byteLength(payload);
   if (bytes > PAYLOAD_LIMIT_BYTES) return { _tag: "TooLarge", bytes, limit: PAYLOAD_LIMIT_BYTES };

@@ -55,6 +55,15 @@ export const WireScore = z.strictObject({
 });
 export type WireScore = z.infer<typeof WireScore>;
 
+/** In characters. */
+export const MESSAGE_LIMIT = 500;
+/** Why a manifest is shipped, in its author's words: one line. */
+export const Message = z
+  .string()
+  .min(1)
+  .max(MESSAGE_LIMIT)
+  .regex(/^\P{Cc}*$/u, "a message is one line, without control characters");
+
 /** The signed text, parsed. Its Scores are decoded one by one, so that one bad one does not take the others with it. */
 export const Payload = z.strictObject({
   agentId: AgentId,
@@ -62,9 +71,11 @@ export const Payload = z.strictObject({
   generation: z.int().min(1),
   issuedAt: z.iso.datetime(),
   scores: z.record(z.string(), z.unknown()),
-  /** Left out where nobody asked for it, as is the next: an agent that knows neither refuses the manifest that asks. */
+  /** Left out where nobody asked for it, as are the next: an agent that does not know one refuses the manifest that has it. */
   rollbackOnFailure: RollbackOnFailure.exactOptional(),
   /** What failed for good with the same content is tried again, once, for this generation. */
   retryFailed: z.literal(true).exactOptional(),
+  /** Why it is shipped. Nothing of what the agent does depends on it. */
+  message: Message.exactOptional(),
 });
 export type Payload = z.infer<typeof Payload>;

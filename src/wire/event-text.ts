@@ -13,6 +13,12 @@ export const eventText = (record: EventRecord): string =>
         ...(late === true ? ["recorded late"] : []),
       ].join(", "),
     )
+    .with({ type: "ManifestSettled" }, ({ generation, states, rolledBack, pair }) =>
+      [
+        `generation ${generation}${forPair(pair)}${rolledBack === true ? " taken back" : ""}`,
+        ...Object.entries(states).map(([state, count]) => `${count} ${state}`),
+      ].join(", "),
+    )
     .with(
       { type: "ManifestRefused" },
       ({ reason, generation, signedBy, pair }) =>

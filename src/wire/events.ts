@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { AgentId } from "./keys.ts";
+import { SCORE_STATES } from "./status.ts";
 import { MANIFEST_REFUSALS, SCORE_REFUSALS } from "./refusal.ts";
 
 /**
@@ -42,6 +43,17 @@ const ManifestAccepted = z.strictObject({
   refused: z.partialRecord(z.enum(SCORE_REFUSALS), Count).exactOptional(),
   /** It was accepted before the agent was last stopped, which kept it from being put on record then. */
   late: z.literal(true).exactOptional(),
+  pair,
+});
+
+/** It was carried through for the first time: each Score was looked at, and what could be done about it is done. */
+const ManifestSettled = z.strictObject({
+  type: z.literal("ManifestSettled"),
+  generation: Generation,
+  /** How many of its Scores, and of what is being removed, are in each state. */
+  states: z.partialRecord(z.enum(SCORE_STATES), Count),
+  /** It failed, and the one before it is in force again. */
+  rolledBack: z.literal(true).exactOptional(),
   pair,
 });
 
@@ -118,6 +130,7 @@ const RecordDamaged = z.strictObject({ type: z.literal("RecordDamaged"), lines: 
 
 const EVENTS = [
   ManifestAccepted,
+  ManifestSettled,
   ManifestRefused,
   PolicyChanged,
   AuthorsChanged,
@@ -165,6 +178,7 @@ export type RecordHead = z.infer<typeof RecordHead>;
 /** One record. */
 export const EventRecord = z.discriminatedUnion("type", [
   ManifestAccepted.extend(head),
+  ManifestSettled.extend(head),
   ManifestRefused.extend(head),
   PolicyChanged.extend(head),
   AuthorsChanged.extend(head),

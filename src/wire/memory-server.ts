@@ -1,5 +1,6 @@
 import { harmless } from "./nats/harmless.ts";
 import { MemoryEvents } from "./memory-events.ts";
+import type { StoredRevision } from "./revisions.ts";
 import { ALL_BUCKETS, type Bucket, type Written } from "./store.ts";
 
 interface Entry {
@@ -23,6 +24,10 @@ export class MemoryServer {
   readonly maxPayload: number;
   /** Undefined until they are made. */
   buckets: ReadonlyMap<Bucket, BucketState> | undefined;
+  /** All that `desired-state` has held, in order. */
+  readonly revisions: (StoredRevision & { readonly key: string })[] = [];
+  /** When a revision is stored now. A test may set it. */
+  now: () => Date = () => new Date(0);
   readonly events = new MemoryEvents();
   readonly assets = new Map<string, Uint8Array>();
   /** What each copy of an asset is called. */
@@ -69,6 +74,10 @@ export class MemoryServer {
     if (expect !== undefined && !asExpected) return { _tag: "Conflict" };
     state.revision += 1;
     state.entries.set(key, { value, revision: state.revision });
+    if (bucket === "desired-state") {
+      const kept = { _tag: "Revision", revision: state.revision, storedAt: this.now(), value: value ?? null } as const;
+      this.revisions.push({ ...kept, key });
+    }
     for (const watcher of this.watchers) {
       queueMicrotask(() => {
         if (this.watchers.has(watcher)) harmless(() => watcher(bucket, key));

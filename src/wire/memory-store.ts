@@ -7,6 +7,7 @@ import { harmless } from "./nats/harmless.ts";
 import { orAborted } from "./nats/or-aborted.ts";
 import { isKey, isPlainSubject } from "./nats/subjects.ts";
 import type { AssetRef } from "../scores/asset.ts";
+import type { Revisions } from "./revisions.ts";
 import {
   type AssetPiece,
   type AssetPlace,
@@ -29,6 +30,7 @@ export type Operation =
   | "put"
   | "delete"
   | "keys"
+  | "revisionAt"
   | "putAsset"
   | "getAsset"
   | "findAsset"
@@ -68,7 +70,7 @@ interface Attachment {
  * The port in memory, for tests and without a deadline of its own except in `request`. Several stores on one server
  * see each other as over NATS. Beyond the port it can be cut off, and made to fail.
  */
-export class MemoryStore implements Store, StoreAdmin, EventStream {
+export class MemoryStore implements Store, StoreAdmin, EventStream, Revisions {
   readonly server: MemoryServer;
   readonly #attached = new Set<Attachment>();
   readonly #listeners = new Set<(state: "connected" | "disconnected") => void>();
@@ -140,6 +142,29 @@ export class MemoryStore implements Store, StoreAdmin, EventStream {
   async delete(bucket: Bucket, key: string, options?: CallOptions): Promise<Written | Unreachable> {
     if (!isKey(key)) return noKey(key);
     return this.#run("delete", options, () => this.server.write(bucket, key, undefined, undefined) ?? noBuckets());
+  }
+
+  async revisionAt(
+    bucket: Bucket,
+    key: string,
+    from: number,
+    options?: CallOptions,
+  ): ReturnType<Revisions["revisionAt"]> {
+    if (!isKey(key)) return noKey(key);
+    return this.#run("revisionAt", options, () => {
+      if (this.server.buckets === undefined) return noBuckets();
+      const newest = this.server.buckets.get(bucket)?.entries.get(key);
+      const kept =
+        bucket === "desired-state"
+          ? this.server.revisions.filter((each) => each.key === key)
+          : newest === undefined
+            ? []
+            : [{ revision: newest.revision, storedAt: this.server.now(), value: newest.value ?? null }];
+      const found = kept.find(({ revision }) => revision >= from);
+      if (found === undefined) return { _tag: "None" };
+      const { revision, storedAt, value } = found;
+      return { _tag: "Revision", revision, storedAt, value: value?.slice() ?? null };
+    });
   }
 
   async keys(bucket: Bucket, options?: CallOptions): Promise<readonly string[] | Unreachable> {

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { RollbackOnFailure } from "../topology/rollback.ts";
-import { WireScore } from "./envelope.ts";
+import { Message, WireScore } from "./envelope.ts";
 import { AgentId } from "./keys.ts";
 
 /** A roll-out's id, which is its key in the bucket `rollouts`. */
@@ -51,6 +51,8 @@ export const Rollout = z.object({
   /** The file that it was made of, by its name, and a hash of all the manifests that came of it. */
   source: z.object({ file: z.string(), digest: z.string() }),
   selector: z.string(),
+  /** Why, in one line; what is shipped says it too. */
+  message: Message.exactOptional(),
   /** How many devices are worked on at once. */
   concurrency: z.int().min(1),
   /** It stops when more have failed. */

@@ -20,7 +20,7 @@ test.each(attackers ?? [])("what stops %s is shown by tests that are there", (_,
   // Nothing stands there but such names.
   expect(shown.map(([all]) => all).join("; ")).toBe(shownBy);
   for (const [, path = "", name = ""] of shown) {
-    expect(existsSync(join(root, path)), path).toBe(true);
+    expect([path, existsSync(join(root, path))]).toEqual([path, true]);
     expect(readFileSync(join(root, path), "utf8")).toContain(name);
   }
 });

@@ -113,6 +113,19 @@ const asksAboutItsKey: Allowed = {
   },
 };
 
+const readsRevisions = (by: User): Allowed => ({
+  by,
+  what: "reads what a desired-state key held before",
+  isSo: async (scene) => {
+    const operator = await scene.store("operator");
+    for (const value of ["before", "now"]) await operator.put("desired-state", OTHER, bytes(value));
+    const newest = await operator.get("desired-state", OTHER);
+    const at = "revision" in newest ? newest.revision - 1 : 0;
+    const found = await (await scene.store(by)).revisionAt("desired-state", OTHER, at);
+    return (found._tag === "Revision" && new TextDecoder().decode(found.value ?? bytes("")) === "before") || found;
+  },
+});
+
 const storesAnAsset = (by: User): Allowed => ({
   by,
   what: "stores an asset",
@@ -201,7 +214,7 @@ export const ALLOWED: readonly Allowed[] = [
     storesAnAsset(by),
   ]),
   readsAnAsset("viewer"),
-  ...(["operator", "author", "viewer"] as const).map(readsEvents),
+  ...(["operator", "author", "viewer"] as const).flatMap((by) => [readsEvents(by), readsRevisions(by)]),
   {
     by: "viewer",
     what: "does not list a key that was deleted",

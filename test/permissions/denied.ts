@@ -45,6 +45,8 @@ const readingEvents = (by: User): readonly Denied[] => [
   publish(by, "$JS.API.STREAM.MSG.GET.harmony-events", { seq: 1 }),
 ];
 
+const READING_REVISIONS = "$JS.API.DIRECT.GET.KV_desired-state";
+
 const own = (bucket: string): string => `$KV.${bucket}.${AGENT}`;
 const others = (bucket: string): string => `$KV.${bucket}.${OTHER}`;
 const directGet = (bucket: string, subject: string): string => `$JS.API.DIRECT.GET.KV_${bucket}.${subject}`;
@@ -259,7 +261,10 @@ const READ_BY_VIEWERS = [
 const guest = (by: "author" | "viewer" | "dashboard"): readonly Denied[] => [
   ...TOLD.map((bucket) => publish(by, others(bucket), "evil")),
   // To the server, the last star of their grant also stands for this one; they may read every key anyway.
-  ...readingAround(by).filter(({ what }) => !what.endsWith(".>")),
+  ...readingAround(by)
+    .filter(({ what }) => !what.endsWith(".>"))
+    // But for the dashboard they read what desired states there have been.
+    .filter(({ what }) => by === "dashboard" || !what.startsWith(`publish ${READING_REVISIONS} `)),
   ...consumers(by, "_INBOX.x"),
   ...administration(by),
   ...listening(by),
@@ -305,10 +310,17 @@ export const DENIED: readonly Denied[] = [
   ...guest("author"),
   ...guest("viewer"),
   ...reader("viewer"),
-  ...injections("viewer", [[READING_EVENTS, '{"seq":1}']]),
+  ...injections("viewer", [
+    [READING_EVENTS, '{"seq":1}'],
+    [READING_REVISIONS, '{"seq":1}'],
+  ]),
   ...guest("dashboard"),
   ...reader("dashboard"),
   publish("dashboard", "$JS.API.DIRECT.GET.OBJ_assets", { seq: 1 }),
   ...readingEvents("dashboard"),
+  publish("dashboard", READING_REVISIONS, { seq: 1 }),
+  publish("agent", READING_REVISIONS, { seq: 1 }),
+  publish("agent", READING_REVISIONS, { seq: 1, next_by_subj: `$KV.desired-state.${AGENT}` }),
+  publish("member", READING_REVISIONS, { seq: 1, next_by_subj: `$KV.desired-state.${PAIR}` }),
   publish("dashboard", "$JS.API.DIRECT.GET.OBJ_assets.$O.assets.M.x"),
 ];

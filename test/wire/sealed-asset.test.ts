@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { openPiece, sealedName, sealer } from "../../src/wire/sealed-asset.ts";
 

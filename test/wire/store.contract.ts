@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe } from "vitest";
 import { assetContract } from "./contract/assets.ts";
+import { revisionContract } from "./contract/revisions.ts";
 import { eventContract } from "./contract/events.ts";
 import { endingContract } from "./contract/endings.ts";
 import { historyContract } from "./contract/histories.ts";
@@ -24,6 +25,7 @@ export function storeContract(start: () => Promise<StoreRig>, { runs }: { readon
     onChangeContract(scene);
     requestContract(scene);
     assetContract(scene);
+    revisionContract(scene);
     eventContract(scene);
     endingContract(scene);
     historyContract(scene, runs);

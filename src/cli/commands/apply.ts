@@ -11,6 +11,7 @@ import { bundleIn } from "../bundle-file.ts";
 import { applyToMany, typesAreRight } from "../rolling-out.ts";
 import { count, selector, SELECTOR_HELP, waves } from "../selector-option.ts";
 import { withFleet } from "../server.ts";
+import { messageOption } from "../message-option.ts";
 import { addSecretOptions, gatherSecrets, SecretFlags, wipe } from "../secret-options.ts";
 import { readSigners, signOption } from "../sign-option.ts";
 import { uploadOrTell } from "../uploading.ts";
@@ -27,6 +28,7 @@ const Options = z.object({
   wait: z.boolean(),
   check: z.boolean().default(false),
   retryFailed: z.boolean().default(false),
+  message: z.string().optional(),
   sign: z.array(z.string()).default([]),
   ...SecretFlags.shape,
 });
@@ -54,6 +56,7 @@ export const addApply: AddCommand = (program, run) => {
     .option("--timeout <TIME>", "how long to wait, for each device: 500ms, 60s, 5m", duration, 60_000)
     .option("--no-wait", "end once it is stored for the agent")
     .option("--retry-failed", "try again what failed for good, although its content is the same")
+    .addOption(messageOption())
     .option("--check", "type-check FILE first")
     .addOption(signOption());
   addSecretOptions(command)
@@ -73,7 +76,7 @@ export const addApply: AddCommand = (program, run) => {
       run(async (session, args, options) => {
         const [file] = Args.parse(args);
         const given = Options.parse(options);
-        const { agent, timeout, wait, check, retryFailed, sign, ...flags } = given;
+        const { agent, timeout, wait, check, retryFailed, message, sign, ...flags } = given;
         const { io } = session;
         const many = forMany(given);
         if (given.selector !== undefined && agent === undefined) {
@@ -83,7 +86,14 @@ export const addApply: AddCommand = (program, run) => {
             );
             return EXIT.usage;
           }
-          return applyToMany(session, file, { ...many, selector: given.selector, timeoutMs: timeout, sign, check });
+          return applyToMany(session, file, {
+            ...many,
+            selector: given.selector,
+            timeoutMs: timeout,
+            message,
+            sign,
+            check,
+          });
         }
         if (agent === undefined || given.selector !== undefined) {
           session.complain("it is for one agent or for many", "Give either --agent ID or --selector SELECTOR.");
@@ -97,7 +107,9 @@ export const addApply: AddCommand = (program, run) => {
         if (bundle === "Unreadable") return EXIT.usage;
         if (bundle !== null) {
           const unfit =
-            bundle._tag === "Status" ? "it holds a status, and no manifest" : wrongFlag(sign, check, retryFailed);
+            bundle._tag === "Status"
+              ? "it holds a status, and no manifest"
+              : wrongFlag({ sign, check, retryFailed, message });
           if (unfit !== null) session.complain(`${file} is a signed bundle: ${unfit}`);
           if (bundle._tag === "Status" || unfit !== null) return EXIT.usage;
           return withFleet(session, async (fleet) => {
@@ -131,6 +143,7 @@ export const addApply: AddCommand = (program, run) => {
             wait,
             signers,
             retryFailed,
+            message,
             secrets: { values: secrets.given, trustedKeys },
             onProgress: progress.tell,
           });
@@ -152,8 +165,14 @@ const forMany = ({ wave, concurrency, maxFailures, soak }: z.infer<typeof Option
 });
 
 /** What can only be said of a manifest that is yet to be signed. */
-function wrongFlag(sign: readonly string[], check: boolean, retryFailed: boolean): string | null {
+function wrongFlag({
+  sign,
+  check,
+  retryFailed,
+  message,
+}: Pick<z.infer<typeof Options>, "sign" | "check" | "retryFailed" | "message">): string | null {
   if (sign.length > 0) return "harmony sign adds a signature to it";
   if (check) return "--check is for a FILE with a manifest";
+  if (message !== undefined) return "--message has to be signed with it (harmony sign --message)";
   return retryFailed ? "--retry-failed has to be signed with it (harmony sign --retry-failed)" : null;
 }

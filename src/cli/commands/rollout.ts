@@ -1,6 +1,6 @@
 import { match } from "ts-pattern";
 import * as z from "zod";
-import type { Fleet } from "../../fleet/index.ts";
+import { type Fleet, LEASE_MS } from "../../fleet/index.ts";
 import { RolloutId } from "../../wire/rollout.ts";
 import { type AddCommand, examples, word } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit-code.ts";
@@ -70,7 +70,7 @@ export const addRollout: AddCommand = (program, run) => {
         return withFleet(session, async (fleet) => {
           const { signal } = session.io;
           const onWaiting = (holder: string): void =>
-            session.say(`${holder} may still run it; looking for up to 15 s whether it does`);
+            session.say(`${holder} may still run it; looking for up to ${LEASE_MS / 1000} s whether it does`);
           const taken = await fleet.rollouts.take(id, { ...runner(), maxFailures, signal, onWaiting });
           if (taken._tag !== "Taken") return tellNotTaken(session, fleet, id, taken);
           const progress = rolloutProgress(session);

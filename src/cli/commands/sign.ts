@@ -9,6 +9,7 @@ import { sign as signPayload } from "../../wire/signature.ts";
 import { bundleIn } from "../bundle-file.ts";
 import { type AddCommand, agentId, examples, generation } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit-code.ts";
+import { messageOption } from "../message-option.ts";
 import { writeWhole } from "../write-whole.ts";
 import { manifestOrCode } from "../manifest-file.ts";
 import { visible } from "../paint.ts";
@@ -20,6 +21,7 @@ const Options = z.object({
   generation: z.number().optional(),
   output: z.string().optional(),
   retryFailed: z.boolean().default(false),
+  message: z.string().optional(),
   sign: z.array(z.string()).default([]),
 });
 type Options = z.infer<typeof Options>;
@@ -40,6 +42,7 @@ export const addSign: AddCommand = (program, run) => {
     .option("--agent <ID>", "the agent that it is for", agentId)
     .option("--generation <N>", "above the one that the device has (default: 1, for one that has none)", generation)
     .option("--retry-failed", "try again what failed for good, although its content is the same")
+    .addOption(messageOption())
     .option("-o, --output <FILE>", "where the bundle goes (default: standard output)")
     .addOption(signOption())
     .addHelpText(
@@ -73,7 +76,7 @@ export const addSign: AddCommand = (program, run) => {
 async function fresh(
   session: Session,
   file: string,
-  { agent, generation: number = 1, retryFailed }: Options,
+  { agent, generation: number = 1, retryFailed, message }: Options,
   signers: readonly Signer[],
 ): Promise<Signed | ExitCode> {
   const { complain } = session;
@@ -84,7 +87,7 @@ async function fresh(
   const manifest = await manifestOrCode(session, file);
   if (typeof manifest === "number") return manifest;
   const issuedAt = new Date();
-  const encoded = encode(manifest, { agentId: agent, generation: number, issuedAt, retryFailed, signers });
+  const encoded = encode(manifest, { agentId: agent, generation: number, issuedAt, retryFailed, message, signers });
   if (encoded._tag === "Encoded") return encoded;
   complain(
     encoded._tag === "Lacking"
@@ -99,7 +102,7 @@ function again(
   { complain }: Session,
   file: string,
   bundle: Bundle,
-  { agent, generation: number, retryFailed }: Options,
+  { agent, generation: number, retryFailed, message }: Options,
   signers: readonly Signer[],
 ): Signed | ExitCode {
   if (bundle._tag === "Status") {
@@ -107,9 +110,10 @@ function again(
     return EXIT.usage;
   }
   const { payload, signatures, manifest } = bundle;
-  if (number !== undefined || retryFailed) {
+  const stray = number !== undefined ? "--generation" : retryFailed ? "--retry-failed" : message && "--message";
+  if (stray) {
     complain(
-      `${number === undefined ? "--retry-failed" : "--generation"} is for a manifest that nobody has signed yet; in ${file} it stands fast`,
+      `${stray} is for a manifest that nobody has signed yet; in ${file} it stands fast`,
       "Make a new bundle of the manifest's FILE.",
     );
     return EXIT.usage;

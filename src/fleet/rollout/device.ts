@@ -10,7 +10,7 @@ import { applyBundle } from "../apply-bundle.ts";
 import { follow } from "../follow.ts";
 import type { Signers } from "../pack.ts";
 import type { FleetParts } from "../parts.ts";
-import type { ApplyResult, Progress } from "../result.ts";
+import type { ApplyResult } from "../result.ts";
 import { highestKnown } from "../ship.ts";
 import { deadline } from "../waiting.ts";
 
@@ -20,6 +20,8 @@ export interface DeviceShipment {
   readonly signers: Signers;
   /** Whether it is shipped anew although it lies in the key already, so that what failed for good is tried once more. */
   readonly retryFailed: boolean;
+  /** Why, for the history of the device. */
+  readonly message: string | undefined;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
   /** The generation is known, and about to be shipped. */
@@ -31,11 +33,11 @@ const ATTEMPTS = 5;
 
 /** Ships what a device is to be, where that does not lie in its key already, and waits as `apply` does. */
 export async function applyStored(parts: FleetParts, shipment: DeviceShipment): Promise<ApplyResult> {
-  const { agentId, manifest, signers, retryFailed, timeoutMs, signal, onGeneration } = shipment;
+  const { agentId, manifest, signers, retryFailed, message, timeoutMs, signal, onGeneration } = shipment;
   const time = deadline(parts.clock, timeoutMs);
   const startedAt = parts.clock.monotonicMs();
   const call: CallOptions = { signal: AbortSignal.any([signal, time.signal]) };
-  const onProgress = (_: Progress): void => {};
+  const onProgress = (): void => {};
   const lost = (unreachable: Unreachable): ApplyResult =>
     signal.aborted ? { _tag: "Cancelled", shipped: null } : { _tag: "NotReached", unreachable, stored: false };
   try {
@@ -60,6 +62,7 @@ export async function applyStored(parts: FleetParts, shipment: DeviceShipment): 
         issuedAt: parts.clock.now().toISOString(),
         ...manifest,
         ...(retryFailed && { retryFailed: true as const }),
+        ...(message !== undefined && { message }),
       } satisfies Payload;
       const payload = JSON.stringify(whole);
       const bytes = new TextEncoder().encode(payload).length;
@@ -101,8 +104,9 @@ export async function readStored(
 ): Promise<StoredManifest | { readonly message: string } | Unreachable> {
   const found = await store.getAsset(asset, { ...call, limit: PAYLOAD_LIMIT_BYTES + SEAL_BYTES });
   if (found._tag === "Unreachable") return found;
-  if (found._tag !== "Value")
+  if (found._tag !== "Value") {
     return { message: `what it is to be (${asset.slice(0, 12)}) is not on the server: ${found._tag}` };
+  }
   const opened = openSealedPayload(found.value, key);
   if (opened === null) return { message: `what it is to be (${asset.slice(0, 12)}) is damaged on the server` };
   const read = readDocument(StoredManifest, opened);

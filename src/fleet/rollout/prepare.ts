@@ -33,6 +33,8 @@ export interface RolloutWish {
   readonly soakMs: number;
   readonly timeoutMs: number;
   readonly signers: Signers;
+  /** Why, in one line, for the history of each device. */
+  readonly message?: string | undefined;
 }
 
 /** Why something cannot be rolled out to one device. `agentId`: null where it is about all of them. */
@@ -120,6 +122,7 @@ export async function prepareRollout(
     manifests,
     devices,
     lease: { token, holder, at: now },
+    ...(wish.message !== undefined && { message: wish.message }),
   };
   return { _tag: "Prepared", rollout, plan, leftOut };
 }

@@ -122,6 +122,7 @@ class Run {
       manifest,
       signers: this.#options.signers ?? [],
       retryFailed: this.#options.retry?.has(agentId) ?? false,
+      message: this.#record.rollout.message,
       timeoutMs: this.#record.rollout.timeoutMs,
       signal: this.#signal,
       onGeneration: (generation) => this.#record.device(agentId, { generation }),
@@ -166,8 +167,9 @@ class Run {
     }
     if (why?._tag === "Asked") return { reason: "Asked", message: `somebody stopped it ${where}` };
     const lost = why?._tag === "Unreachable" ? why.unreachable : this.#unreachable;
-    if (lost !== null)
+    if (lost !== null) {
       return { reason: "Unreachable", message: `the server could not be reached ${where}: ${lost.message}` };
+    }
     if (this.#signal.aborted) return { reason: "Interrupted", message: `the command that ran it was ended ${where}` };
     return null;
   }

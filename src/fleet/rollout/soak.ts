@@ -63,17 +63,16 @@ function troubleIn(
 ): string | null {
   if (status._tag !== "Known") return "its status is gone";
   const told = status.status;
-  if (told.generation !== generation)
+  if (told.generation !== generation) {
     return `generation ${told.generation} is in force there by now, and not ${generation}`;
+  }
   if (told.rolledBack?.generation === generation) return `it took generation ${generation} back`;
   // A repair of drift may be under way while it is watched, and not when the time is over.
-  const bad = Object.entries(told.scores).filter(([, { state }]) =>
-    isLast ? state !== "Ready" && state !== "Drifted" : state === "Failed" || state === "Refused",
-  );
-  if (bad.length > 0)
-    return `it did not stay Ready: ${troubleOf(
-      told,
-      bad.map(([id]) => id),
-    )}`;
+  const bad = Object.entries(told.scores)
+    .filter(([, { state }]) =>
+      isLast ? state !== "Ready" && state !== "Drifted" : state === "Failed" || state === "Refused",
+    )
+    .map(([id]) => id);
+  if (bad.length > 0) return `it did not stay Ready: ${troubleOf(told, bad)}`;
   return watched && liveness.freshness !== "fresh" ? "it fell silent" : null;
 }

@@ -55,7 +55,7 @@ export function outcomeOf(result: ApplyResult): DeviceOutcome {
 
 /** The first of the Scores that are not as they should be, with its cause. */
 export function troubleOf({ scores }: ToldStatus, troubled: readonly string[]): string {
-  const caused = troubled.find((id) => scores[id]?.error != null) ?? troubled[0] ?? "a Score";
+  const caused = troubled.find((id) => (scores[id]?.error ?? null) !== null) ?? troubled[0] ?? "a Score";
   const { state = "gone", error = null } = scores[caused] ?? {};
   const more = troubled.length > 1 ? ` (and ${troubled.length - 1} more)` : "";
   return `${caused} is ${state}${error === null ? "" : `: ${error.message}`}${more}`;

@@ -1,4 +1,5 @@
 import type { EventStream } from "../event-stream.ts";
+import type { Revisions } from "../revisions.ts";
 import type { Store, StoreAdmin, Unreachable } from "../store.ts";
 import { Call } from "./call.ts";
 import { dial, serverNames, type DialOptions } from "./dial.ts";
@@ -24,7 +25,7 @@ export interface ConnectOptions extends DialOptions {
 
 export interface Connected {
   readonly _tag: "Connected";
-  readonly store: Store & StoreAdmin & EventStream;
+  readonly store: Store & StoreAdmin & EventStream & Revisions;
   /**
    * Makes a connection with these credentials and puts it in the place of the one that is there, without an outage. Where
    * that cannot be, all stays as it is.

@@ -93,7 +93,9 @@ const dashboardServices = [
   ...ALL_BUCKETS.map((bucket) => direct(reading(bucket, "*"))),
   ...[...ALL_BUCKETS.map(streamOf), ASSETS_STREAM].map(infoOf),
 ];
-const viewerServices = [...dashboardServices, ...[...READING_ASSETS, READING_EVENTS].map(direct)];
+/** Which revision is said in the request, so this reads those of every agent. */
+const READING_REVISIONS = `$JS.API.DIRECT.GET.${streamOf("desired-state")}`;
+const viewerServices = [...dashboardServices, ...[...READING_ASSETS, READING_EVENTS, READING_REVISIONS].map(direct)];
 
 /** What each of them may ask of the account of the streams. */
 export const guestServices: Readonly<Record<Guest, readonly Service[]>> = {

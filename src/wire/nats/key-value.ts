@@ -1,7 +1,8 @@
-import { headers } from "nats";
+import { headers, type MsgHdrs } from "nats";
+import type { StoredRevision } from "../revisions.ts";
 import type { Bucket, Found, Unreachable, Written } from "../store.ts";
 import type { Call } from "./call.ts";
-import { lastMessage } from "./direct-get.ts";
+import { lastMessage, nextMessage } from "./direct-get.ts";
 import { guestInfo } from "./guest-info.ts";
 import { libraryCall } from "./library-call.ts";
 import type { Link } from "./link.ts";
@@ -14,15 +15,34 @@ const READS_UNDER_WAY = 32;
 const NOTHING = new Uint8Array();
 const OPERATION = "KV-Operation";
 
+/** Left where there is no value any more. The second is what a newer server leaves where it removed one by its age. */
+const isMarker = (head: MsgHdrs): boolean => head.has(OPERATION) || head.has("Nats-Marker-Reason");
+
 export async function get(link: Link, call: Call, bucket: Bucket, key: string): Promise<Found | Unreachable> {
   const message = await lastMessage(link, call, streamOf(bucket), keySubject(bucket, key));
   if (message._tag === "NoResponders") return noBucket(bucket);
   if (message._tag !== "Message") return message;
   const { headers: head, revision, data } = message;
-  // The second is what a newer server leaves where it removed a value by its age.
-  return head.has(OPERATION) || head.has("Nats-Marker-Reason")
-    ? { _tag: "Deleted", revision }
-    : { _tag: "Value", value: data, revision };
+  return isMarker(head) ? { _tag: "Deleted", revision } : { _tag: "Value", value: data, revision };
+}
+
+export async function revisionAt(
+  link: Link,
+  call: Call,
+  bucket: Bucket,
+  key: string,
+  from: number,
+): Promise<StoredRevision | { readonly _tag: "None" } | Unreachable> {
+  const message = await nextMessage(link, call, streamOf(bucket), keySubject(bucket, key), Math.max(1, from));
+  if (message._tag === "NoResponders") return noBucket(bucket);
+  if (message._tag === "Absent") return { _tag: "None" };
+  if (message._tag === "Unreachable") return message;
+  const { headers: head, revision, data } = message;
+  const storedAt = new Date(head.get("Nats-Time-Stamp"));
+  if (Number.isNaN(storedAt.getTime())) {
+    return unreachable("Failed", `revision ${revision} of ${bucket} does not say from when it is`);
+  }
+  return { _tag: "Revision", revision, storedAt, value: isMarker(head) ? null : data };
 }
 
 export async function put(

@@ -4,7 +4,7 @@ import { RECORD_LIMIT_BYTES } from "../event-chain.ts";
 import { ASSETS, ASSETS_STREAM, EVENTS_STREAM, eventSubject, hintSubject, keySubject, streamOf } from "./subjects.ts";
 
 /** Rises with each change below. A stream with a higher number was made by a newer version and is left as it is. */
-export const LAYOUT_VERSION = 1;
+export const LAYOUT_VERSION = 2;
 export const LAYOUT_KEY = "harmony-layout";
 
 /** The largest message of any stream here, in bytes with its headers; the server's own `max_payload` may be less. */
@@ -15,7 +15,8 @@ export const HEADER_BYTES = 128;
 
 /** How many values of one key are kept. Earlier manifests can be looked at and shipped again; the rest is only ever the newest. */
 const HISTORY: Readonly<Record<Bucket, number>> = {
-  "desired-state": 64,
+  // A client that makes a key-value bucket asks for at most 64; the server keeps as many as it is told to.
+  "desired-state": 1000,
   "actual-state": 1,
   heartbeat: 1,
   capabilities: 1,

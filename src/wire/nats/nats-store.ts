@@ -2,6 +2,7 @@ import type { Msg } from "nats";
 import type { AssetRef } from "../../scores/asset.ts";
 import type { EventStream } from "../event-stream.ts";
 import type { AgentId } from "../keys.ts";
+import type { Revisions } from "../revisions.ts";
 import type {
   AssetPiece,
   AssetPlace,
@@ -24,7 +25,7 @@ import { getAsset, putAsset } from "./assets.ts";
 import { Call } from "./call.ts";
 import { ensureBuckets } from "./ensure.ts";
 import { eventAt, lastEvent, tellEvent } from "./event-messages.ts";
-import { get, keys, put, remove } from "./key-value.ts";
+import { get, keys, put, remove, revisionAt } from "./key-value.ts";
 import type { ConnectionState, Link } from "./link.ts";
 import { hintSubject, isKey, isPlainSubject } from "./subjects.ts";
 import { unreachable } from "./unreachable.ts";
@@ -33,7 +34,7 @@ import { unreachable } from "./unreachable.ts";
 const FLUSH_MS = 2000;
 
 /** The port over NATS JetStream. `connectStore` makes one. */
-export class NatsStore implements Store, StoreAdmin, EventStream {
+export class NatsStore implements Store, StoreAdmin, EventStream, Revisions {
   readonly #link: Link;
   readonly #underWay = new Set<Promise<unknown>>();
   #closing: Promise<void> | undefined;
@@ -60,6 +61,16 @@ export class NatsStore implements Store, StoreAdmin, EventStream {
   async delete(bucket: Bucket, key: string, options?: CallOptions): Promise<Written | Unreachable> {
     if (!isKey(key)) return noKey(key);
     return this.#run(options, (call) => remove(this.#link, call, bucket, key));
+  }
+
+  async revisionAt(
+    bucket: Bucket,
+    key: string,
+    from: number,
+    options?: CallOptions,
+  ): ReturnType<Revisions["revisionAt"]> {
+    if (!isKey(key)) return noKey(key);
+    return this.#run(options, (call) => revisionAt(this.#link, call, bucket, key, from));
   }
 
   async keys(bucket: Bucket, options?: CallOptions): Promise<readonly string[] | Unreachable> {

@@ -11,9 +11,8 @@ import { assemble } from "../../../src/agent/wiring.ts";
 import { createFleet, FileScore, type Fleet, manifest, PiTopology, systemClock } from "../../../src/index.ts";
 import type { Manifest } from "../../../src/topology/manifest.ts";
 import { AgentId } from "../../../src/wire/keys.ts";
-import { connectStore } from "../../../src/wire/nats/connect.ts";
+import { type Connected, connectStore } from "../../../src/wire/nats/connect.ts";
 import { AgentStatus, readDocument } from "../../../src/wire/status.ts";
-import type { Store, StoreAdmin } from "../../../src/wire/store.ts";
 
 /** An agent that no hint reached reads its key after 72 seconds at the latest. Otherwise only a failing test waits so long. */
 export const patience = { timeout: 90_000, interval: 50 };
@@ -110,10 +109,10 @@ export const isConverged = (status: AgentStatus | null, generation: number, scor
 
 /** Somebody who ships and reads. */
 export class ControlPlane {
-  readonly store: Store & StoreAdmin;
+  readonly store: Connected["store"];
   readonly fleet: Fleet;
 
-  private constructor(store: Store & StoreAdmin) {
+  private constructor(store: Connected["store"]) {
     this.store = store;
     this.fleet = createFleet({ store, clock: systemClock });
   }

@@ -13,7 +13,7 @@ import { MemoryServer } from "../../../src/wire/memory-server.ts";
 import { MemoryStore } from "../../../src/wire/memory-store.ts";
 import { type Rollout, RolloutId } from "../../../src/wire/rollout.ts";
 import { writeDocument } from "../../../src/wire/status.ts";
-import { agentStatus, capabilities, failing, scoreStatus } from "../scripted-agent.ts";
+import { agentStatus, capabilities, Everything, failing, scoreStatus } from "../scripted-agent.ts";
 
 const ID = RolloutId.parse("r-1");
 const everyone = { requirements: [] };
@@ -268,10 +268,7 @@ describe("a roll-out", () => {
 
   test("is not begun where one device would refuse it: each of them is named", async () => {
     const it = await scene(3);
-    const cluster = Reflect.apply(manifest, null, [
-      PiTopology,
-      { web: new K8sDeploymentScore({ name: "web", image: "nginx:1" }) },
-    ]) as Manifest;
+    const cluster = manifest(Everything, { web: new K8sDeploymentScore({ name: "web", image: "nginx:1" }) });
     const prepared = await it.rollouts.prepare(
       it.wish({
         manifestOf: ({ agentId }) => ({ _tag: "Made", group: "", manifest: agentId === "pi-2" ? cluster : files() }),

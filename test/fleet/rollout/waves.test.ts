@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseWaves, planWaves } from "../../../src/fleet/rollout/waves.ts";
 import { AgentId } from "../../../src/wire/keys.ts";

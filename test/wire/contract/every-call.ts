@@ -14,6 +14,7 @@ export const everyCall: Readonly<
   create: async (store, key, options) => store.put("heartbeat", key, bytes("x"), { ...options, expect: 0 }),
   delete: async (store, key, options) => store.delete("heartbeat", key, options),
   keys: async (store, _, options) => store.keys("heartbeat", options),
+  revisionAt: async (store, key, options) => store.revisionAt("desired-state", key, 1, options),
   putAsset: async (store, _, options) => store.putAsset(bytes("x"), options),
   getAsset: async (store, _, options) => store.getAsset("0".repeat(64), { ...options, limit: 10 }),
   findAsset: async (store, _, options) => store.findAsset("0".repeat(64), options),

@@ -1,8 +1,9 @@
 import { expect, onTestFinished } from "vitest";
 import type { EventStream } from "../../../src/wire/event-stream.ts";
+import type { Revisions } from "../../../src/wire/revisions.ts";
 import type { Store, StoreAdmin } from "../../../src/wire/store.ts";
 
-export type AnyStore = Store & StoreAdmin & EventStream;
+export type AnyStore = Store & StoreAdmin & EventStream & Revisions;
 
 /** One implementation of the port, with a server that its stores share. */
 export interface StoreRig {

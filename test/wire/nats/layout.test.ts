@@ -25,7 +25,7 @@ test("the streams are made as an agent's grant and its safety need them", async 
   const { url, connection } = await foreign();
   const store = await connected({ servers: url });
   expect(await store.ensureBuckets()).toEqual({ _tag: "Ready" });
-  const histories = { "desired-state": 64, "actual-state": 1, heartbeat: 1, capabilities: 1 };
+  const histories = { "desired-state": 1000, "actual-state": 1, heartbeat: 1, capabilities: 1 };
   for (const [bucket, history] of Object.entries(histories)) {
     expect(await configOf(connection, `KV_${bucket}`)).toMatchObject({
       subjects: [`$KV.${bucket}.>`],
@@ -174,7 +174,7 @@ test("buckets that an older version made are brought up to date and keep their v
   const store = await connected({ servers: url });
   expect(await store.ensureBuckets()).toEqual({ _tag: "Ready" });
   expect(await configOf(connection, "KV_desired-state")).toMatchObject({
-    max_msgs_per_subject: 64,
+    max_msgs_per_subject: 1000,
     discard: "new",
     republish: { dest: "fleet.hint.desired-state.{{wildcard(1)}}" },
   });

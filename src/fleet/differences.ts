@@ -1,0 +1,63 @@
+import { WireScore } from "../wire/envelope.ts";
+import { digestsOf, type ShippedManifest } from "./manifests.ts";
+
+/** One field that differs. Left out on the side that does not have it. */
+export interface FieldChange {
+  /** As in `spec.ports[0].host`. */
+  readonly field: string;
+  readonly before?: unknown;
+  readonly after?: unknown;
+}
+
+export interface ScoreDifference {
+  readonly id: string;
+  /** As `File@1`, of the newer one where both have it. */
+  readonly kind: string;
+  readonly change: "added" | "changed" | "removed";
+  readonly fields: readonly FieldChange[];
+}
+
+/** What one manifest has that the other has not, by Score, in the order of the newer one and then of the older. */
+export function differences(before: ShippedManifest, after: ShippedManifest): readonly ScoreDifference[] {
+  const [older, newer] = [digestsOf(before), digestsOf(after)];
+  const ids = new Set([...newer.keys(), ...older.keys()]);
+  return [...ids].flatMap((id): ScoreDifference[] => {
+    if (older.get(id) === newer.get(id)) return [];
+    const [was, is] = [told(before.scores[id]), told(after.scores[id])];
+    const change = was === null ? "added" : is === null ? "removed" : "changed";
+    return [{ id, kind: is?.kind ?? was?.kind ?? "?", change, fields: [...fieldChanges("", was?.fields, is?.fields)] }];
+  });
+}
+
+/** What there is to compare of a Score; null: there is none. */
+function told(value: unknown): { readonly kind: string; readonly fields: object } | null {
+  if (value === undefined) return null;
+  const read = WireScore.safeParse(value);
+  if (!read.success) return { kind: "?", fields: { unreadable: value } };
+  const { kind, version, after, restartOn, policies, secrets, spec } = read.data;
+  const fields = {
+    spec: spec.json,
+    ...(after.length > 0 && { after }),
+    ...(restartOn.length > 0 && { restartOn }),
+    ...(policies && { policies }),
+    // What they are is sealed; that one was sealed anew shows.
+    ...(secrets && { secrets }),
+  };
+  return { kind: `${kind}@${version}`, fields };
+}
+
+function* fieldChanges(field: string, before: unknown, after: unknown): Generator<FieldChange> {
+  if (JSON.stringify(before) === JSON.stringify(after)) return;
+  if (isPlain(before) && isPlain(after)) {
+    for (const name of new Set([...Object.keys(before), ...Object.keys(after)])) {
+      yield* fieldChanges(field === "" ? name : `${field}.${name}`, before[name], after[name]);
+    }
+  } else if (field === "" && (isPlain(before) || isPlain(after))) {
+    yield* fieldChanges("", isPlain(before) ? before : {}, isPlain(after) ? after : {});
+  } else {
+    yield { field, ...(before !== undefined && { before }), ...(after !== undefined && { after }) };
+  }
+}
+
+const isPlain = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);

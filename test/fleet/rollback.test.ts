@@ -1,0 +1,120 @@
+import { generateKeyPairSync } from "node:crypto";
+import { FileScore, manifest, PiTopology, secret } from "harmony-edge";
+import { describe, expect, test } from "vitest";
+import { differences, type ShippedManifest } from "../../src/fleet/index.ts";
+import { sealingKeyOf } from "../../src/wire/secrets/sealed.ts";
+import { fleetFixture, two } from "./fleet-fixture.ts";
+import { file, PI } from "./scripted-agent.ts";
+
+const other = manifest(PiTopology, { a: file("/a"), c: file("/c") });
+const noWait = { wait: false } as const;
+
+async function prepared(fixture: ReturnType<typeof fleetFixture>, to: number) {
+  const rollback = await fixture.fleet.prepareRollback(PI, { to });
+  if (rollback._tag !== "Prepared") throw new Error(JSON.stringify(rollback));
+  return rollback;
+}
+
+describe("a way back", () => {
+  test("has the Scores of then, byte for byte, and a generation above all others", async () => {
+    const fixture = fleetFixture();
+    await fixture.fleet.apply(two, PI, noWait);
+    await fixture.fleet.apply(other, PI, noWait);
+    const { bundle, from } = await prepared(fixture, 1);
+    expect(bundle.manifest).toMatchObject({ generation: 3, agentId: PI, message: "back to generation 1" });
+    expect(JSON.stringify(bundle.manifest.scores)).toBe(JSON.stringify(JSON.parse(from.payload).scores));
+  });
+
+  test("is not shipped over what somebody else has shipped since it was looked at", async () => {
+    const fixture = fleetFixture();
+    const { fleet } = fixture;
+    await fleet.apply(two, PI, noWait);
+    await fleet.apply(other, PI, noWait);
+    const { bundle, expect: revision } = await prepared(fixture, 1);
+    await fleet.apply(two, PI, noWait);
+    expect(await fleet.applyBundle(bundle, PI, { ...noWait, expect: revision })).toMatchObject({
+      _tag: "Unfit",
+      reason: "Moved",
+      message: expect.stringContaining("look again"),
+    });
+    expect(await fleet.desired(PI)).toMatchObject({ generation: 3 });
+  });
+
+  test("what the agent is asked about cannot be shipped in its place", async () => {
+    const fixture = fleetFixture();
+    await fixture.fleet.apply(two, PI, noWait);
+    await fixture.fleet.apply(other, PI, noWait);
+    const { asked } = await prepared(fixture, 1);
+    expect(asked.manifest.generation).toBe(1);
+    expect(await fixture.fleet.applyBundle(asked, PI, noWait)).toMatchObject({
+      _tag: "Unfit",
+      reason: "StaleGeneration",
+    });
+  });
+
+  test("is refused where its secrets are sealed for a key that the device has no more", async () => {
+    const { fleet, device } = fleetFixture();
+    const publish = async (key: string) => {
+      const told = { agentId: PI, topology: "PiTopology", capabilities: { FileSystemHost: {} }, kinds: { File: [1] } };
+      const document = { ...told, agentVersion: "0.1.0", sealingKey: key };
+      await device.put("capabilities", PI, Buffer.from(JSON.stringify(document)));
+    };
+    const [before, now] = [1, 2].map(() => sealingKeyOf(generateKeyPairSync("x25519")));
+    if (before === undefined || now === undefined) throw new Error("no keys");
+    await publish(before);
+    const withSecret = manifest(PiTopology, { s: new FileScore({ path: "/s", content: secret("psk"), mode: "0400" }) });
+    const secrets = { values: new Map([["psk", Buffer.from("hush")]]), trustedKeys: [before] };
+    expect(await fleet.apply(withSecret, PI, { ...noWait, secrets })).toMatchObject({ _tag: "Shipped" });
+    await fleet.apply(two, PI, noWait);
+    expect(await fleet.prepareRollback(PI, { to: 1 })).toMatchObject({ _tag: "Prepared" });
+    await publish(now);
+    expect(await fleet.prepareRollback(PI, { to: 1 })).toMatchObject({
+      _tag: "Refused",
+      reason: "SecretsSealedForOther",
+      message: expect.stringContaining('the secret "psk" of generation 1'),
+    });
+  });
+});
+
+describe("differences", () => {
+  const shipped = async (...manifests: readonly (typeof two)[]): Promise<readonly ShippedManifest[]> => {
+    const { fleet } = fleetFixture();
+    for (const each of manifests) await fleet.apply(each, PI, noWait);
+    const all = await fleet.manifests(
+      PI,
+      manifests.map((_, at) => at + 1),
+    );
+    if ("_tag" in all) throw new Error(all.message);
+    return [...all.values()].map((each) => {
+      if (each._tag !== "Manifest") throw new Error(each._tag);
+      return each;
+    });
+  };
+
+  test("name the field, also of what is not the spec, and nothing where nothing differs", async () => {
+    const wanted = (mode: string, drift: "repair" | "report") =>
+      manifest(
+        PiTopology,
+        { a: new FileScore({ path: "/a", content: "x", mode }), b: file("/b") },
+        { policies: { a: { drift } } },
+      );
+    const [one, again, now] = await shipped(
+      wanted("0644", "repair"),
+      wanted("0644", "repair"),
+      wanted("0600", "report"),
+    );
+    if (one === undefined || again === undefined || now === undefined) throw new Error("not shipped");
+    expect(differences(one, again)).toEqual([]);
+    expect(differences(one, now)).toEqual([
+      {
+        id: "a",
+        kind: "File@1",
+        change: "changed",
+        fields: [
+          { field: "spec.mode", before: "0644", after: "0600" },
+          { field: "policies", after: expect.objectContaining({ drift: "report" }) },
+        ],
+      },
+    ]);
+  });
+});
