@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { packageRoot } from "../../src/cli/package-root.ts";
 import { writeDocument } from "../../src/wire/status.ts";
 import { capabilities, failing } from "../fleet/scripted-agent.ts";
 import { CLUSTER, folder, harmony, manifestOf } from "./in-process.ts";
@@ -119,6 +120,12 @@ describe("harmony status --selector", () => {
 });
 
 describe("harmony check of a fleet", () => {
+  test("finds nothing in the example, and has made each of its manifests", async () => {
+    const ran = await harmony(["check", "examples/two-sites.ts", "--json"], { cwd: packageRoot() });
+    expect({ code: ran.code, err: ran.err }).toEqual({ code: 0, err: "" });
+    expect(json(ran.out)).toMatchObject({ findings: [], files: [{ scores: { length: 5 }, targets: ["PiTopology"] }] });
+  });
+
   test("looks at a manifest for each value of the labels that a group names, and for each agent given", async () => {
     const good = folder({ "fleet.ts": FLEET });
     const checked = await harmony(["check", "fleet.ts", "--json"], { cwd: good });
