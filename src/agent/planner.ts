@@ -2,7 +2,8 @@ import { match } from "ts-pattern";
 import type { PortTable } from "../scores/attenuate.ts";
 import type { Clock, Log } from "../scores/context.ts";
 import { preview, previewRetire, type Surroundings } from "../scores/interpret.ts";
-import type { Preview } from "../scores/outcome.ts";
+import type { Plan, Preview } from "../scores/outcome.ts";
+import { inOrder } from "../topology/order.ts";
 import { policiesOf } from "../topology/policies.ts";
 import { decodePayload, type DecodedScore, decodeScore, type Gate } from "../wire/decode.ts";
 import type { WireScore } from "../wire/envelope.ts";
@@ -14,6 +15,7 @@ import { payloadOf } from "./desired-state.ts";
 import type { Ledger } from "./ledger.ts";
 import { isLeft, permits } from "./permits.ts";
 import { withoutTexts } from "./status-document.ts";
+import { Upheaval } from "./upheaval.ts";
 
 type ScorePlan = Extract<PlanReply, { readonly _tag: "Plan" }>["scores"][string];
 
@@ -32,7 +34,7 @@ export interface PlannerParts {
 /** Answers what this agent would do with an envelope, by looking alone. Returns the way to stop answering. */
 export const servePlans = (parts: PlannerParts): (() => void) =>
   parts.store.serve(planSubject(parts.gate.agentId), async (request) =>
-    fitting(await plan(request, parts), parts.store.maxPayload()),
+    fitting(await planFor(request, parts), parts.store.maxPayload()),
   );
 
 /** An answer that is too large would never arrive: it is cut in what was seen and in texts, or says that it is too large. */
@@ -53,7 +55,7 @@ function fitting(reply: PlanReply, limit: number): Uint8Array {
   return writeDocument({ _tag: "Refused", reason: "TooLarge", message });
 }
 
-async function plan(request: Uint8Array, parts: PlannerParts): Promise<PlanReply> {
+async function planFor(request: Uint8Array, parts: PlannerParts): Promise<PlanReply> {
   const { store, gate, ledger, breathe } = parts;
   const read = await payloadOf(request, store);
   if (read._tag === "Unreachable") {
@@ -74,36 +76,76 @@ async function plan(request: Uint8Array, parts: PlannerParts): Promise<PlanReply
     stop,
     secrets: gate.opener?.of(id, secrets),
   });
-  const scores: Record<string, ScorePlan> = {};
+  const { scores: asked } = decoded.manifest;
+  const owned = [...ledger.owned.values()];
+  const planned = new Map<string, ScorePlan>();
   const wanted = new Map<string, string>();
-  for (const [id, each] of decoded.manifest.scores) {
-    if (each._tag === "Refused") {
-      scores[id] = { would: "REFUSE", kind: each.kind, error: errorOfRefusal(each.refusal) };
-      continue;
-    }
-    wanted.set(each.identity, each.score.kind);
-    scores[id] = guarded(id, each, await preview(each.score, aroundOf(id, each.wire)), parts.ledger);
-    await breathe();
+  for (const [id, each] of asked) {
+    if (each._tag === "Score") wanted.set(each.identity, each.score.kind);
+    else planned.set(id, { would: "REFUSE", kind: each.kind, error: errorOfRefusal(each.refusal) });
   }
-  for (const { id, identity, wire, claims } of ledger.owned.values()) {
-    if (wanted.get(identity) === wire.kind || (!wanted.has(identity) && scores[id]?.would === "REFUSE")) continue;
+  const dropped = owned.filter(
+    ({ id, identity, wire }) =>
+      wanted.get(identity) !== wire.kind && (wanted.has(identity) || planned.get(id)?.would !== "REFUSE"),
+  );
+  const goes = dropped.filter(({ wire }) => !isLeft(policiesOf(wire.policies)));
+  const after = Object.fromEntries(
+    [...asked].flatMap(([id, each]) => (each._tag === "Score" ? [[id, each.after] as const] : [])),
+  );
+  const order = inOrder([...asked.keys()], after);
+  /** In the order in which they would be worked on: what comes first decides what the others find. */
+  const pass = async (before: Upheaval | null): Promise<Upheaval> => {
+    const upheaval = new Upheaval(goes);
+    for (const [id, each] of asked) if (each._tag === "Refused") upheaval.refused(id);
+    for (const id of order) {
+      const each = asked.get(id);
+      if (each?._tag !== "Score") continue;
+      const on = each.score.bind().restarts ? each.restartOn : [];
+      const by = on.filter((other) => before?.changes(other) === true);
+      const looked = await preview(each.score, aroundOf(id, each.wire), by.length > 0);
+      const unsure = on.filter((other) => before?.waits(other) === true);
+      planned.set(id, upheaval.takes(id, each, guarded(id, each, looked, ledger, by), unsure));
+      await breathe();
+    }
+    return upheaval;
+  };
+  const first = await pass(null);
+  // Who restarts on one can come before it.
+  const isRestarted = [...asked.values()].some((each) => each._tag === "Score" && each.restartOn.length > 0);
+  if (isRestarted) await pass(first);
+  const scores = Object.fromEntries(
+    [...asked.keys()].flatMap((id) => {
+      const plan = planned.get(id);
+      return plan === undefined ? [] : [[id, plan] as const];
+    }),
+  );
+  for (const { id, identity, wire, claims } of dropped) {
+    const name = id in scores ? `${id}~${identity}` : id;
     if (isLeft(policiesOf(wire.policies))) {
-      scores[id in scores ? `${id}~${identity}` : id] = { would: "LEAVE", kind: wire.kind };
+      scores[name] = { would: "LEAVE", kind: wire.kind };
       continue;
     }
-    const owned = decodeScore(wire, gate);
-    if (owned._tag === "Refused") continue;
-    const looked = await previewRetire(owned.score, new Set(claims), aroundOf(id, wire));
-    scores[id in scores ? `${id}~${identity}` : id] = told(wire.kind, looked, "RETIRE");
+    const known = decodeScore(wire, gate);
+    if (known._tag === "Refused") continue;
+    const looked = await previewRetire(known.score, new Set(claims), aroundOf(id, wire));
+    scores[name] = told(wire.kind, looked, "RETIRE");
   }
   return { _tag: "Plan", agentId: gate.agentId, generation: parts.generation(), scores };
 }
 
 /** What the Score's policies make of it. */
-function guarded(id: string, of: Extract<DecodedScore, { _tag: "Score" }>, looked: Preview, ledger: Ledger): ScorePlan {
+function guarded(
+  id: string,
+  of: Extract<DecodedScore, { _tag: "Score" }>,
+  looked: Preview,
+  ledger: Ledger,
+  restartedBy: readonly string[],
+): ScorePlan {
   const { score, identity, digest, policies } = of;
   const unguarded = told(score.kind, looked, "CHANGE");
   if (unguarded.would !== "CHANGE") return unguarded;
+  const bound = score.bind();
+  const isSo = restartedBy.length > 0 && looked._tag === "Planned" && isEmpty(bound.plan(looked.observed));
   const { knownBad, digest: before } = ledger.statuses.get(id) ?? {};
   const standing = {
     policies,
@@ -111,14 +153,19 @@ function guarded(id: string, of: Extract<DecodedScore, { _tag: "Score" }>, looke
     digest,
     owned: ledger.owned.get(identity),
     isKnownBad: knownBad === true && before === digest,
-    notified: false,
+    notified: restartedBy.length > 0,
   };
-  const permission = permits(standing, { exists: score.bind().exists(looked.observed), why: "change" });
-  if (permission === "take") return unguarded;
+  const why = isSo ? "restart" : "change";
+  const permission = permits(standing, { exists: bound.exists(looked.observed), why });
+  if (permission === "take") {
+    return restartedBy.length === 0 ? unguarded : { ...unguarded, restartedBy: [...restartedBy] };
+  }
   if (permission === "tell") return { ...unguarded, would: "TELL" };
   const failure = { _tag: "Obstructed", during: "plan", obstruction: permission } as const;
   return { would: "FAIL", kind: score.kind, error: errorOf(failure) };
 }
+
+const isEmpty = (plan: Plan<unknown>): boolean => !("obstructed" in plan) && plan.length === 0;
 
 const told = (kind: string, looked: Preview, would: "CHANGE" | "RETIRE"): ScorePlan =>
   match(looked)

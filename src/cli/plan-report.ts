@@ -11,6 +11,7 @@ export function planReport({ agentId, generation, scores }: Plan, paint: Paint):
     all.filter(([, each]) => each.would === would).length;
   const parts = [
     [count("CHANGE"), "to change"],
+    [count("WAIT"), "to be told once others have changed"],
     [count("RETIRE"), "to remove"],
     [count("TELL"), "that differ and would only be told of"],
     [count("LEAVE"), "to leave as they are, as nobody's"],
@@ -33,6 +34,7 @@ const verb = (would: Plan["scores"][string]["would"], { red, yellow, dim }: Pain
     .with("NOOP", () => dim("NOOP  "))
     .with("CHANGE", () => yellow("CHANGE"))
     .with("RETIRE", () => yellow("RETIRE"))
+    .with("WAIT", () => yellow("WAIT  "))
     .with("TELL", () => dim("TELL  "))
     .with("LEAVE", () => dim("LEAVE "))
     .with("FAIL", () => red("FAIL  "))
@@ -44,6 +46,8 @@ function details(score: Plan["scores"][string]): readonly string[] {
     case "NOOP":
     case "LEAVE":
       return [];
+    case "WAIT":
+      return [`         what it takes shows once ${score.on.map(printable).join(", ")} is so`];
     case "CHANGE":
     case "TELL":
     case "RETIRE":

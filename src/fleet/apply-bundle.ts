@@ -8,7 +8,7 @@ import { follow } from "./follow.ts";
 import { place } from "./pack.ts";
 import type { FleetParts } from "./parts.ts";
 import type { ApplyResult, NotShipped, Progress, Shipped } from "./result.ts";
-import { highestKnown } from "./ship.ts";
+import { highestKnown, moved } from "./ship.ts";
 import { deadline, pause } from "./waiting.ts";
 
 /** A manifest that was signed elsewhere: nothing of it can be changed any more, its generation least of all. */
@@ -99,10 +99,7 @@ async function tryOnce(
     return { _tag: "Shipped", generation, revision: found.revision };
   }
   const expect = found._tag === "Absent" ? 0 : found.revision;
-  if (wanted !== undefined && expect !== wanted) {
-    const message = `somebody has shipped another manifest to ${agentId} meanwhile; look again at what is to change`;
-    return { _tag: "Unfit", reason: "Moved", message };
-  }
+  if (wanted !== undefined && expect !== wanted) return moved(agentId);
   // The same number is for the same text alone, with more signatures perhaps; the agent tells the two apart.
   if (generation < known.generation) {
     const message = `the bundle is generation ${generation}, and ${known.generation} is known for ${agentId} already; have it signed again with --generation ${known.generation + 1}`;

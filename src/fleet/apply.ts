@@ -27,6 +27,8 @@ export interface ApplyOptions {
   readonly signers?: Signers | undefined;
   /** What the manifest's secrets are, and whose key they may be sealed for. Default: all are carried over. */
   readonly secrets?: SecretsGiven | undefined;
+  /** The revision that the agent's key has to be at, 0 where it holds nothing. Default: whichever it is at. */
+  readonly expect?: number | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
@@ -63,7 +65,17 @@ export async function apply(
     const { sealed } = prepared;
     const { trustedKeys = [] } = secrets;
     const rest = { signal, late: time.signal, onProgress };
-    const shipment = { manifest, agentId, signers, retryFailed, message, sealed, trustedKeys, ...rest };
+    const shipment = {
+      manifest,
+      agentId,
+      signers,
+      retryFailed,
+      message,
+      expect: options.expect,
+      sealed,
+      trustedKeys,
+      ...rest,
+    };
     let shipped = await ship(parts, shipment);
     for (let reshipped = false; ; reshipped = true) {
       if (shipped._tag !== "Shipped") return shipped;
@@ -77,7 +89,8 @@ export async function apply(
         late: time.signal,
         onProgress,
       });
-      if (result._tag !== "RefusedByAgent" || result.reason !== "StaleGeneration" || reshipped) return result;
+      const isStale = result._tag === "RefusedByAgent" && result.reason === "StaleGeneration";
+      if (!isStale || reshipped || options.expect !== undefined) return result;
       // The server had forgotten what it once knew, a lost volume say. Now the agent's status tells it again.
       onProgress({ _tag: "StaleGeneration", agentHas: result.status.generation });
       shipped = await ship(parts, shipment);

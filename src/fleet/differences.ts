@@ -17,8 +17,10 @@ export interface ScoreDifference {
   readonly fields: readonly FieldChange[];
 }
 
+type Scores = Pick<ShippedManifest, "scores">;
+
 /** What one manifest has that the other has not, by Score, in the order of the newer one and then of the older. */
-export function differences(before: ShippedManifest, after: ShippedManifest): readonly ScoreDifference[] {
+export function differences(before: Scores, after: Scores): readonly ScoreDifference[] {
   const [older, newer] = [digestsOf(before), digestsOf(after)];
   const ids = new Set([...newer.keys(), ...older.keys()]);
   return [...ids].flatMap((id): ScoreDifference[] => {

@@ -11,6 +11,8 @@ import { type Desired, readDesired } from "./desired.ts";
 import { type History, history, type HistoryOptions } from "./history.ts";
 import { type FoundManifest, manifestsOf } from "./manifests.ts";
 import type { FleetParts } from "./parts.ts";
+import type { ScoreDifference } from "./differences.ts";
+import { type Asked, changesSince, type LastKnown, lastKnown } from "./plan-basis.ts";
 import { plan, planBundle, type PlanOptions, type PlanResult } from "./plan.ts";
 import { type RemoveAssetsOptions, type RemovedAssets, removeAssets } from "./remove-assets.ts";
 import { prepareRollback, type Rollback, type RollbackOptions } from "./rollback.ts";
@@ -38,6 +40,7 @@ export type { Rollback, RollbackOptions } from "./rollback.ts";
 export { STALE_MS } from "./liveness.ts";
 export type { Liveness } from "./liveness.ts";
 export type { FleetParts } from "./parts.ts";
+export type { Asked, LastKnown } from "./plan-basis.ts";
 export type { PlanOptions, PlanResult } from "./plan.ts";
 export type { RemoveAssetsOptions, RemovedAssets } from "./remove-assets.ts";
 export type { Prepared, RolloutWish } from "./rollout/prepare.ts";
@@ -59,6 +62,15 @@ export interface Fleet {
   applyBundle(bundle: SignedManifest, agentId: AgentId, options?: BundleOptions): Promise<ApplyResult>;
   remove(agentId: AgentId, options?: ApplyOptions): Promise<ApplyResult>;
   plan(manifest: Manifest, agentId: AgentId, options?: PlanOptions): Promise<PlanResult>;
+  /** What a manifest has that the one of this generation has not, by Score; null where that one is not kept. */
+  changesSince(
+    agentId: AgentId,
+    generation: number,
+    asked: Asked,
+    options?: CallOptions,
+  ): Promise<ReadonlyMap<string, ScoreDifference> | null | Unreachable>;
+  /** What an agent that does not answer would have to do, going by what it told last. */
+  lastKnown(agentId: AgentId, asked: Asked, options?: CallOptions): Promise<LastKnown | Unreachable>;
   /** Asks about what was signed elsewhere. */
   planBundle(bundle: SignedManifest, agentId: AgentId, options?: PlanOptions): Promise<PlanResult>;
   /** Brings an asset to the server, unless it is there already, so that manifests can refer to it. */
@@ -116,6 +128,8 @@ export const createFleet = (parts: FleetParts): Fleet => ({
   applyBundle: (bundle, agentId, options) => applyBundle(parts, bundle, agentId, options),
   remove: (agentId, options) => remove(parts, agentId, options),
   plan: (manifest, agentId, options) => plan(parts, manifest, agentId, options),
+  changesSince: (agentId, generation, asked, options) => changesSince(parts, agentId, generation, asked, options),
+  lastKnown: (agentId, asked, options) => lastKnown(parts, agentId, asked, options),
   planBundle: (bundle, agentId, options) => planBundle(parts, bundle, agentId, options),
   upload: (asset, options) => upload(parts, asset, options),
   removeAssets: (sha256, options) => removeAssets(parts, sha256, options),

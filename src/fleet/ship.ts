@@ -21,6 +21,8 @@ export interface Shipment {
   /** Those that were given. */
   readonly sealed: SecretsToSend;
   readonly trustedKeys: readonly SealingKey[];
+  /** The revision that the key has to be at; left out: whichever it is at. */
+  readonly expect?: number | undefined;
   /** Fires when the caller gives up. */
   readonly signal: AbortSignal;
   /** Fires when there is no time left. */
@@ -73,7 +75,7 @@ type Stored = { readonly _tag: "Shipped"; readonly digests: ReadonlyMap<string, 
 
 type Attempt =
   | Stored
-  | Extract<NotShipped, { readonly _tag: "Lacking" | "TooLarge" | "SecretsRefused" }>
+  | Extract<NotShipped, { readonly _tag: "Lacking" | "TooLarge" | "SecretsRefused" | "Unfit" }>
   /** `sent`: what was tried to be written last, and may have been written for all that is known. */
   | { readonly _tag: "Conflict"; readonly sent: Packed }
   | { readonly _tag: "Lost"; readonly unreachable: Unreachable; readonly sent: Packed | null };
@@ -87,6 +89,8 @@ async function tryOnce(store: Store, shipment: Shipment, issuedAt: Date, sent: P
   if (sent !== null && found._tag === "Value" && same(found.value, sent.envelope)) {
     return stored(sent, found.revision, onProgress);
   }
+  const at = found._tag === "Absent" ? 0 : found.revision;
+  if (shipment.expect !== undefined && at !== shipment.expect) return moved(agentId);
   const resolved = resolve(shipment, known.current, known.generation);
   if (resolved._tag === "SecretsRefused") return resolved;
   const generation = known.generation + 1;
@@ -96,7 +100,7 @@ async function tryOnce(store: Store, shipment: Shipment, issuedAt: Date, sent: P
   const packed = await pack(store, { ...shipment, secrets, generation, issuedAt }, call);
   if (packed._tag === "Unreachable") return { _tag: "Lost", unreachable: packed, sent };
   if (packed._tag !== "Packed") return packed;
-  const expect = found._tag === "Value" ? found.revision : 0;
+  const expect = at;
   const written = await store.put("desired-state", agentId, packed.envelope, { ...call, expect });
   switch (written._tag) {
     case "Written":
@@ -109,6 +113,13 @@ async function tryOnce(store: Store, shipment: Shipment, issuedAt: Date, sent: P
       return { _tag: "Lost", unreachable: written, sent: packed };
   }
 }
+
+/** Somebody else has written since the key was looked at. */
+export const moved = (agentId: AgentId): Extract<NotShipped, { readonly _tag: "Unfit" }> => ({
+  _tag: "Unfit",
+  reason: "Moved",
+  message: `somebody has shipped another manifest to ${agentId} meanwhile; look again at what is to change`,
+});
 
 interface Known {
   readonly _tag: "Known";

@@ -60,10 +60,13 @@ export interface GuardedSurroundings extends ApplySurroundings {
   permit(found: Found): Permission;
 }
 
-/** Looks, and says what an interpretation would do now. Changes nothing: the ports it works with cannot. */
-export const preview = async (score: AnyScore, around: Surroundings): Promise<Preview> =>
+/**
+ * Looks, and says what an interpretation would do now. Changes nothing: the ports it works with cannot. `notified`: whether what
+ * runs would be started anew, because of a Score that this one restarts on.
+ */
+export const preview = async (score: AnyScore, around: Surroundings, notified = false): Promise<Preview> =>
   under(score.bind(), around, (bound, deadline) =>
-    lookOnly(score, bound, around, deadline, (seen) => bound.plan(seen), "plan"),
+    lookOnly(score, bound, around, deadline, (seen) => (notified ? bound.restart(seen) : bound.plan(seen)), "plan"),
   );
 
 /** The same for `retire`: what would be removed. */

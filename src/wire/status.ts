@@ -276,7 +276,16 @@ export const PlanReply = z.discriminatedUnion("_tag", [
       z.string(),
       z.discriminatedUnion("would", [
         z.object({ would: z.literal("NOOP"), kind: z.string(), observed: Json }),
-        z.object({ would: z.literal("CHANGE"), kind: z.string(), observed: Json, steps: z.array(Json) }),
+        z.object({
+          would: z.literal("CHANGE"),
+          kind: z.string(),
+          observed: Json,
+          steps: z.array(Json),
+          /** The Scores that it restarts on and that would change; missing where there are none. */
+          restartedBy: z.array(z.string()).exactOptional(),
+        }),
+        /** What it takes cannot be told before these have changed, which it builds upon. */
+        z.object({ would: z.literal("WAIT"), kind: z.string(), on: z.array(z.string()) }),
         /** It differs, and by its policies it would only be told of. */
         z.object({ would: z.literal("TELL"), kind: z.string(), observed: Json, steps: z.array(Json) }),
         /** Not in the asked manifest any more, and what it made would stay as it is. */

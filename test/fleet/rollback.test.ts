@@ -22,7 +22,7 @@ describe("a way back", () => {
     await fixture.fleet.apply(other, PI, noWait);
     const { bundle, from } = await prepared(fixture, 1);
     expect(bundle.manifest).toMatchObject({ generation: 3, agentId: PI, message: "back to generation 1" });
-    expect(JSON.stringify(bundle.manifest.scores)).toBe(JSON.stringify(JSON.parse(from.payload).scores));
+    expect(from.payload).toContain(`"scores":${JSON.stringify(bundle.manifest.scores)}`);
   });
 
   test("is not shipped over what somebody else has shipped since it was looked at", async () => {

@@ -65,6 +65,8 @@ export class AgentRig {
     probe: { _tag: "Found", facts: {} },
   };
   readonly logged: string[] = [];
+  /** The same with what else was said. */
+  readonly told: { readonly message: string; readonly fields: Readonly<Record<string, unknown>> }[] = [];
   /** Writes to `actual-state` that this agent tried. */
   statusWrites = 0;
 
@@ -81,7 +83,10 @@ export class AgentRig {
       if (given[0] === "actual-state") this.statusWrites += 1;
       return put(...given);
     };
-    const log = (message: string): void => void this.logged.push(message);
+    const log = (message: string, fields: Readonly<Record<string, unknown>> = {}): void => {
+      this.logged.push(message);
+      this.told.push({ message, fields });
+    };
     this.host = new Host({
       topology: TestTopology,
       offerings: {
