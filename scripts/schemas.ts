@@ -12,6 +12,7 @@ import * as devicePolicy from "../src/wire/device-policy.ts";
 import * as envelope from "../src/wire/envelope.ts";
 import * as events from "../src/wire/events.ts";
 import * as keys from "../src/wire/keys.ts";
+import * as rollout from "../src/wire/rollout.ts";
 import * as status from "../src/wire/status.ts";
 import { kindDoc, type SchemaDoc, schemaDocs } from "./schema-docs.ts";
 
@@ -45,6 +46,13 @@ const DOCUMENTS: readonly Document[] = [
     description:
       "What an agent can do: the value of its key in the bucket capabilities, and what `harmony check --capabilities` takes.",
     schema: status.CapabilitiesDocument,
+  },
+  {
+    file: "rollout.schema.json",
+    title: "Rollout",
+    description:
+      "How a roll-out to many devices stands: the value of its key in the bucket rollouts. What `harmony rollout status ID --json` writes has no `manifests`, and of the lease no token.",
+    schema: rollout.Rollout,
   },
   {
     file: "plan.schema.json",

@@ -37,6 +37,8 @@ export { lackSentence, lacks } from "./topology/lacks.ts";
 export type { Lack, Place } from "./topology/lacks.ts";
 export { compose } from "./topology/compose.ts";
 export type { PartsOf } from "./topology/compose.ts";
+export { fleet, group, isFleet } from "./topology/fleet-manifest.ts";
+export type { Device, FleetManifest, Group, Hardware, NeededLabels } from "./topology/fleet-manifest.ts";
 export { isManifest, manifest } from "./topology/manifest.ts";
 export type { Manifest, ManifestOptions } from "./topology/manifest.ts";
 export type { Order } from "./topology/order.ts";
@@ -52,7 +54,7 @@ export { topology, without } from "./topology/topology.ts";
 export type { Reasons, Topology } from "./topology/topology.ts";
 export { loadBalancer } from "./compositions/load-balancer.ts";
 export type { HaproxyInput as LoadBalancerInput } from "./compositions/haproxy-spec.ts";
-export { createFleet, STALE_MS, systemClock } from "./fleet/index.ts";
+export { createFleet, parseSelector, STALE_MS, systemClock } from "./fleet/index.ts";
 export type {
   AgentView,
   ApplyOptions,
@@ -69,6 +71,7 @@ export type {
   Progress,
   SecretsGiven,
   SecretsRefused,
+  Selector,
   Shipped,
   UploadOptions,
   WatchOptions,

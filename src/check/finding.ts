@@ -9,6 +9,7 @@ export const RULES = {
   ThresholdNotMet: "A policy of the target device asks for the signatures of several authors for a Score of this kind.",
   TypeError: "The manifest's file does not pass the TypeScript compiler.",
   NotTypeChecked: "The manifest's file could not be type-checked, as no TypeScript compiler was found.",
+  NoManifest: "A fleet gives no manifest, or two, for a device that it means.",
   CannotLoad: "The manifest's file cannot be loaded.",
 } as const;
 export type Rule = keyof typeof RULES;

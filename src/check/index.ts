@@ -1,4 +1,5 @@
 /** The checker as a library: whether manifests can run on their targets, and reports of it. Pure. */
+export { checkFleet } from "./fleet.ts";
 export { check, missingSecrets, objections, targetName } from "./check.ts";
 export type { Target } from "./check.ts";
 export { hasErrors, RULES } from "./finding.ts";

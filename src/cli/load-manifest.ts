@@ -5,9 +5,19 @@ import { dirname, resolve } from "node:path";
 import { Writable } from "node:stream";
 import * as library from "../index.ts";
 import { AssetFiles, type AssetFile } from "./asset-files.ts";
+import { type FleetManifest, isFleet } from "../topology/fleet-manifest.ts";
 import { isManifest, type Manifest } from "../topology/manifest.ts";
 import { type Bundle, bundleManifest, HANDED } from "./manifest-bundle.ts";
 import type { Problem } from "./problem.ts";
+
+/** What `fleet()` made. */
+export interface LoadedFleet {
+  readonly _tag: "LoadedFleet";
+  readonly fleet: FleetManifest;
+  readonly inputs: readonly string[];
+  /** Those that its manifests refer to, of as many as have been made. */
+  readonly assets: () => readonly AssetFile[];
+}
 
 export type Loaded =
   | {
@@ -37,11 +47,25 @@ const LOAD_DEADLINE_MS = 30_000;
 
 let loads = 0;
 
+/** As {@link loadAny}, for whoever has use for one manifest alone. */
+export async function loadManifest(file: string, options: LoadOptions): Promise<Loaded> {
+  const loaded = await loadAny(file, options);
+  if (loaded._tag !== "LoadedFleet") return loaded;
+  const message =
+    "it exports a fleet(), and one manifest is wanted here: harmony apply FILE --selector rolls it out, harmony check FILE looks at all of it";
+  return {
+    _tag: "CannotLoad",
+    problems: [{ file: resolve(options.cwd, file), message }],
+    inputs: loaded.inputs,
+    ran: true,
+  };
+}
+
 /**
- * Loads FILE: TypeScript or JavaScript whose default export was made by `manifest()`. Each call runs it anew. Nothing
+ * Loads FILE: TypeScript or JavaScript whose default export was made by `manifest()` or `fleet()`. Each call runs it anew. Nothing
  * is written to disk, and no build step is needed.
  */
-export async function loadManifest(file: string, { cwd, print }: LoadOptions): Promise<Loaded> {
+export async function loadAny(file: string, { cwd, print }: LoadOptions): Promise<Loaded | LoadedFleet> {
   const path = resolve(cwd, file);
   const unread = (problems: readonly Problem[]): Loaded => ({
     _tag: "CannotLoad",
@@ -76,11 +100,14 @@ export async function loadManifest(file: string, { cwd, print }: LoadOptions): P
       message: "there is no default export: write `export default manifest(PiTopology, { ... })`",
     });
   }
+  if (isFleet(exported)) {
+    return { _tag: "LoadedFleet", fleet: exported, inputs: inputsNow(), assets: () => assets.files };
+  }
   if (!isManifest(exported)) {
     const what =
       typeof exported === "object" && exported !== null && "then" in exported
         ? "a promise: await it"
-        : "not made by manifest()";
+        : "not made by manifest() or fleet()";
     return no({ file: path, message: `the default export is ${what}` });
   }
   return { _tag: "Loaded", manifest: exported, inputs: inputsNow(), assets: assets.files };

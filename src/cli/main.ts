@@ -17,6 +17,7 @@ import { addPlan } from "./commands/plan.ts";
 import { addPolicy } from "./commands/policy.ts";
 import { addRemove } from "./commands/remove.ts";
 import { addRollback } from "./commands/rollback.ts";
+import { addRollout } from "./commands/rollout.ts";
 import { addSign } from "./commands/sign.ts";
 import { addStatus } from "./commands/status.ts";
 import { addVerify } from "./commands/verify.ts";
@@ -79,6 +80,7 @@ function programOf(io: Io, run: Run): Command {
     addDiff,
     addRollback,
     addBlame,
+    addRollout,
     addSign,
     addVerify,
     addEvents,

@@ -136,7 +136,7 @@ async function prepare(
 }
 
 /** Each once, whatever names and keys they have twice. */
-const authorsOf = (signers: Signers): readonly string[] => [
+export const authorsOf = (signers: Signers): readonly string[] => [
   ...new Set(
     signers
       .filter(({ privateKey }, at) => signers.findIndex((each) => each.privateKey.equals(privateKey)) === at)

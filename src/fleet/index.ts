@@ -18,6 +18,13 @@ import { type RemoveAssetsOptions, type RemovedAssets, removeAssets } from "./re
 import { prepareRollback, type Rollback, type RollbackOptions } from "./rollback.ts";
 import type { ApplyResult } from "./result.ts";
 import { type AssetSource, upload, type UploadOptions } from "./upload.ts";
+import { beginRollout, type Prepared, prepareRollout, type RolloutWish } from "./rollout/prepare.ts";
+import { readRollout } from "./rollout/record.ts";
+import { type RunOptions, type RunResult, runRollout } from "./rollout/run.ts";
+import { listRollouts, stopRollout, type Taken, takeRollout, type Taking } from "./rollout/take.ts";
+import { selectAgents } from "./selector.ts";
+import type { Selector } from "../topology/selector.ts";
+import type { Rollout, RolloutId } from "../wire/rollout.ts";
 import { type AgentView, status, statusOfAll } from "./view.ts";
 import { watch, type WatchOptions } from "./watch.ts";
 
@@ -36,6 +43,12 @@ export type { FleetParts } from "./parts.ts";
 export type { Asked, LastKnown } from "./plan-basis.ts";
 export type { PlanOptions, PlanResult } from "./plan.ts";
 export type { RemoveAssetsOptions, RemovedAssets } from "./remove-assets.ts";
+export type { Prepared, RolloutWish } from "./rollout/prepare.ts";
+export { LEASE_MS } from "./rollout/record.ts";
+export { failedIn, type RolloutProgress, type RunResult } from "./rollout/run.ts";
+export { isSilent, type Taken } from "./rollout/take.ts";
+export { parseWaves, type Reach } from "./rollout/waves.ts";
+export { parseSelector, type Selector, selectorText } from "./selector.ts";
 export type { SecretsGiven } from "./secrets.ts";
 export type { ApplyResult, Missing, NotShipped, Progress, SecretsRefused, Shipped } from "./result.ts";
 export { systemClock } from "./system-clock.ts";
@@ -82,7 +95,24 @@ export interface Fleet {
   blame(agentId: AgentId, scoreId: string, options?: CallOptions): Promise<Blame | Unreachable>;
   status(agentId: AgentId, options?: CallOptions): Promise<AgentView | Unreachable>;
   statusOfAll(options?: CallOptions): Promise<readonly AgentView[] | Unreachable>;
+  /** Which agents a selector means. */
+  select(selector: Selector, options?: CallOptions): ReturnType<typeof selectAgents>;
+  readonly rollouts: Rollouts;
   watch(whom: AgentId | "all", options: WatchOptions): AsyncGenerator<AgentView | Unreachable, void, void>;
+}
+
+/** Roll-outs to many devices. All that is known of one lies in the bucket `rollouts`. */
+export interface Rollouts {
+  prepare(wish: RolloutWish, options?: CallOptions): Promise<Prepared>;
+  /** Writes down what was prepared, with this process as the one that runs it. */
+  begin(rollout: Rollout, options?: CallOptions): ReturnType<typeof beginRollout>;
+  /** Takes one that nobody runs. */
+  take(id: RolloutId, taking: Taking): Promise<Taken>;
+  /** Runs what this process has begun or taken. */
+  run(held: { readonly rollout: Rollout; readonly revision: number }, options?: RunOptions): Promise<RunResult>;
+  stop(id: RolloutId, signal: AbortSignal): ReturnType<typeof stopRollout>;
+  read(id: RolloutId, options?: CallOptions): ReturnType<typeof readRollout>;
+  list(options?: CallOptions): ReturnType<typeof listRollouts>;
 }
 
 /**
@@ -111,5 +141,15 @@ export const createFleet = (parts: FleetParts): Fleet => ({
   blame: (agentId, scoreId, options) => blame(parts, agentId, scoreId, options),
   status: (agentId, options) => status(parts, agentId, options),
   statusOfAll: (options) => statusOfAll(parts, options),
+  select: (selector, options) => selectAgents(parts.store, selector, options),
+  rollouts: {
+    prepare: (wish, options) => prepareRollout(parts, wish, options),
+    begin: (rollout, options) => beginRollout(parts, rollout, options),
+    take: (id, taking) => takeRollout(parts, id, taking),
+    run: (held, options) => runRollout(parts, held, options),
+    stop: (id, signal) => stopRollout(parts, id, signal),
+    read: (id, options) => readRollout(parts, id, options),
+    list: (options) => listRollouts(parts, options),
+  },
   watch: (whom, options) => watch(parts, whom, options),
 });

@@ -7,8 +7,8 @@ import { type RollbackOnFailure, rollbackOf, type RollbackWish } from "./rollbac
 import type { Topology } from "./topology.ts";
 
 /** What one agent should be: Scores by id, with order between them. Made by `manifest()`. */
-export interface Manifest {
-  readonly topology: Topology;
+export interface Manifest<T extends Topology = Topology> {
+  readonly topology: T;
   readonly scores: Readonly<Record<string, AnyScore>>;
   readonly after: Edges;
   readonly restartOn: Edges;
@@ -49,7 +49,7 @@ export function manifest<const T extends Topology, const S extends Readonly<Reco
   topology: T,
   scores: FitsAll<S, T>,
   options?: ManifestOptions<Extract<NoInfer<keyof S>, string>>,
-): Manifest;
+): Manifest<T>;
 export function manifest(topology: Topology, given: object, options: ManifestOptions = {}): Manifest {
   const gathered = gather(given, options, "manifest");
   const byIdentity = new Map<string, string>();

@@ -1,7 +1,7 @@
 import { harmless } from "./nats/harmless.ts";
 import { MemoryEvents } from "./memory-events.ts";
 import type { StoredRevision } from "./revisions.ts";
-import { BUCKETS, type Bucket, type Written } from "./store.ts";
+import { ALL_BUCKETS, type Bucket, type Written } from "./store.ts";
 
 interface Entry {
   /** Undefined: a deletion marker. */
@@ -48,7 +48,7 @@ export class MemoryServer {
   }
 
   makeBuckets(): void {
-    this.buckets ??= new Map(BUCKETS.map((bucket) => [bucket, { revision: 0, entries: new Map() }]));
+    this.buckets ??= new Map(ALL_BUCKETS.map((bucket) => [bucket, { revision: 0, entries: new Map() }]));
   }
 
   objectOf(held: Uint8Array): string {

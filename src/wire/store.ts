@@ -2,7 +2,10 @@ import type { AssetRef } from "../scores/asset.ts";
 
 /** The buckets of the transport, each keyed by agent id. */
 export const BUCKETS = ["desired-state", "actual-state", "heartbeat", "capabilities"] as const;
-export type Bucket = (typeof BUCKETS)[number];
+/** Keyed by the id of a roll-out. It is the control plane's own: no agent reads or writes it. */
+export const ROLLOUTS = "rollouts";
+export const ALL_BUCKETS = [...BUCKETS, ROLLOUTS] as const;
+export type Bucket = (typeof ALL_BUCKETS)[number];
 
 /** Nothing could be learnt: the server, the bucket or the answer was not there in time. Never to be read as "no key". */
 export interface Unreachable {

@@ -60,7 +60,7 @@ describe("wrong usage ends with 2, tells why on standard error, and writes nothi
     ["an unknown command, with the nearest", ["aply"], /unknown command 'aply'\n\(Did you mean apply\?\)/],
     ["an unknown option, with the nearest", ["status", "--wach"], /Did you mean --watch\?/],
     ["a missing FILE", ["check"], /missing required argument 'FILE'/],
-    ["a missing agent", ["apply", file], /required option '--agent <ID>' not specified/],
+    ["a missing agent", ["apply", file], /one agent or for many/],
     ["an agent id that is none", ["apply", file, "--agent", "Pi_7"], /1 to 63 of a-z, 0-9/],
     ["an agent id that is none, as a word", ["status", "pi.7"], /1 to 63 of a-z, 0-9/],
     ["a time that is none", ["apply", file, "--agent", "pi-7", "--timeout", "60"], /such as 60s/],

@@ -1,6 +1,6 @@
 import { AGENT } from "../agent/support/manifests.ts";
 import { eventually } from "../agent/support/eventually.ts";
-import { BUCKETS } from "../../src/wire/store.ts";
+import { ALL_BUCKETS, BUCKETS, type Bucket } from "../../src/wire/store.ts";
 import { bytes, MEMBER, OTHER, PAIR, type Scene, type User } from "./scene.ts";
 
 /** Something that a user has to be able to do. `isSo` gives true, or what came instead. */
@@ -12,8 +12,8 @@ export interface Allowed {
 
 const TOLD = ["actual-state", "heartbeat", "capabilities"] as const;
 
-const reads = (by: User, id: typeof AGENT): readonly Allowed[] =>
-  BUCKETS.map((bucket) => ({
+const reads = (by: User, id: typeof AGENT, buckets: readonly Bucket[] = BUCKETS): readonly Allowed[] =>
+  buckets.map((bucket) => ({
     by,
     what: `reads ${bucket} of ${id}`,
     isSo: async (scene) => {
@@ -23,7 +23,7 @@ const reads = (by: User, id: typeof AGENT): readonly Allowed[] =>
   }));
 
 const lists = (by: User): readonly Allowed[] =>
-  BUCKETS.map((bucket) => ({
+  ALL_BUCKETS.map((bucket) => ({
     by,
     what: `lists the keys of ${bucket}`,
     isSo: async (scene) => {
@@ -68,7 +68,7 @@ const isPoked = (by: User, key: "desired-state" | "heartbeat of any agent", says
   },
 });
 
-const writes = (by: User, buckets: readonly (typeof BUCKETS)[number][]): readonly Allowed[] =>
+const writes = (by: User, buckets: readonly Bucket[]): readonly Allowed[] =>
   buckets.flatMap((bucket) => [
     {
       by,
@@ -202,14 +202,14 @@ export const ALLOWED: readonly Allowed[] = [
   ...TOLD.map(holdsAPair),
   isPoked("agent", "desired-state", "author"),
   ...(["operator", "author", "viewer", "dashboard"] as const).flatMap((by) => [
-    ...reads(by, OTHER),
+    ...reads(by, OTHER, ALL_BUCKETS),
     ...lists(by),
     findsTheBuckets(by),
     isPoked(by, "heartbeat of any agent", "agent"),
   ]),
   ...(["operator", "author"] as const).flatMap((by) => [
     readsAnAsset(by),
-    ...writes(by, ["desired-state"]),
+    ...writes(by, ["desired-state", "rollouts"]),
     asksForAPlan(by),
     storesAnAsset(by),
   ]),

@@ -1,5 +1,5 @@
 import { AGENT } from "../agent/support/manifests.ts";
-import { BUCKETS } from "../../src/wire/store.ts";
+import { ALL_BUCKETS, BUCKETS } from "../../src/wire/store.ts";
 import { OTHER, PAIR, STREAMS, type User } from "./scene.ts";
 
 /** Something that a user tries and may not get. */
@@ -53,7 +53,7 @@ const directGet = (bucket: string, subject: string): string => `$JS.API.DIRECT.G
 
 /** Looking into a stream by other ways than the last message of an own subject. */
 const readingAround = (by: User): readonly Denied[] =>
-  BUCKETS.flatMap((bucket) => [
+  ALL_BUCKETS.flatMap((bucket) => [
     publish(by, `$JS.API.DIRECT.GET.KV_${bucket}`, { seq: 2 }),
     publish(by, `$JS.API.DIRECT.GET.KV_${bucket}`, { last_by_subj: others(bucket) }),
     publish(by, `$JS.API.DIRECT.GET.KV_${bucket}`, { multi_last: [`$KV.${bucket}.>`] }),
@@ -180,6 +180,18 @@ const agent: readonly Denied[] = [
     })),
   ]),
   publish("agent", own("desired-state"), "evil"),
+  // Roll-outs are the control plane's alone: there is no key of an agent's own, and none may be known of.
+  ...[own("rollouts"), others("rollouts")].flatMap((subject) => [
+    publish("agent", directGet("rollouts", subject)),
+    publish("member", directGet("rollouts", subject)),
+    publish("agent", subject, "evil"),
+    publish("member", subject, "evil"),
+  ]),
+  publish("agent", directGet("rollouts", "$KV.rollouts.*")),
+  subscribe("agent", `fleet.hint.rollouts.${AGENT}`),
+  subscribe("agent", "fleet.hint.rollouts.*"),
+  subscribe("agent", own("rollouts")),
+  publish("agent", "fleet.info.KV_rollouts"),
   publish("agent", "$O.assets.C.x", "evil"),
   publish("agent", "$O.assets.M.x", "evil"),
   publish("agent", `_INBOX.${OTHER}.x`, "evil"),
@@ -242,7 +254,7 @@ const agent: readonly Denied[] = [
 ];
 
 const READ_BY_VIEWERS = [
-  ...BUCKETS.map((bucket) => [directGet(bucket, others(bucket)), ""] as const),
+  ...ALL_BUCKETS.map((bucket) => [directGet(bucket, others(bucket)), ""] as const),
   ["fleet.info.KV_desired-state", ""] as const,
 ];
 
@@ -266,6 +278,7 @@ const guest = (by: "author" | "viewer" | "dashboard"): readonly Denied[] => [
 ];
 const reader = (by: "viewer" | "dashboard"): readonly Denied[] => [
   publish(by, others("desired-state"), "evil"),
+  publish(by, others("rollouts"), "evil"),
   publish(by, "$O.assets.C.x", "evil"),
   publish(by, "$O.assets.M.x", "evil"),
   publish(by, `fleet.plan.${OTHER}`, "{}"),

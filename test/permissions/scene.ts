@@ -11,14 +11,14 @@ import { credentialsFile, userInbox } from "../../src/wire/nats/credentials.ts";
 import { agentInbox } from "../../src/wire/nats/grants.ts";
 import { serveRenewals } from "../../src/wire/nats/renewal-service.ts";
 import { makeUserKey } from "../../src/wire/nats/nkey.ts";
-import { BUCKETS } from "../../src/wire/store.ts";
+import { ALL_BUCKETS } from "../../src/wire/store.ts";
 import { AGENT } from "../agent/support/manifests.ts";
 
 export const OTHER = AgentId.parse("pi-8");
 /** A member of the pair, which is no agent itself. */
 export const MEMBER = AgentId.parse("pi-9");
 export const PAIR = AgentId.parse("pair-1");
-export const STREAMS = [...BUCKETS.map((bucket) => `KV_${bucket}`), "OBJ_assets", "harmony-events"];
+export const STREAMS = [...ALL_BUCKETS.map((bucket) => `KV_${bucket}`), "OBJ_assets", "harmony-events"];
 
 export const USERS = ["operator", "author", "viewer", "dashboard", "agent", "other", "member"] as const;
 export type User = (typeof USERS)[number];
@@ -126,7 +126,7 @@ export class Scene {
     const operator = await this.store("operator");
     const ready = await operator.ensureBuckets();
     if (ready._tag !== "Ready") throw new Error(ready.message);
-    for (const bucket of BUCKETS) {
+    for (const bucket of ALL_BUCKETS) {
       await operator.put(bucket, AGENT, bytes(`own ${bucket}`));
       await operator.put(bucket, OTHER, bytes(`secret ${bucket}`));
       await operator.put(bucket, PAIR, bytes(`secret ${bucket}`));
@@ -229,9 +229,9 @@ export class Scene {
   async untouchable(): Promise<unknown> {
     const operator = await this.store("operator");
     const raw = await this.raw("operator");
-    const values = BUCKETS.flatMap((bucket) =>
+    const values = ALL_BUCKETS.flatMap((bucket) =>
       [AGENT, OTHER, PAIR]
-        .filter((id) => id !== AGENT || bucket === "desired-state")
+        .filter((id) => id !== AGENT || bucket === "desired-state" || bucket === "rollouts")
         .map((id) => operator.get(bucket, id)),
     );
     const infos = STREAMS.map(async (stream) => {

@@ -6,6 +6,7 @@ import {
   CapabilitiesDocument,
   type CheckedFile,
   check,
+  checkFleet,
   type Finding,
   FORMATS,
   format,
@@ -20,7 +21,7 @@ import type { Topology } from "../../topology/topology.ts";
 import { VERSION } from "../../wire/version.ts";
 import { type AddCommand, examples, several } from "../command.ts";
 import { EXIT } from "../exit-code.ts";
-import { loadManifest } from "../load-manifest.ts";
+import { loadAny } from "../load-manifest.ts";
 import { visible } from "../paint.ts";
 import { displayPath, type Problem } from "../problem.ts";
 import type { Session } from "../session.ts";
@@ -43,7 +44,7 @@ export const addCheck: AddCommand = (program, run) => {
     .description(
       "Type-checks each FILE, and holds its manifest against a topology and against agents' capability documents. Needs no server.",
     )
-    .argument("<FILE...>", "TypeScript or JavaScript whose default export was made by manifest()")
+    .argument("<FILE...>", "TypeScript or JavaScript whose default export was made by manifest() or fleet()")
     .option("--topology <NAME>", "the topology to hold it against (default: the manifest's own)")
     .option(
       "--capabilities <FILE.json>",
@@ -144,10 +145,10 @@ async function checkFile(
     ...(problem.line === undefined ? {} : { line: problem.line }),
     ...(problem.column === undefined ? {} : { column: problem.column }),
   });
-  const loaded = await loadManifest(file, { cwd: io.cwd, print: io.err });
+  const loaded = await loadAny(file, { cwd: io.cwd, print: io.err });
   const findings: Finding[] = [];
   // What the bundler cannot read, the compiler cannot either; it would say the same again in other words.
-  if (loaded._tag === "Loaded" || loaded.ran) {
+  if (loaded._tag !== "CannotLoad" || loaded.ran) {
     const types = await typeCheck(resolve(io.cwd, file), io.signal);
     if (types._tag === "NotAsked") {
       say(`note: ${shown} is JavaScript, which is type-checked only with // @ts-check at its top`);
@@ -178,6 +179,10 @@ async function checkFile(
       })),
     );
     return { file: { file: shown, scores: [], targets: [] }, findings };
+  }
+  if (loaded._tag === "LoadedFleet") {
+    const checked = checkFleet(shown, loaded.fleet, named);
+    return { file: checked.file, findings: [...findings, ...checked.findings] };
   }
   const { manifest } = loaded;
   const targets: readonly Target[] = [

@@ -1,15 +1,16 @@
 import * as z from "zod";
-import type { AgentView, Fleet } from "../../fleet/index.ts";
+import type { AgentView, Fleet, Selector } from "../../fleet/index.ts";
 import { AgentId } from "../../wire/keys.ts";
 import { agentReport, agentsTable, asJson } from "../agent-report.ts";
 import { type AddCommand, agentId, examples } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit-code.ts";
+import { selectedOrTell, selector as selectorOf, SELECTOR_HELP } from "../selector-option.ts";
 import { tellUnreachable, withFleet } from "../server.ts";
 import { printJson, type Session } from "../session.ts";
 import { tellUnknown } from "../unknown-agent.ts";
 
 const Args = z.tuple([AgentId.optional()]);
-const Options = z.object({ watch: z.boolean().default(false) });
+const Options = z.object({ watch: z.boolean().default(false), selector: z.custom<Selector>().optional() });
 
 export const addStatus: AddCommand = (program, run) => {
   program
@@ -19,6 +20,7 @@ export const addStatus: AddCommand = (program, run) => {
       "Shows the status that an agent last told, or one line for each agent, and whether its heartbeats still come.",
     )
     .argument("[ID]", "the agent (default: all)", agentId)
+    .option("--selector <SELECTOR>", SELECTOR_HELP, selectorOf)
     .option("-w, --watch", "go on and show each change; with --json one document a line")
     .addHelpText(
       "after",
@@ -26,16 +28,23 @@ export const addStatus: AddCommand = (program, run) => {
         "harmony status",
         "harmony status pi-7",
         "harmony status pi-7 --json | jq .scores",
+        "harmony status --selector site=paris",
         "harmony status --watch --json",
       ),
     )
     .action(
       run(async (session, args, options) => {
         const [agent] = Args.parse(args);
-        const { watch } = Options.parse(options);
-        return withFleet(session, (fleet) => {
-          if (watch) return follow({ ...session, jsonLines: true }, fleet, agent ?? "all");
-          return agent === undefined ? showAll(session, fleet) : showOne(session, fleet, agent);
+        const { watch, selector } = Options.parse(options);
+        if (agent !== undefined && selector !== undefined) {
+          session.complain("it is about one agent or about those of a selector", "Leave out ID or --selector.");
+          return EXIT.usage;
+        }
+        return withFleet(session, async (fleet) => {
+          const chosen = selector === undefined ? null : await selectedOrTell(session, fleet, selector);
+          if (typeof chosen === "number") return chosen;
+          if (watch) return follow({ ...session, jsonLines: true }, fleet, agent ?? "all", chosen);
+          return agent === undefined ? showAll(session, fleet, chosen) : showOne(session, fleet, agent);
         });
       }),
     );
@@ -71,12 +80,14 @@ async function showOne(session: Session, fleet: Fleet, agent: AgentId): Promise<
   return EXIT.finding;
 }
 
-async function showAll(session: Session, fleet: Fleet): Promise<ExitCode> {
-  const views = await fleet.statusOfAll({ signal: session.io.signal });
-  if ("_tag" in views) {
-    tellUnreachable(session, views);
+/** `chosen`: these alone; null: all. */
+async function showAll(session: Session, fleet: Fleet, chosen: readonly AgentId[] | null): Promise<ExitCode> {
+  const all = await fleet.statusOfAll({ signal: session.io.signal });
+  if ("_tag" in all) {
+    tellUnreachable(session, all);
     return EXIT.unreachable;
   }
+  const views = chosen === null ? all : all.filter(({ agentId: id }) => chosen.includes(id));
   if (session.json) printJson(session, { agents: views.map(asJson) });
   else if (views.length === 0) session.say("No agent is known to this server yet.");
   else session.io.out(agentsTable(views, session.paintOut));
@@ -84,12 +95,19 @@ async function showAll(session: Session, fleet: Fleet): Promise<ExitCode> {
 }
 
 /** Until it is told to end. */
-async function follow(session: Session, fleet: Fleet, whom: AgentId | "all"): Promise<ExitCode> {
+async function follow(
+  session: Session,
+  fleet: Fleet,
+  whom: AgentId | "all",
+  chosen: readonly AgentId[] | null,
+): Promise<ExitCode> {
   const { io, json } = session;
   for await (const event of fleet.watch(whom, { signal: io.signal })) {
     if (event._tag === "Unreachable") {
       if (event.reason === "NoBucket" || event.reason === "Denied") return unreachable(session, fleet, event, whom);
       tellUnreachable(session, event);
+    } else if (chosen !== null && !chosen.includes(event.agentId)) {
+      continue;
     } else if (json) {
       const document = whom === "all" ? asJson(event) : event.status._tag === "Known" ? event.status.stored : null;
       if (document !== null) printJson(session, document);

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { JetStreamManager, StreamConfig } from "nats";
-import { BUCKETS, type Unreachable } from "../store.ts";
+import { ALL_BUCKETS, BUCKETS, type Unreachable } from "../store.ts";
 import type { Call } from "./call.ts";
 import { guestInfo } from "./guest-info.ts";
 import {
@@ -25,6 +25,7 @@ const REPLICAS_ON_A_CLUSTER = 3;
 
 /** Makes what is missing and brings up to date what an older version made, all of it at once. */
 export async function ensureBuckets(link: Link, call: Call): Promise<{ readonly _tag: "Ready" } | Unreachable> {
+  // Of a fleet that an older version set up, its authors cannot see the other ones.
   const streams = [...BUCKETS.map(streamOf), ASSETS_STREAM];
   const infos = await Promise.all(streams.map(async (stream) => guestInfo(link, call, stream)));
   const refused = infos.find((info) => info._tag === "Unreachable");
@@ -34,7 +35,7 @@ export async function ensureBuckets(link: Link, call: Call): Promise<{ readonly 
   return libraryCall(link, call, "make the buckets", async (connection, timeout) => {
     const manager = await connection.jetstreamManager({ checkAPI: false, timeout });
     const replicas = connection.info?.cluster === undefined ? 1 : REPLICAS_ON_A_CLUSTER;
-    const layouts = [...BUCKETS.map(bucketLayout), assetsLayout];
+    const layouts = [...ALL_BUCKETS.map(bucketLayout), assetsLayout];
     await Promise.all([
       ...layouts.map(async (layout) => ensure(manager, layout, { num_replicas: replicas })),
       ensure(manager, eventsLayout, { num_replicas: replicas, ...eventsBounds }),

@@ -1,5 +1,5 @@
 import { type AgentId, planSubject, renewSubject } from "../keys.ts";
-import { BUCKETS, type Bucket } from "../store.ts";
+import { ALL_BUCKETS, BUCKETS, type Bucket, ROLLOUTS } from "../store.ts";
 import {
   ASSETS,
   ASSETS_STREAM,
@@ -90,8 +90,8 @@ export const agentGrant = (id: AgentId, pair: AgentId | null): Grant => ({
 const PAIR_HINTS: readonly Bucket[] = ["desired-state", "heartbeat", "capabilities"];
 
 const dashboardServices = [
-  ...BUCKETS.map((bucket) => direct(reading(bucket, "*"))),
-  ...[...BUCKETS.map(streamOf), ASSETS_STREAM].map(infoOf),
+  ...ALL_BUCKETS.map((bucket) => direct(reading(bucket, "*"))),
+  ...[...ALL_BUCKETS.map(streamOf), ASSETS_STREAM].map(infoOf),
 ];
 /** Which revision is said in the request, so this reads those of every agent. */
 const READING_REVISIONS = `$JS.API.DIRECT.GET.${streamOf("desired-state")}`;
@@ -99,7 +99,10 @@ const viewerServices = [...dashboardServices, ...[...READING_ASSETS, READING_EVE
 
 /** What each of them may ask of the account of the streams. */
 export const guestServices: Readonly<Record<Guest, readonly Service[]>> = {
-  author: [...viewerServices, ...[keySubject("desired-state", "*"), ...WRITING_ASSETS].map(direct)],
+  author: [
+    ...viewerServices,
+    ...[keySubject("desired-state", "*"), keySubject(ROLLOUTS, "*"), ...WRITING_ASSETS].map(direct),
+  ],
   viewer: viewerServices,
   dashboard: dashboardServices,
 };

@@ -20,6 +20,7 @@ const HISTORY: Readonly<Record<Bucket, number>> = {
   "actual-state": 1,
   heartbeat: 1,
   capabilities: 1,
+  rollouts: 1,
 };
 
 export type Layout = Partial<StreamConfig> & Pick<StreamConfig, "name" | "metadata">;
@@ -38,7 +39,7 @@ const common = {
 export const bucketLayout = (bucket: Bucket): Layout => ({
   ...common,
   name: streamOf(bucket),
-  description: `Harmony Edge: ${bucket} of each agent`,
+  description: bucket === "rollouts" ? "Harmony Edge: roll-outs by id" : `Harmony Edge: ${bucket} of each agent`,
   subjects: [keySubject(bucket, ">")],
   max_msgs_per_subject: HISTORY[bucket],
   deny_delete: true,

@@ -1,0 +1,145 @@
+import { randomBytes } from "node:crypto";
+import { hostname, userInfo } from "node:os";
+import { basename, resolve } from "node:path";
+import { type Fleet, parseWaves, type Reach, type Selector } from "../fleet/index.ts";
+import type { KnownDevice, MadeManifest } from "../topology/fleet-manifest.ts";
+import { manifestFor } from "../topology/fleet-manifest.ts";
+import { RolloutId } from "../wire/rollout.ts";
+import type { ExitCode } from "./exit-code.ts";
+import { EXIT } from "./exit-code.ts";
+import { loadAny, type Loaded, type LoadedFleet } from "./load-manifest.ts";
+import { problemLine } from "./problem.ts";
+import { reportRun, rolloutProgress, tellUnprepared } from "./rollout-report.ts";
+import { tellUnreachable, withFleet } from "./server.ts";
+import type { Session } from "./session.ts";
+import { readSigners, type Signer } from "./sign-option.ts";
+import { typeCheck } from "./type-check.ts";
+import { uploadOrTell } from "./uploading.ts";
+
+interface HowToRollOut {
+  readonly file: string;
+  readonly selector: Selector;
+  readonly waves: readonly Reach[];
+  readonly concurrency: number;
+  readonly maxFailures: number;
+  readonly soakMs: number;
+  readonly timeoutMs: number;
+  readonly message: string | undefined;
+  readonly signers: readonly Signer[];
+}
+
+/** As on the command line; what was not given is as by default. */
+export interface WishForMany {
+  readonly selector: Selector;
+  readonly wave: readonly Reach[] | undefined;
+  readonly concurrency: number | undefined;
+  readonly maxFailures: number | undefined;
+  readonly soak: number | undefined;
+  readonly timeoutMs: number;
+  readonly message: string | undefined;
+  readonly sign: readonly string[];
+  readonly check: boolean;
+}
+
+const DEFAULT_CONCURRENCY = 16;
+
+/** `harmony apply FILE --selector`. */
+export async function applyToMany(session: Session, file: string, wish: WishForMany): Promise<ExitCode> {
+  const { io } = session;
+  const signers = await readSigners(session, wish.sign);
+  if (signers === null) return EXIT.usage;
+  const loaded = await loadAny(file, { cwd: io.cwd, print: io.err });
+  if (loaded._tag === "CannotLoad") {
+    for (const problem of loaded.problems) session.complain(problemLine(problem, io.cwd));
+    return EXIT.usage;
+  }
+  if (wish.check && !(await typesAreRight(session, file))) return EXIT.finding;
+  const how: HowToRollOut = {
+    file,
+    signers,
+    message: wish.message,
+    selector: wish.selector,
+    waves: wish.wave ?? parseWaves("100%") ?? [],
+    concurrency: wish.concurrency ?? DEFAULT_CONCURRENCY,
+    maxFailures: wish.maxFailures ?? 0,
+    soakMs: wish.soak ?? 0,
+    timeoutMs: wish.timeoutMs,
+  };
+  return withFleet(session, (fleet) => rollOut(session, fleet, loaded, how));
+}
+
+/** Whether FILE passes the compiler; else tells why. */
+export async function typesAreRight(session: Session, file: string): Promise<boolean> {
+  const { io } = session;
+  const types = await typeCheck(resolve(io.cwd, file), io.signal);
+  if (types._tag === "NoCompiler") {
+    session.complain("--check: no TypeScript compiler was found here", "npm install --save-dev typescript");
+    return false;
+  }
+  const problems = types._tag === "Checked" ? types.problems : [];
+  for (const problem of problems) session.complain(problemLine(problem, io.cwd));
+  return problems.length === 0;
+}
+
+/** This command, as others see it. */
+export const runner = (): { readonly token: string; readonly holder: string } => ({
+  token: randomBytes(12).toString("hex"),
+  holder: `${userInfo().username}@${hostname()}, process ${process.pid}`,
+});
+
+/** `r-20260102-0304-5f6a`: when it was begun, and what tells two of one minute apart. */
+function newId(now: Date): RolloutId {
+  const [date = "", time = ""] = now.toISOString().split("T");
+  return RolloutId.parse(
+    `r-${date.replaceAll("-", "")}-${time.slice(0, 5).replace(":", "")}-${randomBytes(2).toString("hex")}`,
+  );
+}
+
+/** Ships to all that the selector means, wave by wave, and tells what became of it. */
+async function rollOut(
+  session: Session,
+  fleet: Fleet,
+  loaded: Extract<Loaded, { readonly _tag: "Loaded" }> | LoadedFleet,
+  how: HowToRollOut,
+): Promise<ExitCode> {
+  const { signal } = session.io;
+  const { file, ...rest } = how;
+  const prepared = await fleet.rollouts.prepare(
+    {
+      ...rest,
+      ...runner(),
+      id: newId(new Date()),
+      file: basename(file),
+      manifestOf: (device) => made(loaded, device),
+    },
+    { signal },
+  );
+  if (prepared._tag !== "Prepared") return tellUnprepared(session, prepared);
+  const { rollout, plan, leftOut } = prepared;
+  if (leftOut.length > 0) session.say(`in no group of ${file}, and left out: ${leftOut.join(", ")}`);
+  for (const line of plan.arithmetic) session.say(line);
+  for (const line of plan.warnings) session.say(`warning: ${line}`);
+  const assets = loaded._tag === "Loaded" ? loaded.assets : loaded.assets();
+  const failed = await uploadOrTell(session, fleet, assets, { signal });
+  if (failed !== null) return failed;
+  const begun = await fleet.rollouts.begin(rollout, { signal });
+  if (begun._tag === "Unreachable") {
+    tellUnreachable(session, begun);
+    return EXIT.unreachable;
+  }
+  if (begun._tag === "Taken") {
+    session.complain(`there is a roll-out ${rollout.id} already`, "Try again.");
+    return EXIT.finding;
+  }
+  session.say(`roll-out ${rollout.id} to ${Object.keys(rollout.devices).length} devices has begun`);
+  const progress = rolloutProgress(session);
+  const { revision } = begun;
+  const options = { signal, signers: how.signers, onProgress: progress.tell };
+  const done = await fleet.rollouts.run({ rollout, revision }, options).finally(progress.end);
+  return reportRun(session, done);
+}
+
+function made(loaded: Parameters<typeof rollOut>[2], device: KnownDevice): MadeManifest {
+  if (loaded._tag === "LoadedFleet") return manifestFor(loaded.fleet, device);
+  return { _tag: "Made", group: "", manifest: loaded.manifest };
+}
