@@ -102,8 +102,12 @@ function denials(manifest: Manifest, target: Target): readonly Objection[] {
   const policy = target._tag === "Agent" ? target.document.policy : undefined;
   if (policy === undefined) return [];
   const scores = Object.entries(manifest.scores);
+  // An agent counts the contents of what it could take: a Score that it refuses brings none.
+  const takeable = scores
+    .filter(([id, score]) => objectionsTo(id, score, target).length === 0)
+    .map(([, score]) => score);
   const all: readonly Denial[] = [
-    ...denialsOfWhole(encodeScores(manifest), Object.values(manifest.scores), policy),
+    ...denialsOfWhole(encodeScores(manifest), takeable, policy),
     ...scores.flatMap(([id, score]) => denialsOfScore(id, score, policy)),
   ];
   const about = { rule: "PolicyDenied", severity: "error", capability: null, target: targetName(target) } as const;
