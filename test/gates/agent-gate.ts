@@ -16,18 +16,7 @@ import {
 } from "../../src/capabilities/index.ts";
 import { KINDS } from "../../src/scores/index.ts";
 import type { AnyScoreClass } from "../../src/scores/score.ts";
-import {
-  FakeAuditedShell,
-  FakeClock,
-  FakeContainerRuntime,
-  FakeFileSystem,
-  FakeK8sClient,
-  FakeNetworkConfigurator,
-  FakePackageManager,
-  FakePacketFilter,
-  FakeSystemdHost,
-  MemoryStore,
-} from "../../src/testing/index.ts";
+import { FakeClock, MemoryStore } from "../../src/testing/index.ts";
 import { type Topology, topology } from "../../src/topology/topology.ts";
 import { inlineEnvelope } from "../../src/wire/encode.ts";
 import type { Payload, WireScore } from "../../src/wire/envelope.ts";
@@ -35,6 +24,7 @@ import { AgentId, planSubject } from "../../src/wire/keys.ts";
 import { MemoryServer } from "../../src/wire/memory-server.ts";
 import { CapabilitiesDocument, PlanReply, readDocument } from "../../src/wire/status.ts";
 import { MemoryDisk } from "../agent/support/memory-disk.ts";
+import { fakePorts } from "../support/fake-ports.ts";
 import type { CapabilityName, Case } from "./case.ts";
 import type { Refusal } from "./checker-gate.ts";
 
@@ -65,7 +55,7 @@ export class AgentAsked {
   static async start({ place, agent: asked }: Case, own: readonly AnyScoreClass[]): Promise<AgentAsked> {
     const server = new MemoryServer();
     const clock = new FakeClock();
-    const ports = portsOf(clock);
+    const ports = fakePorts(clock);
     const detection = (name: CapabilityName): Detection => {
       const reason = place.absent[name];
       return reason === undefined ? { _tag: "Found", facts: {} } : { _tag: "Absent", reason };
@@ -165,15 +155,4 @@ const statics = (of: AnyScoreClass): AnyScoreClass => ({
   requires: of.requires,
   schema: of.schema,
   parse: (spec) => of.parse(spec),
-});
-
-const portsOf = (clock: FakeClock): Readonly<Record<CapabilityName, object>> => ({
-  AuditedShell: new FakeAuditedShell(),
-  ContainerRuntime: new FakeContainerRuntime(),
-  FileSystemHost: new FakeFileSystem(),
-  K8sClient: new FakeK8sClient(),
-  NetworkConfigurator: new FakeNetworkConfigurator(),
-  PackageManager: new FakePackageManager(),
-  PacketFilter: new FakePacketFilter(),
-  SystemdHost: new FakeSystemdHost({ clock }),
 });

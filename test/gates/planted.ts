@@ -49,7 +49,15 @@ export const PLANTS = {
 export type Plant = keyof typeof PLANTS;
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const COPIED = ["package.json", "tsconfig.json", "src", "test/gates", "test/types/compiler.ts", "test/agent/support"];
+const COPIED = [
+  "package.json",
+  "tsconfig.json",
+  "src",
+  "test/gates",
+  "test/types/compiler.ts",
+  "test/agent/support",
+  "test/support",
+];
 
 /** Runs the same cases in a copy of the repository in which that one mistake was made; gives what the run ends with. */
 export async function runPlanted(plant: Plant, args: readonly string[], signal: AbortSignal): Promise<number> {
