@@ -170,7 +170,9 @@ const bounds = (was: Schema, is: Schema, at: string): readonly string[] =>
     const [before, now] = [was[key], is[key]];
     if (typeof now !== "number") return [];
     const isNarrower = typeof before !== "number" || (sort === "lower" ? now > before : now < before);
-    return isNarrower ? [`${place(at)}: ${key} was ${String(before ?? "none")}, and is ${now}`] : [];
+    return isNarrower
+      ? [`${place(at)}: ${key} was ${typeof before === "number" ? before : "none"}, and is ${now}`]
+      : [];
   });
 
 const changed = (key: string, was: Schema, is: Schema, at: string): readonly string[] =>

@@ -69,8 +69,8 @@ async function ofScore(id: string, decoded: DecodedScore): Promise<MakesOfScore>
   const images = (score.bind().reach ?? []).flatMap((each) => (each._tag === "image" ? [each.image] : []));
   const clock = new FakeClock();
   const { ports, effects, assets } = device(clock, images);
-  let outcome: string | null = null;
-  const interpreted = interpret(score, {
+  const interpreted = { outcome: "" };
+  void interpret(score, {
     ports,
     clock,
     log: () => {},
@@ -79,9 +79,9 @@ async function ofScore(id: string, decoded: DecodedScore): Promise<MakesOfScore>
     assets,
     superseded: () => false,
     claim: async () => {},
-  }).then((made) => (outcome = made.outcome === "FAILURE" ? made.failure._tag : made.outcome));
+  }).then((made) => (interpreted.outcome = made.outcome === "FAILURE" ? made.failure._tag : made.outcome));
   // What waits for time to pass has it pass.
-  while (outcome === null) {
+  while (interpreted.outcome === "") {
     await settle();
     clock.ringNext();
   }
@@ -97,8 +97,9 @@ async function ofScore(id: string, decoded: DecodedScore): Promise<MakesOfScore>
     restartOn,
     policies,
     effects: changing(effects, requires),
-    outcome: await interpreted,
+    outcome: interpreted.outcome,
   };
 }
 
-const plain = (makes: Makes): Makes => JSON.parse(JSON.stringify(makes));
+const parse: (text: string) => Makes = JSON.parse;
+const plain = (makes: Makes): Makes => parse(JSON.stringify(makes));
