@@ -3,6 +3,7 @@ import type { Authors } from "../wire/authors.ts";
 import type { Gate } from "../wire/decode.ts";
 import type { DevicePolicies } from "../wire/device-policy.ts";
 import type { AgentId } from "../wire/keys.ts";
+import type { Labels } from "../wire/labels.ts";
 import type { CapabilitiesDocument } from "../wire/status.ts";
 import type { Store } from "../wire/store.ts";
 import type { SecretUse } from "../wire/secrets/opener.ts";
@@ -30,6 +31,8 @@ export interface AgentParts {
   /** Has been looked at once. */
   readonly host: AgentHost;
   readonly device: CapabilitiesDocument["device"];
+  /** What the device is called beside its id. Default: nothing. */
+  readonly labels?: Labels | undefined;
   readonly store: Store;
   readonly ledger: Ledger;
   /** Default: Scores that refer to assets fail. */

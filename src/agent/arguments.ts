@@ -1,6 +1,7 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { AgentId } from "../wire/keys.ts";
+import { type Labels, labelsIn } from "../wire/labels.ts";
 import { isServer, serverList } from "../wire/nats/server-list.ts";
 import { PiTopology } from "../topology/pi.ts";
 import type { TrustedKeys } from "../wire/signature.ts";
@@ -43,6 +44,7 @@ Options:
   --signed-policy FILE   and only what the policy in this file allows, if a key of --policy-key has signed it
   --policy-key NAME=FILE an Ed25519 public key (PEM) that signs policies; may be repeated
   --drift-interval TIME  how often every Score is looked at, e.g. 30s, 5m (default: ${DRIFT_PASS_MS / 60_000}m)
+  --label KEY=VALUE      what the device is called beside its id, for selectors: site=paris; may be repeated
   --failover PAIR        be one of the two members of this pair: its manifest, in desired-state.PAIR, is in force on the one
                          that holds its lease, and on that one alone
   --allow-audited-shell  let Scores run commands here (ShellJob), each of them on record in the state directory
@@ -79,6 +81,8 @@ export interface AgentArguments {
   /** What the flags were read from, if anything. */
   readonly configFile: string | null;
   readonly driftPassMs: number;
+  /** What the device is called beside its id. */
+  readonly labels: Labels;
   readonly allowAuditedShell: boolean;
   /** What it offers at most, where the device has it. */
   readonly capabilities: readonly CapabilityName[];
@@ -180,6 +184,8 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
   if (cacheLimit === null && values["cache-limit"] !== undefined) {
     return wrong("--cache-limit is a number of bytes, or of K, M or G, such as 500M");
   }
+  const named = labelsIn(values.label ?? []);
+  if ("message" in named) return wrong(`--label: ${named.message}`);
   const trust = namedFiles(values.trust ?? []);
   if (trust === null) return wrong("--trust is NAME=FILE");
   const policyKeys = namedFiles(values["policy-key"] ?? []);
@@ -207,6 +213,7 @@ export function parseArguments(argv: readonly string[], env: Readonly<Record<str
     configFile: values.config ?? null,
     allowAuditedShell,
     capabilities,
+    labels: named.labels,
     pair: pair?.data ?? null,
   };
   return asked === "run" && id.success
@@ -259,6 +266,7 @@ export const OPTIONS = {
   "allow-audited-shell": { type: "boolean" },
   capability: { type: "string", multiple: true },
   path: { type: "string", multiple: true },
+  label: { type: "string", multiple: true },
   config: { type: "string" },
   json: { type: "boolean" },
   verify: { type: "boolean" },

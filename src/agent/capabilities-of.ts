@@ -8,9 +8,13 @@ export function capabilitiesOf({
   host,
   device,
   kinds: known,
+  labels = {},
   policy,
   deviceKeys,
-}: Pick<AgentParts, "agentId" | "host" | "device" | "kinds" | "policy" | "deviceKeys">): CapabilitiesDocument {
+}: Pick<
+  AgentParts,
+  "agentId" | "host" | "device" | "kinds" | "labels" | "policy" | "deviceKeys"
+>): CapabilitiesDocument {
   const { name, absent } = host.topology;
   const kinds: Record<string, number[]> = {};
   for (const { kind, version } of known) (kinds[kind] ??= []).push(version);
@@ -23,6 +27,7 @@ export function capabilitiesOf({
     ...(device && { device }),
     kinds,
     agentVersion: VERSION,
+    ...(Object.keys(labels).length > 0 && { labels }),
     ...(policy && { policy: policy() }),
     ...(deviceKeys && { sealingKey: deviceKeys.published }),
   };

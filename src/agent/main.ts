@@ -169,6 +169,7 @@ async function run(given: AgentArguments): Promise<number> {
     servers: serverList(given.server),
     statePath: state.path,
     driftPassMs: given.driftPassMs,
+    labels: given.labels,
     capabilities: given.capabilities,
     trustedKeys: trusted,
     authors: given.authorsFile === null ? undefined : authorsFile(resolve(given.authorsFile), log),

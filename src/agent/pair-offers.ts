@@ -3,6 +3,7 @@ import { failoverName, whoLacks } from "../topology/failover.ts";
 import type { Topology } from "../topology/topology.ts";
 import type { AgentId } from "../wire/keys.ts";
 import type { DevicePolicies } from "../wire/device-policy.ts";
+import type { Labels } from "../wire/labels.ts";
 import { CapabilitiesDocument, type MemberOffer, readDocument, writeDocument } from "../wire/status.ts";
 import type { Store } from "../wire/store.ts";
 import { VERSION } from "../wire/version.ts";
@@ -20,6 +21,7 @@ export interface PairOffersParts {
   readonly host: AgentHost;
   readonly kinds: readonly { readonly kind: string; readonly version: number }[];
   readonly policy?: (() => DevicePolicies) | undefined;
+  readonly labels?: Labels | undefined;
   readonly clock: Clock;
   readonly log: Log;
   /** What the pair offers has changed. */
@@ -111,7 +113,7 @@ export class PairOffers {
   }
 
   #own(): MemberOffer {
-    const { host, kinds, policy } = this.#parts;
+    const { host, kinds, policy, labels = {} } = this.#parts;
     const { name, absent } = host.topology;
     const known: Record<string, number[]> = {};
     for (const { kind, version } of kinds) (known[kind] ??= []).push(version);
@@ -122,6 +124,7 @@ export class PairOffers {
       absent,
       kinds: known,
       agentVersion: VERSION,
+      ...(Object.keys(labels).length > 0 && { labels }),
       ...(policy && { policy: policy() }),
     };
   }
@@ -176,9 +179,18 @@ function documentOf(pair: AgentId, members: Members): CapabilitiesDocument {
     kinds: Object.fromEntries(kinds),
     // Of several the one that knows least, for whoever asks what can be sent.
     agentVersion: all.map(({ agentVersion }) => agentVersion).toSorted()[0] ?? VERSION,
+    ...labelsOf(all),
     ...policyOf(all),
     members,
   };
+}
+
+/** What all members are called. */
+function labelsOf([first, ...rest]: readonly MemberOffer[]): Pick<CapabilitiesDocument, "labels"> {
+  const shared = Object.entries(first?.labels ?? {}).filter(([key, value]) =>
+    rest.every(({ labels = {} }) => Object.hasOwn(labels, key) && labels[key] === value),
+  );
+  return shared.length === 0 ? {} : { labels: Object.fromEntries(shared) };
 }
 
 /** What every member's owner allows. */

@@ -6,6 +6,7 @@ import { type Topology, topology } from "../topology/topology.ts";
 import type { DevicePolicies } from "../wire/device-policy.ts";
 import { asName } from "../wire/events.ts";
 import type { AgentId } from "../wire/keys.ts";
+import type { Labels } from "../wire/labels.ts";
 import type { TrustedKeys } from "../wire/signature.ts";
 import type { Store } from "../wire/store.ts";
 import { withinRoot } from "./adapters/agent-policy.ts";
@@ -53,6 +54,8 @@ export interface AgentSettings extends HostSettings {
   /** Of this start of the process. */
   readonly bootId: string;
   readonly driftPassMs: number;
+  /** What the device is called beside its id. Default: nothing. */
+  readonly labels?: Labels;
   readonly trustedKeys: TrustedKeys;
   readonly authors?: AgentParts["authors"];
   readonly policy: () => DevicePolicies;
@@ -179,8 +182,9 @@ function failover(from: Parts): Failover | null {
 }
 
 function agentParts(from: Parts): AgentParts {
+  const settings = from.get(Settings);
   const { agentId, bootId, trustedKeys, authors, policy, deviceKeys, store, ledger, assets, driftPassMs, trail } =
-    from.get(Settings);
+    settings;
   return {
     agentId,
     kinds: KINDS,
@@ -190,6 +194,7 @@ function agentParts(from: Parts): AgentParts {
     deviceKeys,
     host: from.get(HostToken),
     device: deviceFacts(),
+    labels: settings.labels,
     store,
     ledger,
     assets,

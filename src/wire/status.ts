@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { DevicePolicies } from "./device-policy.ts";
 import { AgentId } from "./keys.ts";
+import { Labels } from "./labels.ts";
 import { MANIFEST_REFUSALS, SCORE_REFUSALS } from "./refusal.ts";
 import { measure } from "./scan.ts";
 import { SealingKey } from "./secrets/sealed.ts";
@@ -219,6 +220,8 @@ export const MemberOffer = z.object({
   absent: z.record(z.string(), z.string()),
   kinds: z.record(z.string(), z.array(z.int())),
   agentVersion: z.string(),
+  /** Missing where it has none. */
+  labels: Labels.exactOptional(),
   /** What its device's owner allows; missing where an older agent says nothing of it. */
   policy: DevicePolicies.exactOptional(),
 });
@@ -251,6 +254,8 @@ export const CapabilitiesDocument = z.object({
   /** The kinds the agent knows, with their versions. */
   kinds: z.record(z.string(), z.array(z.int())),
   agentVersion: z.string(),
+  /** What the device is called beside its id, which selectors go by; missing where it has no labels. */
+  labels: Labels.exactOptional(),
   /** What the device's owner allows; missing where an older agent says nothing of it. */
   policy: DevicePolicies.exactOptional(),
   /** What secrets for this device are sealed for. Whoever seals holds it against what the device itself showed. */

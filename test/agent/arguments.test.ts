@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from "node:crypto";
 import { describe, expect, test } from "vitest";
+import { readConfiguration } from "../../src/agent/configuration.ts";
 import { type AgentArguments, parseArguments, trustedKeys, USAGE } from "../../src/agent/arguments.ts";
 
 const parse = (words: string, env: Readonly<Record<string, string>> = {}) => parseArguments(words.split(" "), env);
@@ -25,6 +26,7 @@ describe("the agent's arguments", () => {
       credsFile: null,
       trust: [],
       driftPassMs: 300_000,
+      labels: {},
       allowAuditedShell: false,
       capabilities: [
         "FileSystemHost",
@@ -53,6 +55,17 @@ describe("the agent's arguments", () => {
 
   test.each(["1.5G", "-1", "G", "1T", "1e3", "10MB"])("--cache-limit %s is none", (text) => {
     expect(parse(`run --id pi-7 --cache-limit ${text}`)).toMatchObject({ _tag: "Wrong" });
+  });
+
+  test("labels come from the command line and the configuration file alike, and a wrong one is wrong usage", () => {
+    expect(given("--label site=paris --label role=kiosk").labels).toEqual({ role: "kiosk", site: "paris" });
+    const file = readConfiguration("agent.json", '{"label": ["site=paris", "role=kiosk"]}');
+    expect(file).toMatchObject({ words: ["--label=site=paris", "--label=role=kiosk"] });
+    expect(given("--label=site=paris --label=role=kiosk").labels).toEqual({ role: "kiosk", site: "paris" });
+    expect(parse("run --id pi-7 --label site")).toMatchObject({
+      _tag: "Wrong",
+      message: '--label: a label is KEY=VALUE, such as site=paris, and not "site"',
+    });
   });
 
   test("of doctor are those of run, and none must be given", () => {

@@ -22,6 +22,7 @@ function member(
   id: string,
   kinds: readonly { readonly kind: string; readonly version: number }[],
   policy?: DevicePolicies,
+  labels?: Readonly<Record<string, string>>,
 ) {
   const changed: (() => void)[] = [];
   const host: AgentHost & { facts: object; topology: AgentHost["topology"] } = {
@@ -39,6 +40,7 @@ function member(
     member: AgentId.parse(id),
     host,
     kinds,
+    labels,
     policy: policy && (() => policy),
     clock: new FakeClock(),
     log: () => {},
@@ -94,4 +96,18 @@ test("a pair tells the policies of both members, one that they share but once", 
   b.offers.start();
   await settle();
   expect(storedIn(server).policy).toEqual({ reserved, policies: [shared, own], unreadable: "/own.json: gone" });
+});
+
+test("a pair has the labels that both members have, and tells those of each", async () => {
+  const server = new MemoryServer();
+  const a = member(server, "pi-a", [], undefined, { site: "paris", rack: "1" });
+  const b = member(server, "pi-b", [], undefined, { site: "paris", rack: "2" });
+  a.offers.start();
+  b.offers.start();
+  await settle();
+  expect(storedIn(server)).toMatchObject({
+    labels: { site: "paris" },
+    members: { "pi-a": { labels: { rack: "1" } }, "pi-b": { labels: { rack: "2" } } },
+  });
+  expect(storedIn(server).labels).not.toHaveProperty("rack");
 });

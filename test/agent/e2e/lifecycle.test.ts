@@ -46,7 +46,7 @@ const STATE = "var/lib/harmony-edge";
 describe("the agent as it is shipped, against a real server", () => {
   test("makes its device so, tells it, does nothing where nothing is to be done, and ends as asked", async () => {
     const { root, operator, start } = await world();
-    const agent = start();
+    const agent = start({ args: ["--label", "site=paris"] });
     const revision = await operator.send({ generation: 1, scores, after: { motd: ["etc"] } });
     const first = await operator.converged(1, () => agent.tail);
     expect(await readFile(join(root, "etc/motd"), "utf8")).toBe("hello\n");
@@ -64,6 +64,7 @@ describe("the agent as it is shipped, against a real server", () => {
     expect(await operator.heartbeat()).toMatchObject({ epoch: 1, bootId: first.agent.bootId });
     expect(await operator.capabilities()).toMatchObject({
       topology: "PiTopology",
+      labels: { site: "paris" },
       capabilities: { FileSystemHost: { root } },
       kinds: { File: [1], Directory: [1] },
     });
