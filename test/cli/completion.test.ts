@@ -37,7 +37,7 @@ describe("completion for bash", () => {
     expect(await offered("agent", "")).toEqual(["audit", "doctor", "enroll", "key", "run", "status", "take", "unit"]);
     expect(await offered("events", "--type", "Job")).toEqual(["JobBegins", "JobChecked", "JobEnded", "JobInterrupted"]);
     expect(await offered("kinds", "Di")).toEqual(["Directory"]);
-    expect(await offered("fleet", "")).toEqual(["accept", "init", "list", "rekey", "revoke", "serve"]);
+    expect(await offered("fleet", "")).toEqual(["accept", "capabilities", "init", "list", "rekey", "revoke", "serve"]);
     expect(await offered("fleet", "init", "--ho")).toEqual(["--host"]);
     expect(await offered("fleet", "serve", "--dir", "")).toEqual(["dir"]);
     expect(await offered("completion", "")).toEqual(["bash", "fish", "zsh"]);
