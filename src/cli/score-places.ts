@@ -115,7 +115,8 @@ const scoresOf = (whole: unknown): readonly (readonly [id: string, score: unknow
     ? Object.entries(whole.scores)
     : [];
 
-const stackHere = (): Stack => new Error("here").stack ?? "";
+/** A kind of the FILE's own has a constructor there, if only the one that every class has: nobody means that. */
+const stackHere = (): Stack => (new Error("here").stack ?? "").replaceAll(/^ +at new .*$/gm, "");
 
 /** A Score of which nothing is known, and that is about nothing else. Nobody but `manifest()` gets to see it. */
 const standIn = ({ kind, version, requires }: ScoreClassLike, spec: unknown, nth: number): object => ({
