@@ -65,11 +65,13 @@ describe("the workflow of examples/ci", () => {
       /^::error file=manifests\/kiosk\.ts,line=6,col=10,title=harmony check%3A MissingCapability::box on 2 devices: kiosk-1, kiosk-2: ContainerScore requires ContainerRuntime, which PiTopology lacks: podman >= 4\.4 not found%0A/,
     );
     expect(run(scan).status).toBe(1);
-    const [first] = JSON.parse(readFileSync(join(repository, "harmony.sarif"), "utf8")).runs[0].results;
-    expect(first).toMatchObject({
+    const result = {
       ruleId: "MissingCapability",
       locations: [{ physicalLocation: { region: { startLine: 6, startColumn: 10 } } }],
       properties: { devices: ["kiosk-1", "kiosk-2"] },
+    };
+    expect(JSON.parse(readFileSync(join(repository, "harmony.sarif"), "utf8"))).toMatchObject({
+      runs: [{ results: [result] }],
     });
     writeFileSync(manifest, good);
   });
