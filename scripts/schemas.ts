@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { argv } from "node:process";
 import { fileURLToPath } from "node:url";
 import * as z from "zod";
+import * as snapshot from "../src/check/snapshot.ts";
 import { KINDS } from "../src/scores/index.ts";
 import { SCORE_ID } from "../src/topology/parts.ts";
 import * as authors from "../src/wire/authors.ts";
@@ -53,6 +54,13 @@ const DOCUMENTS: readonly Document[] = [
     description:
       "How a roll-out to many devices stands: the value of its key in the bucket rollouts. What `harmony rollout status ID --json` writes has no `manifests`, and of the lease no token.",
     schema: rollout.Rollout,
+  },
+  {
+    file: "fleet-snapshot.schema.json",
+    title: "FleetSnapshot",
+    description:
+      "What every agent of a fleet had published: what `harmony fleet capabilities --save FILE` writes, and `harmony check --capabilities FILE` takes.",
+    schema: snapshot.FleetSnapshot,
   },
   {
     file: "plan.schema.json",

@@ -1,22 +1,15 @@
 import type { AnyScore } from "../scores/score.ts";
 import { lacks, lackSentence } from "../topology/lacks.ts";
 import type { Manifest } from "../topology/manifest.ts";
-import type { Topology } from "../topology/topology.ts";
-import type { CapabilitiesDocument } from "../wire/status.ts";
 import { encodeScores } from "../wire/encode.ts";
 import { denialsOfScore, denialsOfWhole } from "../wire/policy-gate.ts";
 import type { DevicePolicies } from "../wire/device-policy.ts";
 import { neededFor, tooFewFor } from "../wire/threshold.ts";
 import type { Denial } from "../wire/policy-rules.ts";
+import { PAYLOAD_LIMIT_BYTES } from "../wire/envelope.ts";
 import type { Finding, Objection } from "./finding.ts";
-
-/** What a manifest is held against: a topology by its declaration, or one agent by what it says of itself. */
-export type Target =
-  | { readonly _tag: "Topology"; readonly topology: Topology }
-  | { readonly _tag: "Agent"; readonly document: CapabilitiesDocument };
-
-export const targetName = (target: Target): string =>
-  target._tag === "Topology" ? target.topology.name : `agent ${target.document.agentId}`;
+import { grouped } from "./grouped.ts";
+import { knownTo, placeOf, type Target, targetName } from "./target.ts";
 
 /** All that speaks against running this manifest on each of the targets; nothing when it can run there. Pure. */
 export const objections = (manifest: Manifest, targets: readonly Target[]): readonly Objection[] =>
@@ -25,11 +18,32 @@ export const objections = (manifest: Manifest, targets: readonly Target[]): read
     ...denials(manifest, target),
   ]);
 
-/** The same, about a file, which nobody has signed yet: what needs several authors is told as a warning. */
+/**
+ * The same, about a file, which nobody has signed yet: what needs several authors is told as a warning, and what is the same
+ * for many devices once.
+ */
 export const check = (file: string, manifest: Manifest, targets: readonly Target[]): readonly Finding[] =>
-  [...objections(manifest, targets), ...targets.flatMap((target) => signaturesNeeded(manifest, target))].map(
-    (objection) => ({ ...objection, file }),
-  );
+  [
+    ...tooLarge(manifest),
+    ...grouped(
+      manifest,
+      targets.map((target) => [target, [...objections(manifest, [target]), ...signaturesNeeded(manifest, target)]]),
+    ),
+  ].map((objection) => ({ ...objection, file }));
+
+function tooLarge(manifest: Manifest): readonly Objection[] {
+  const bytes = new TextEncoder().encode(JSON.stringify(encodeScores(manifest))).length;
+  if (bytes <= PAYLOAD_LIMIT_BYTES) return [];
+  const about = {
+    rule: "TooLarge",
+    severity: "error",
+    scoreId: null,
+    kind: null,
+    capability: null,
+    target: null,
+  } as const;
+  return [{ ...about, sentence: `the manifest has ${bytes} bytes, and an agent takes ${PAYLOAD_LIMIT_BYTES} at most` }];
+}
 
 const signaturesNeeded = (manifest: Manifest, target: Target): readonly Objection[] =>
   aboutSignatures(manifest, target, "warning", (id, kind, policy) => neededFor({ id, kind }, policy)?.sentence);
@@ -83,7 +97,7 @@ function objectionsTo(scoreId: string, score: AnyScore, target: Target): readonl
   const { agentId, kinds, sealingKey } = target.document;
   const versions = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
   if (versions === undefined) {
-    const sentence = `agent ${agentId} does not know the kind ${kind}; it knows ${listed(Object.keys(kinds))}`;
+    const sentence = `agent ${agentId} does not know the kind ${kind}; it knows ${knownTo(target.document, kind)}`;
     return [...lacking, { ...about, rule: "UnknownKind", capability: null, sentence }];
   }
   if (versions.includes(version)) {
@@ -92,8 +106,7 @@ function objectionsTo(scoreId: string, score: AnyScore, target: Target): readonl
     const sentence = `agent ${agentId} takes no secrets, and ${kind} refers to "${secret}": it publishes no key that they could be sealed for`;
     return [...lacking, { ...about, rule: "NoSealingKey", capability: null, sentence }];
   }
-  const known = listed(versions.map((each) => `${kind}@${each}`));
-  const sentence = `agent ${agentId} does not know ${kind}@${version}; it knows ${known}`;
+  const sentence = `agent ${agentId} does not know ${kind}@${version}; it knows ${knownTo(target.document, kind)}`;
   return [...lacking, { ...about, rule: "UnsupportedVersion", capability: null, sentence }];
 }
 
@@ -102,21 +115,14 @@ function denials(manifest: Manifest, target: Target): readonly Objection[] {
   const policy = target._tag === "Agent" ? target.document.policy : undefined;
   if (policy === undefined) return [];
   const scores = Object.entries(manifest.scores);
+  // An agent counts the contents of what it could take: a Score that it refuses brings none.
+  const takeable = scores
+    .filter(([id, score]) => objectionsTo(id, score, target).length === 0)
+    .map(([, score]) => score);
   const all: readonly Denial[] = [
-    ...denialsOfWhole(encodeScores(manifest), Object.values(manifest.scores), policy),
+    ...denialsOfWhole(encodeScores(manifest), takeable, policy),
     ...scores.flatMap(([id, score]) => denialsOfScore(id, score, policy)),
   ];
   const about = { rule: "PolicyDenied", severity: "error", capability: null, target: targetName(target) } as const;
   return all.map(({ scoreId, kind, sentence }) => ({ ...about, scoreId, kind, sentence }));
 }
-
-const placeOf = (target: Target): Parameters<typeof lacks>[1] =>
-  target._tag === "Topology"
-    ? target.topology
-    : {
-        name: target.document.topology,
-        offers: Object.keys(target.document.capabilities).map((name) => ({ name })),
-        ...(target.document.absent && { absent: target.document.absent }),
-      };
-
-const listed = (names: readonly string[]): string => (names.length === 0 ? "none" : names.join(", "));

@@ -1,7 +1,8 @@
 import { type FleetManifest, type KnownDevice, manifestFor, sampleDevices } from "../topology/fleet-manifest.ts";
 import type { Topology } from "../topology/topology.ts";
 import type { CapabilitiesDocument } from "../wire/status.ts";
-import { check, type Target, targetName } from "./check.ts";
+import { check } from "./check.ts";
+import { type Target, targetName } from "./target.ts";
 import type { CheckedFile, Finding } from "./finding.ts";
 
 /** What a fleet's groups go by, of what an agent has published. */

@@ -9,6 +9,8 @@ import { type FleetManifest, isFleet } from "../topology/fleet-manifest.ts";
 import { isManifest, type Manifest } from "../topology/manifest.ts";
 import { type Bundle, bundleManifest, HANDED } from "./manifest-bundle.ts";
 import type { Problem } from "./problem.ts";
+import { type Place, ScorePlaces } from "./score-places.ts";
+import type { AnyScore } from "../scores/score.ts";
 
 /** What `fleet()` made. */
 export interface LoadedFleet {
@@ -26,6 +28,8 @@ export type Loaded =
       readonly inputs: readonly string[];
       /** The files that it refers to. */
       readonly assets: readonly AssetFile[];
+      /** Where in FILE, or in what it imports, a Score was made; null where that is not known. */
+      readonly placeOf: (score: AnyScore) => Place | null;
     }
   | {
       readonly _tag: "CannotLoad";
@@ -80,16 +84,22 @@ export async function loadAny(file: string, { cwd, print }: LoadOptions): Promis
   if (bundle._tag === "Broken") return unread(bundle.problems);
   const assets = new AssetFiles(dirname(path));
   const inputsNow = (): readonly string[] => [...bundle.inputs, ...assets.paths];
-  const no = (problem: Problem): Loaded => ({
+  const name = `harmony-manifest-${(loads += 1)}`;
+  const places = new ScorePlaces(path, (stack) => placeIn(stack, name, path, bundle));
+  const told = (problems: readonly Problem[]): Loaded => ({
     _tag: "CannotLoad",
-    problems: [problem],
+    problems,
     inputs: inputsNow(),
     ran: true,
   });
-  const name = `harmony-manifest-${(loads += 1)}`;
+  // What went wrong afterwards may come of what was wrong before.
+  const no = (problem: Problem, exported: unknown = null): Loaded => {
+    const before = places.problems(exported);
+    return told(before.length === 0 ? [problem] : before);
+  };
   let module: object;
   try {
-    module = await run(bundle, name, print, assets);
+    module = await run(bundle, name, print, { assets, places });
   } catch (error) {
     return no(problemOf(error, path, name, bundle));
   }
@@ -100,7 +110,10 @@ export async function loadAny(file: string, { cwd, print }: LoadOptions): Promis
       message: "there is no default export: write `export default manifest(PiTopology, { ... })`",
     });
   }
+  places.loaded();
   if (isFleet(exported)) {
+    const wrong = places.problems(null);
+    if (wrong.length > 0) return told(wrong);
     return { _tag: "LoadedFleet", fleet: exported, inputs: inputsNow(), assets: () => assets.files };
   }
   if (!isManifest(exported)) {
@@ -110,11 +123,24 @@ export async function loadAny(file: string, { cwd, print }: LoadOptions): Promis
         : "not made by manifest() or fleet()";
     return no({ file: path, message: `the default export is ${what}` });
   }
-  return { _tag: "Loaded", manifest: exported, inputs: inputsNow(), assets: assets.files };
+  const wrong = places.problems(exported);
+  if (wrong.length > 0) return told(wrong);
+  return {
+    _tag: "Loaded",
+    manifest: exported,
+    inputs: inputsNow(),
+    assets: assets.files,
+    placeOf: (score) => places.of(score),
+  };
 }
 
 /** The module's exports: not the default one alone, which would be awaited on its way. */
-async function run({ code }: Bundle, name: string, print: LoadOptions["print"], assets: AssetFiles): Promise<object> {
+async function run(
+  { code }: Bundle,
+  name: string,
+  print: LoadOptions["print"],
+  { assets, places }: { readonly assets: AssetFiles; readonly places: ScorePlaces },
+): Promise<object> {
   const stream = new Writable({
     decodeStrings: false,
     write(text, _encoding, done) {
@@ -122,7 +148,11 @@ async function run({ code }: Bundle, name: string, print: LoadOptions["print"], 
       done();
     },
   });
-  const handed = { library: { ...library, asset: assets.asset }, createRequire, console: new Console(stream) };
+  const handed = {
+    library: { ...places.watched(library), asset: places.asset(assets.asset) },
+    createRequire,
+    console: new Console(stream),
+  };
   Object.defineProperty(globalThis, HANDED, { value: handed, configurable: true });
   // The name makes each load a module of its own and stands in stack traces in place of the whole text.
   const url = `data:text/javascript;base64,${Buffer.from(`${code}\n//# sourceURL=${name}\n`).toString("base64")}`;
@@ -140,14 +170,23 @@ async function run({ code }: Bundle, name: string, print: LoadOptions["print"], 
 }
 
 /** The place in FILE, or in what it imports, where something was thrown. */
-function problemOf(error: unknown, file: string, name: string, { origin }: Bundle): Problem {
+function problemOf(error: unknown, file: string, name: string, bundle: Bundle): Problem {
   const named = error instanceof Error && !/^(Error|InvalidSpec|InvalidManifest)$/.test(error.name);
   const message = error instanceof Error ? `${named ? `${error.name}: ` : ""}${error.message}` : String(error);
-  const stack = error instanceof Error ? (error.stack ?? "") : "";
+  const [place = { file }] = placesIn(error instanceof Error ? (error.stack ?? "") : "", name, bundle);
+  return { ...place, message };
+}
+
+/** The innermost place in FILE itself, where there is one: it may have called something that it imports. */
+function placeIn(stack: string, name: string, file: string, bundle: Bundle): Place | null {
+  const all = [...placesIn(stack, name, bundle)];
+  return all.find((place) => place.file === file) ?? all[0] ?? null;
+}
+
+function* placesIn(stack: string, name: string, { origin }: Bundle): Generator<Place, void, void> {
   // A tool that prepares stack traces itself may leave the whole text in place of the name.
   for (const [, line, column] of stack.matchAll(new RegExp(`(?:${name}|;base64,[\\w+/=]+):(\\d+):(\\d+)`, "g"))) {
     const place = origin(Number(line), Number(column));
-    if (place !== null) return { ...place, message };
+    if (place !== null) yield place;
   }
-  return { file, message };
 }

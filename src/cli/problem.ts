@@ -7,6 +7,9 @@ export interface Problem {
   readonly line?: number;
   readonly column?: number;
   readonly message: string;
+  /** What is wrong, where more is known than that it cannot be used. */
+  readonly rule?: "InvalidSpec" | "AssetUnreadable";
+  readonly scoreId?: string;
 }
 
 /** `FILE:LINE:COLUMN: message`, with the path as somebody in this folder would write it. */

@@ -1,4 +1,5 @@
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
+import * as z from "zod";
 import { type Fleet, parseSelector, parseWaves, type Reach, type Selector, selectorText } from "../fleet/index.ts";
 import type { AgentId } from "../wire/keys.ts";
 import { EXIT, type ExitCode } from "./exit-code.ts";
@@ -53,3 +54,12 @@ export async function selectedOrTell(
   }
   return found.agents.map(({ agentId }) => agentId);
 }
+
+/** For a command that can mean several devices. */
+export const selectorOption = (about: string): Option =>
+  new Option("--selector <SELECTOR>", about).argParser((text): Selector => selector(text));
+
+/** As that option hands it over. */
+export const GivenSelector = z.custom<Selector>(
+  (value) => typeof value === "object" && value !== null && "requirements" in value,
+);

@@ -1,4 +1,5 @@
-import { objections, type Target, unsigned } from "../check/check.ts";
+import { objections, unsigned } from "../check/check.ts";
+import type { Target } from "../check/target.ts";
 import type { Manifest } from "../topology/manifest.ts";
 import { topology } from "../topology/topology.ts";
 import type { AgentId } from "../wire/keys.ts";

@@ -34,7 +34,7 @@ export type { Desired } from "./desired.ts";
 export { type EventFinding, events, type ToldEvent } from "./events.ts";
 export type { Blame } from "./blame.ts";
 export { differences, type FieldChange, type ScoreDifference } from "./differences.ts";
-export type { History, HistoryEntry, HistoryOptions, ManifestResult, ShippedGeneration } from "./history.ts";
+export type { History, HistoryEntry, HistoryOptions, ManifestResult } from "./history.ts";
 export type { FoundManifest, ShippedManifest } from "./manifests.ts";
 export type { Rollback, RollbackOptions } from "./rollback.ts";
 export { STALE_MS } from "./liveness.ts";

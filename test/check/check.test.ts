@@ -88,3 +88,14 @@ test("what the target takes from several authors alone is a warning in check, an
   ]);
   expect(unsigned(files, asking, ["ada", "ben", "cyd"])).toEqual([]);
 });
+
+test("what an agent refuses by itself brings no bytes that its policy could be too small for", () => {
+  const one = manifest(PiTopology, { four: new FileScore({ path: "/four", content: "four" }) });
+  const policies = [{ name: "/p", rules: { limits: { diskBytes: 3 } } }];
+  const policy = { reserved: { paths: [], units: [] }, policies, unreadable: null };
+  const rules = (document: Parameters<typeof agent>[0]): readonly string[] =>
+    objections(one, [agent(document)]).map(({ rule }) => rule);
+  expect(rules({ policy })).toEqual(["PolicyDenied"]);
+  expect(rules({ policy, kinds: { Directory: [1] } })).toEqual(["UnknownKind"]);
+  expect(rules({ policy, kinds: { File: [2] } })).toEqual(["UnsupportedVersion"]);
+});

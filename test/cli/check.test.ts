@@ -1,6 +1,6 @@
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Report } from "harmony-edge/check";
+import { NEXT, type Report } from "harmony-edge/check";
 import { describe, expect, test, vi } from "vitest";
 import { findCompiler } from "../../src/cli/compiler.ts";
 import { packageRoot } from "../../src/cli/package-root.ts";
@@ -33,7 +33,7 @@ describe("a Score that the topology cannot run", () => {
     const { code, out, err } = await harmony(["check", "fleet.ts"], { cwd });
     expect({ code, out }).toEqual({ code: 1, out: "" });
     expect(err).toMatch(new RegExp(`^fleet\\.ts:4:3: error: TS2322: .*${SENTENCE}`, "m"));
-    expect(err).toContain(`fleet.ts: error: web: ${SENTENCE}\n`);
+    expect(err).toContain(`fleet.ts:4:8: error: web: ${SENTENCE}\n  MissingCapability: `);
   });
 
   test("is told by the second gate where the compiler is got around", async () => {
@@ -42,7 +42,8 @@ describe("a Score that the topology cannot run", () => {
     expect(code).toBe(1);
     expect(err).toBe(
       "note: fleet.js is JavaScript, which is type-checked only with // @ts-check at its top\n" +
-        `fleet.js: error: web: ${SENTENCE}\n1 error in 1 file, 2 Scores.\n`,
+        `fleet.js:4:8: error: web: ${SENTENCE}\n  MissingCapability: ${NEXT.MissingCapability}\n` +
+        "1 error in 1 file, 2 Scores.\n",
     );
   });
 
@@ -221,7 +222,7 @@ describe("several files", () => {
     const report = reportIn(out);
     expect(report.findings.map(({ file, rule, line }) => [file, rule, line])).toEqual([
       ["broken.ts", "CannotLoad", 1],
-      ["fleet.js", "MissingCapability", undefined],
+      ["fleet.js", "MissingCapability", 4],
     ]);
     expect(report.files.map(({ file }) => file)).toEqual(["broken.ts", "fleet.js", "ok.ts"]);
   });
@@ -230,7 +231,7 @@ describe("several files", () => {
     const cwd = folder({ "m.ts": manifestOf({ a: ["relative", "x"] }) });
     const { code, err } = await harmony(["check", "m.ts"], { cwd });
     expect(code).toBe(2);
-    expect(err).toMatch(/^m\.ts:3:\d+: error: File@1: .*absolute/m);
+    expect(err).toMatch(/^m\.ts:3:8: error: a: File@1: .*absolute/m);
   });
 });
 
@@ -271,5 +272,142 @@ describe("secrets", () => {
     expect(old.code).toBe(1);
     expect(reportIn(old.out).findings).toMatchObject([{ rule: "NoSealingKey", scoreId: "psk", target: "agent pi-7" }]);
     expect((await harmony(["check", "m.js", "--capabilities", "new.json"], { cwd })).code).toBe(0);
+  });
+});
+
+describe("all at once, each with its place:", () => {
+  const findings = async (files: Readonly<Record<string, string>>, ...more: readonly string[]) => {
+    const { code, out } = await harmony(["check", "m.js", "--json", ...more], { cwd: folder(files) });
+    return {
+      code,
+      found: reportIn(out).findings.map(({ file, line, column, scoreId, rule }) => [file, line, column, scoreId, rule]),
+    };
+  };
+
+  test("specs that cannot be, and assets that are not there", async () => {
+    const wrong = [
+      'import { asset, DirectoryScore, FileScore, manifest, PiTopology } from "harmony-edge";',
+      "export default manifest(PiTopology, {",
+      '  a: new FileScore({ path: "relative", content: "x" }),',
+      '  b: new FileScore({ path: "/b", content: asset("./none") }),',
+      '  c: new DirectoryScore({ path: "/c", mode: "9" }),',
+      '}, { after: { c: ["a"] } });',
+      "",
+    ].join("\n");
+    expect(await findings({ "m.js": wrong })).toEqual({
+      code: 2,
+      found: [
+        ["m.js", 3, 6, "a", "InvalidSpec"],
+        ["m.js", 5, 6, "c", "InvalidSpec"],
+        ["m.js", 4, 43, null, "AssetUnreadable"],
+      ],
+    });
+  });
+
+  test("what goes wrong after that is not told: it may come of it", async () => {
+    const wrong = [
+      'import { FileScore, manifest, PiTopology } from "harmony-edge";',
+      'const motd = new FileScore({ path: "relative", content: "x" });',
+      "export default manifest(PiTopology, { [motd.spec.nope.more]: motd });",
+    ].join("\n");
+    expect(await findings({ "m.js": wrong })).toEqual({ code: 2, found: [["m.js", 2, 14, null, "InvalidSpec"]] });
+  });
+
+  test("a Score that a function makes is where FILE calls it, one of another module where that makes it", async () => {
+    const made = [
+      'import { K8sDeploymentScore } from "harmony-edge";',
+      'export const shop = (name) => new K8sDeploymentScore({ name, image: "shop:1" });',
+      'export const one = shop("one");',
+    ].join("\n");
+    const file = [
+      'import { compose, manifest, PiTopology } from "harmony-edge";',
+      'import { one, shop } from "./lib/shop.js";',
+      "export default manifest(PiTopology, {",
+      "  one,",
+      '  mall: compose("Mall", {',
+      '    two: shop("two"),',
+      "  }),",
+      "});",
+    ].join("\n");
+    expect((await findings({ "m.js": file, "lib/shop.js": made })).found).toEqual([
+      ["lib/shop.js", 2, 31, "one", "MissingCapability"],
+      ["m.js", 6, 10, "mall.two", "MissingCapability"],
+    ]);
+  });
+
+  test("a kind of the FILE's own, and what a composition of this package makes", async () => {
+    const file = [
+      'import { capability, loadBalancer, manifest, Score, topology } from "harmony-edge";',
+      'const Lamp = capability()("Lamp", { reads: [] });',
+      "const schema = (await import('harmony-edge')).FileScore.schema;",
+      "class LampScore extends Score(",
+      '  "Lamp",',
+      "  { version: 1, requires: [Lamp], spec: schema.spec, observed: schema.observed, step: schema.step },",
+      '  { identity: () => "lamp:1", observe: () => ({}), plan: () => [], retire: () => [], apply: () => {} },',
+      ") {}",
+      'export default manifest(topology("Bare", []), {',
+      '  lamp: new LampScore({ path: "/x", content: "" }),',
+      '  lb: loadBalancer({ publicServices: { web: { port: 80, servers: { a: { address: "10.0.0.1", port: 81 } } } } }),',
+      "});",
+    ].join("\n");
+    const { found } = await findings({ "m.js": file });
+    expect(found[0]).toEqual(["m.js", 10, 9, "lamp", "MissingCapability"]);
+    const ofBalancer = found.slice(1).map((each) => each.slice(0, 3));
+    expect(ofBalancer.length).toBeGreaterThanOrEqual(4);
+    expect(ofBalancer).toEqual(ofBalancer.map(() => ["m.js", 11, 7]));
+  });
+
+  test("a manifest that no agent takes, with its size and the way out", async () => {
+    const large = [
+      'import { FileScore, manifest, PiTopology } from "harmony-edge";',
+      'const of = (at) => [`f${at}`, new FileScore({ path: `/f${at}`, content: "x".repeat(60000) })];',
+      "export default manifest(PiTopology, Object.fromEntries(Array.from({ length: 200 }, (_, at) => of(at))));",
+    ].join("\n");
+    expect(await findings({ "m.js": large })).toEqual({
+      code: 1,
+      found: [["m.js", undefined, undefined, null, "TooLarge"]],
+    });
+  });
+});
+
+describe("devices that are alike", () => {
+  const saved = (...ids: readonly string[]) => ({
+    savedAt: "2026-12-01T10:00:00.000Z",
+    agents: ids.map((agentId) => ({
+      ...document,
+      agentId,
+      agentVersion: "0.3.1",
+      labels: { site: agentId.slice(0, 2) },
+    })),
+  });
+  const files = {
+    "fleet.js": CLUSTER,
+    "fleet.json": JSON.stringify(saved("pi-1", "pi-2", "pi-3", "pi-4", "zz-5")),
+  };
+
+  test("are told once, by how many they are and who", async () => {
+    const cwd = folder(files);
+    const run = ["check", "fleet.js", "--topology", "PiTopology", "--capabilities", "fleet.json"];
+    const { code, err } = await harmony([...run, "--selector", "site=pi"], { cwd });
+    expect(code).toBe(1);
+    expect(err).toContain(
+      "fleet.js:4:8: error: web: kind K8sDeployment@1 is unknown to agent 0.3.1 on 4 devices; it knows File, Directory (4 devices: pi-1, pi-2, pi-3 and 1 more)\n",
+    );
+    expect(err.match(/K8sDeployment@1 is unknown/g)).toHaveLength(1);
+    const { out } = await harmony([...run, "--json"], { cwd });
+    expect(reportIn(out).findings).toMatchObject([
+      { rule: "MissingCapability", target: "PiTopology" },
+      { rule: "MissingCapability", devices: ["pi-1", "pi-2", "pi-3", "pi-4", "zz-5"] },
+      { rule: "UnknownKind", devices: ["pi-1", "pi-2", "pi-3", "pi-4", "zz-5"] },
+    ]);
+  });
+
+  test("a selector that means nobody is no pass, and one that cannot be read is wrong usage", async () => {
+    const cwd = folder(files);
+    const run = ["check", "fleet.js", "--capabilities", "fleet.json", "--selector"];
+    const none = await harmony([...run, "site=rome"], { cwd });
+    expect(none.code).toBe(1);
+    expect(none.err).toContain("no agent is site=rome: there is nothing to hold a manifest against");
+    expect((await harmony([...run, "site="], { cwd })).code).toBe(2);
   });
 });

@@ -37,7 +37,7 @@ describe("completion for bash", () => {
     expect(await offered("agent", "")).toEqual(["audit", "doctor", "enroll", "key", "run", "status", "take", "unit"]);
     expect(await offered("events", "--type", "Job")).toEqual(["JobBegins", "JobChecked", "JobEnded", "JobInterrupted"]);
     expect(await offered("kinds", "Di")).toEqual(["Directory"]);
-    expect(await offered("fleet", "")).toEqual(["accept", "init", "list", "rekey", "revoke", "serve"]);
+    expect(await offered("fleet", "")).toEqual(["accept", "capabilities", "init", "list", "rekey", "revoke", "serve"]);
     expect(await offered("rollout", "")).toEqual(["resume", "status", "stop"]);
     expect(await offered("apply", "x.ts", "--wa")).toEqual(["--wave"]);
     expect(await offered("fleet", "init", "--ho")).toEqual(["--host"]);

@@ -283,7 +283,7 @@ describe("the launcher", () => {
     const bad = start(["check", "bad.ts", "--json"], cwd);
     expect(await bad.exited).toBe(2);
     expect(JSON.parse(bad.out())).toMatchObject({
-      findings: [{ rule: "CannotLoad", file: "bad.ts", line: 3, column: 8 }],
+      findings: [{ rule: "InvalidSpec", file: "bad.ts", line: 3, column: 8 }],
     });
     const promise = start(["check", "promise.ts"], cwd);
     expect(await promise.exited).toBe(2);

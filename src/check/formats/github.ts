@@ -1,4 +1,4 @@
-import type { Finding, Report } from "../finding.ts";
+import { type Finding, NEXT, type Report } from "../finding.ts";
 
 /** Workflow commands, which GitHub Actions shows at the line they name. Nothing where there is nothing to tell. */
 export const formatGithub = ({ findings }: Report): string =>
@@ -12,7 +12,8 @@ function command({ severity, file, line, column, scoreId, target, rule, sentence
     `title=${property(`harmony check: ${rule}`)}`,
   ];
   const who = [scoreId, target].filter((part) => part !== null).join(" on ");
-  return `::${severity} ${properties.join(",")}::${data(who === "" ? sentence : `${who}: ${sentence}`)}`;
+  const told = `${who === "" ? "" : `${who}: `}${sentence}\n${NEXT[rule]}`;
+  return `::${severity} ${properties.join(",")}::${data(told)}`;
 }
 
 /** A runner reads these three as its own syntax; everything else may stand in a message as it is. */

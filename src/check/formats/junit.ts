@@ -1,71 +1,67 @@
-import type { CheckedFile, Finding, Report } from "../finding.ts";
+import { type CheckedFile, type Finding, NEXT, type Report } from "../finding.ts";
 
-/** One test suite a file, one test case a Score, and one more for what is about the file itself. */
-export function formatJunit({ files, findings }: Report): string {
+/**
+ * One test suite a file, one test case a Score, and one more for what is about the file itself. As the strictest schema of this
+ * format wants it, that of Ant's reports: all that it asks for is there, and nothing else.
+ */
+export function formatJunit({ at, files, findings }: Report): string {
   const known = new Set(files.map(({ file }) => file));
   // What a checked file imports can be wrong too.
   const imported = new Set(findings.map(({ file }) => file).filter((file) => !known.has(file)));
   const all = [...files, ...Array.from(imported, (file): CheckedFile => ({ file, scores: [], targets: [] }))];
-  const suites = all.map((file) =>
+  const suites = all.map((file, id) =>
     suite(
+      { id, timestamp: (at ?? "1970-01-01T00:00:00").slice(0, 19) },
       file,
       findings.filter((finding) => finding.file === file.file),
     ),
   );
-  const total = { tests: sum(suites, "tests"), failures: sum(suites, "failures") };
-  return [
-    '<?xml version="1.0" encoding="UTF-8"?>',
-    `<testsuites name="harmony check" tests="${total.tests}" failures="${total.failures}" errors="0">`,
-    ...suites.map(({ xml }) => xml),
-    "</testsuites>",
-    "",
-  ].join("\n");
+  return ['<?xml version="1.0" encoding="UTF-8"?>', "<testsuites>", ...suites, "</testsuites>", ""].join("\n");
 }
 
-interface Suite {
-  readonly tests: number;
-  readonly failures: number;
-  readonly xml: string;
-}
-
-function suite({ file, scores }: CheckedFile, findings: readonly Finding[]): Suite {
+function suite(
+  { id, timestamp }: { readonly id: number; readonly timestamp: string },
+  { file, scores }: CheckedFile,
+  findings: readonly Finding[],
+): string {
+  const ids = new Set(scores.map((score) => score.id));
   const cases = [
-    { name: "the file", findings: findings.filter(({ scoreId }) => scoreId === null) },
-    ...scores.map(({ id, kind }) => ({
-      name: `${id} (${kind})`,
-      findings: findings.filter(({ scoreId }) => scoreId === id),
+    // A Score that could not be made is none of the file's Scores.
+    { name: "the file", findings: findings.filter(({ scoreId }) => scoreId === null || !ids.has(scoreId)) },
+    ...scores.map((score) => ({
+      name: `${score.id} (${score.kind})`,
+      findings: findings.filter(({ scoreId }) => scoreId === score.id),
     })),
   ];
   const failures = cases.filter((each) => each.findings.some(isError)).length;
-  const lines = cases.map((each) => testCase(file, each.name, each.findings));
-  const open = `  <testsuite name="${escape(file)}" tests="${cases.length}" failures="${failures}" errors="0" skipped="0">`;
-  return { tests: cases.length, failures, xml: [open, ...lines, "  </testsuite>"].join("\n") };
+  const warnings = findings.filter((each) => !isError(each));
+  const about = `package="harmony" id="${id}" name="${escape(file)}" timestamp="${timestamp}" hostname="localhost"`;
+  return [
+    `  <testsuite ${about} tests="${cases.length}" failures="${failures}" errors="0" skipped="0" time="0">`,
+    "    <properties/>",
+    ...cases.map((each) => testCase(file, each.name, each.findings.filter(isError))),
+    "    <system-out></system-out>",
+    `    <system-err>${escape(warnings.map(told).join("\n"))}</system-err>`,
+    "  </testsuite>",
+  ].join("\n");
 }
 
-function testCase(file: string, name: string, findings: readonly Finding[]): string {
-  const open = `    <testcase classname="${escape(file)}" name="${escape(name)}"`;
-  if (findings.length === 0) return `${open}/>`;
-  const errors = findings.filter(isError);
-  const inner = [
-    // Several would be a matter of taste to the readers of this format, so all of a case are in one failure.
-    ...(errors.length === 0
-      ? []
-      : [
-          `      <failure type="${errors.map(({ rule }) => rule).join(" ")}" message="${escape(errors[0]?.sentence ?? "")}">` +
-            `${escape(errors.map(told).join("\n"))}</failure>`,
-        ]),
-    ...findings.filter((each) => !isError(each)).map((each) => `      <system-err>${escape(told(each))}</system-err>`),
-  ];
-  return [`${open}>`, ...inner, "    </testcase>"].join("\n");
+function testCase(file: string, name: string, errors: readonly Finding[]): string {
+  const open = `    <testcase classname="${escape(file)}" name="${escape(name)}" time="0"`;
+  const [first] = errors;
+  if (first === undefined) return `${open}/>`;
+  // A case has one failure, so all of them are in it.
+  const type = [...new Set(errors.map(({ rule }) => rule))].join(" ");
+  const failure = `<failure type="${type}" message="${escape(first.sentence)}">${escape(errors.map(told).join("\n"))}</failure>`;
+  return [`${open}>`, `      ${failure}`, "    </testcase>"].join("\n");
 }
 
 const isError = ({ severity }: Finding): boolean => severity === "error";
 
-const told = ({ file, line, column, target, sentence }: Finding): string =>
-  `${[file, line, column].filter((part) => part !== undefined).join(":")}: ${sentence}${target === null ? "" : ` [${target}]`}`;
-
-const sum = (suites: readonly Suite[], what: "tests" | "failures"): number =>
-  suites.reduce((total, each) => total + each[what], 0);
+const told = ({ rule, file, line, column, target, sentence }: Finding): string => {
+  const place = [file, line, column].filter((part) => part !== undefined).join(":");
+  return `${place}: ${sentence}${target === null ? "" : ` [${target}]`}\n  ${NEXT[rule]}`;
+};
 
 /** Control characters are no XML at all, not even escaped. */
 const escape = (text: string): string =>

@@ -1,9 +1,14 @@
-import { type Finding, type Report, RULES } from "../finding.ts";
+import { type Finding, NEXT, type Report, type Rule, RULES } from "../finding.ts";
 
 /** SARIF 2.1.0, as code-scanning services take it. `version` is that of the tool. */
 export function formatSarif({ findings }: Report, version: string): string {
-  const ids: readonly string[] = Object.keys(RULES);
-  const rules = Object.entries(RULES).map(([id, text]) => ({ id, name: id, shortDescription: { text } }));
+  const ids = Object.keys(RULES).filter(isRule);
+  const rules = ids.map((id) => ({
+    id,
+    name: id,
+    shortDescription: { text: RULES[id] },
+    help: { text: NEXT[id] },
+  }));
   const log = {
     $schema: "https://json.schemastore.org/sarif-2.1.0.json",
     version: "2.1.0",
@@ -18,8 +23,10 @@ export function formatSarif({ findings }: Report, version: string): string {
   return `${JSON.stringify(log, null, 2)}\n`;
 }
 
+const isRule = (id: string): id is Rule => Object.hasOwn(RULES, id);
+
 function result(finding: Finding, ruleIndex: number): object {
-  const { rule, severity, file, line, column, scoreId, kind, target, capability, sentence } = finding;
+  const { rule, severity, file, line, column, scoreId, kind, target, devices, capability, sentence } = finding;
   const region =
     line === undefined ? {} : { region: { startLine: line, ...(column === undefined ? {} : { startColumn: column }) } };
   const logical = scoreId === null ? {} : { logicalLocations: [{ name: scoreId, kind: "resource" }] };
@@ -27,9 +34,9 @@ function result(finding: Finding, ruleIndex: number): object {
     ruleId: rule,
     ruleIndex,
     level: severity,
-    message: { text: scoreId === null ? sentence : `${scoreId}: ${sentence}` },
+    message: { text: `${scoreId === null ? "" : `${scoreId}: `}${sentence}\n${NEXT[rule]}` },
     locations: [{ physicalLocation: { artifactLocation: { uri: uriOf(file) }, ...region }, ...logical }],
-    properties: { scoreId, kind, target, capability },
+    properties: { scoreId, kind, target, capability, ...(devices !== undefined && { devices }) },
   };
 }
 

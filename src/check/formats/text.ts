@@ -1,6 +1,9 @@
-import type { Finding, Report } from "../finding.ts";
+import { type Finding, NEXT, type Report } from "../finding.ts";
 
-/** `FILE:LINE:COLUMN: error: SCORE: sentence`, which editors and terminals make a link of; then one line that sums up. */
+/**
+ * `FILE:LINE:COLUMN: error: SCORE: sentence`, which editors and terminals make a link of, and beneath it what to do; then one
+ * line that sums up.
+ */
 export function formatText(report: Report): string {
   const { files, findings } = report;
   const errors = findings.filter(({ severity }) => severity === "error").length;
@@ -10,11 +13,12 @@ export function formatText(report: Report): string {
   return [...findings.map(line), verdict].map((each) => `${each}\n`).join("");
 }
 
-function line({ file, line: row, column, severity, scoreId, target, sentence }: Finding): string {
+function line({ rule, file, line: row, column, severity, scoreId, target, devices, sentence }: Finding): string {
   const place = [file, row, column].filter((part) => part !== undefined).join(":");
   // A topology's name is in the sentence; an agent's is not.
-  const whose = target?.startsWith("agent ") === true && !sentence.includes(target) ? ` (${target})` : "";
-  return `${place}: ${severity}: ${scoreId === null ? "" : `${scoreId}: `}${sentence}${whose}`;
+  const isAgent = target?.startsWith("agent ") === true || devices !== undefined;
+  const whose = isAgent && !sentence.includes(target ?? "") ? ` (${target})` : "";
+  return `${place}: ${severity}: ${scoreId === null ? "" : `${scoreId}: `}${sentence}${whose}\n  ${rule}: ${NEXT[rule]}`;
 }
 
 const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? "" : "s"}`;

@@ -1,9 +1,7 @@
 import { Option } from "commander";
-import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import * as z from "zod";
 import {
-  CapabilitiesDocument,
   type CheckedFile,
   check,
   checkFleet,
@@ -12,12 +10,11 @@ import {
   format,
   hasErrors,
   missingSecrets,
-  readDocument,
+  type Rule,
   type Target,
   targetName,
 } from "../../check/index.ts";
 import type { Manifest } from "../../topology/manifest.ts";
-import type { Topology } from "../../topology/topology.ts";
 import { VERSION } from "../../wire/version.ts";
 import { type AddCommand, examples, several } from "../command.ts";
 import { EXIT } from "../exit-code.ts";
@@ -26,31 +23,40 @@ import { visible } from "../paint.ts";
 import { displayPath, type Problem } from "../problem.ts";
 import type { Session } from "../session.ts";
 import { addSecretSources, readSecrets, SecretFlags, wipe } from "../secret-options.ts";
-import { topologies } from "../topologies.ts";
+import { type NamedTargets, namedTargets } from "../check-targets.ts";
+import { GivenSelector, selectorOption } from "../selector-option.ts";
 import { typeCheck } from "../type-check.ts";
 
 const Args = z.tuple([z.array(z.string())]);
 const Options = z.object({
   topology: z.string().optional(),
   capabilities: z.array(z.string()).default([]),
+  fleet: z.boolean().default(false),
+  selector: GivenSelector.optional(),
   format: z.enum(FORMATS).optional(),
   ...SecretFlags.pick({ secret: true, secrets: true }).shape,
 });
+
+/** With one of these there is no manifest. */
+const NOT_LOADED: ReadonlySet<Rule> = new Set<Rule>(["CannotLoad", "InvalidSpec", "AssetUnreadable"]);
 
 export const addCheck: AddCommand = (program, run) => {
   const command = program
     .command("check")
     .summary("the CI gate: tells what a target lacks for a manifest")
     .description(
-      "Type-checks each FILE, and holds its manifest against a topology and against agents' capability documents. Needs no server.",
+      "Type-checks each FILE, and holds its manifest against a topology, against agents' capability documents, and with --fleet " +
+        "against what the agents of a fleet have published. All findings are told at once. Needs no server but with --fleet.",
     )
     .argument("<FILE...>", "TypeScript or JavaScript whose default export was made by manifest() or fleet()")
     .option("--topology <NAME>", "the topology to hold it against (default: the manifest's own)")
     .option(
       "--capabilities <FILE.json>",
-      "an agent's capabilities document to hold it against; may be repeated",
+      "an agent's capabilities document to hold it against, or what harmony fleet capabilities --save wrote; may be repeated",
       several,
-    );
+    )
+    .option("--fleet", "hold it against what every agent of the server has published")
+    .addOption(selectorOption("of all these devices, those with these labels alone; by itself, of the fleet"));
   addSecretSources(command)
     .addOption(
       new Option(
@@ -64,23 +70,26 @@ export const addCheck: AddCommand = (program, run) => {
         "harmony check kiosk.ts",
         "harmony check manifests/*.ts --format sarif > harmony.sarif",
         "harmony check kiosk.ts --capabilities pi-7.json --capabilities pi-8.json",
+        "harmony check kiosk.ts --capabilities fleet.json --selector role=kiosk",
+        "harmony check kiosk.ts --fleet --selector site=paris",
         "harmony check kiosk.ts --secrets ./secrets",
       ),
     )
     .action(
       run(async (session, args, options) => {
         const [files] = Args.parse(args);
-        const { topology, capabilities, format: wanted, ...flags } = Options.parse(options);
-        const targets = await namedTargets(session, topology, capabilities);
-        if (targets === null) return EXIT.usage;
+        const { topology, capabilities, fleet, selector, format: wanted, ...flags } = Options.parse(options);
+        const targets = await namedTargets(session, { topology, capabilities, fleet, selector });
+        if (typeof targets === "number") return targets;
         const checked: CheckedFile[] = [];
-        const findings: Finding[] = [];
+        const [first = ""] = files;
+        const findings: Finding[] = targets.objections.map((objection) => ({ ...objection, file: first }));
         for (const file of files) {
           const done = await checkFile(session, file, targets, flags);
           checked.push(done.file);
           findings.push(...done.findings);
         }
-        const report = { files: checked, findings };
+        const report = { at: new Date().toISOString(), files: checked, findings };
         const as = wanted ?? (session.json ? "json" : "text");
         const text = format(report, as, VERSION);
         if (as === "text") session.io.err(visible(text));
@@ -88,54 +97,17 @@ export const addCheck: AddCommand = (program, run) => {
         for (const { rule, file, sentence } of as === "text" ? [] : findings) {
           if (rule === "NotTypeChecked") session.say(`warning: ${file}: ${sentence}`);
         }
-        if (findings.some(({ rule }) => rule === "CannotLoad")) return EXIT.usage;
+        if (findings.some(({ rule }) => NOT_LOADED.has(rule))) return EXIT.usage;
         return hasErrors(report) ? EXIT.finding : EXIT.done;
       }),
     );
 };
 
-interface Named {
-  /** Null: each manifest's own. */
-  readonly topology: Topology | null;
-  readonly agents: readonly Target[];
-}
-
-/** Null: one of them does not exist or cannot be read, which has been told. */
-async function namedTargets(
-  { io, complain }: Session,
-  name: string | undefined,
-  files: readonly string[],
-): Promise<Named | null> {
-  const known = topologies();
-  const topology = name === undefined ? null : known.find((each) => each.name === name);
-  if (topology === undefined) {
-    complain(`there is no topology ${name}`, `This build knows ${known.map((each) => each.name).join(", ")}.`);
-    return null;
-  }
-  const agents: Target[] = [];
-  for (const file of files) {
-    const read = await readFile(resolve(io.cwd, file)).then(
-      (bytes) => readDocument(CapabilitiesDocument, bytes),
-      (error: unknown) =>
-        ({ _tag: "Unreadable", message: error instanceof Error ? error.message : String(error) }) as const,
-    );
-    if (read._tag === "Unreadable") {
-      complain(
-        `${file} is no capabilities document: ${read.message}`,
-        "It is the value of an agent's key in the bucket `capabilities`.",
-      );
-      return null;
-    }
-    agents.push({ _tag: "Agent", document: read.document });
-  }
-  return { topology, agents };
-}
-
 /** Both gates, whatever the first one says: types are stripped, so a FILE with a type error can still be loaded. */
 async function checkFile(
   { io, say }: Session,
   file: string,
-  named: Named,
+  named: NamedTargets,
   flags: Pick<SecretFlags, "secret" | "secrets">,
 ): Promise<{ readonly file: CheckedFile; readonly findings: readonly Finding[] }> {
   const shown = displayPath(resolve(io.cwd, file), io.cwd);
@@ -172,7 +144,8 @@ async function checkFile(
     findings.push(
       ...loaded.problems.map((problem): Finding => ({
         ...about,
-        rule: "CannotLoad",
+        scoreId: problem.scoreId ?? null,
+        rule: problem.rule ?? "CannotLoad",
         severity: "error",
         ...place(problem),
         sentence: problem.message,
@@ -189,7 +162,14 @@ async function checkFile(
     { _tag: "Topology", topology: named.topology ?? manifest.topology },
     ...named.agents,
   ];
-  findings.push(...check(shown, manifest, targets), ...(await unresolved(io, shown, manifest, flags)));
+  const found = [...check(shown, manifest, targets), ...(await unresolved(io, shown, manifest, flags))];
+  findings.push(
+    ...found.map((finding) => {
+      const score = finding.scoreId === null ? undefined : manifest.scores[finding.scoreId];
+      const at = score === undefined ? null : loaded.placeOf(score);
+      return at === null ? finding : { ...finding, ...place({ ...at, message: "" }) };
+    }),
+  );
   const scores = Object.entries(manifest.scores).map(([id, { kind }]) => ({ id, kind }));
   return { file: { file: shown, scores, targets: targets.map(targetName) }, findings };
 }

@@ -1,5 +1,6 @@
 import { knownDevice } from "../../check/fleet.ts";
-import { objections, type Target, unsigned } from "../../check/check.ts";
+import { objections, unsigned } from "../../check/check.ts";
+import type { Target } from "../../check/target.ts";
 import type { KnownDevice, MadeManifest } from "../../topology/fleet-manifest.ts";
 import type { Manifest } from "../../topology/manifest.ts";
 import { type Selector, selectorText } from "../../topology/selector.ts";
