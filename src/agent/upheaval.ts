@@ -41,7 +41,8 @@ export class Upheaval {
    * started anew if these changed, which cannot be told.
    */
   takes(id: string, score: Accepted, plan: ScorePlan, unsure: readonly string[] = []): ScorePlan {
-    const gone = plan.would === "TELL" ? [] : this.#gone(score);
+    const isThere = "observed" in plan && score.score.bind().exists(plan.observed);
+    const gone = plan.would === "TELL" ? [] : this.#gone(score, isThere);
     const grounds = plan.would === "FAIL" ? this.#grounds(score) : [];
     const there = this.#inTheWay(score);
     const on = new Set([...score.after.filter((each) => this.#stuck.has(each)), ...gone, ...there, ...grounds]);
@@ -80,16 +81,21 @@ export class Upheaval {
     return [...places.flatMap((path) => this.#made.get(path) ?? []), ...above.map(([, id]) => id)];
   }
 
-  /** What is removed first, and stands at its place, or above it or below: with it directories may go. */
-  #gone(of: Accepted): readonly string[] {
+  /**
+   * What is removed first, and stands at its place, or above it or below; and what was made for that: a directory goes with it
+   * where nothing else is in there, so not where this one is there already.
+   */
+  #gone(of: Accepted, isThere: boolean): readonly string[] {
     const places = pathsOf(of);
-    return this.#dropped
-      .filter(({ identity, claims }) =>
-        [identity.replace(/^path:/, ""), ...claims.map((claim) => claim.replace(/^path:/, ""))].some((path) =>
-          places.some((place) => isWithin(place, path) || isWithin(path, place)),
-        ),
-      )
-      .map(({ id }) => id);
+    const isAbout = ({ identity, claims }: Owned): boolean => {
+      const path = pathIn(identity);
+      const near = (place: string): boolean => path !== null && (isWithin(place, path) || isWithin(path, place));
+      const claimed = claims.flatMap((claim) => pathIn(claim) ?? []);
+      return places.some(
+        (place) => near(place) || claimed.some((each) => isWithin(each, place) || (!isThere && isWithin(place, each))),
+      );
+    };
+    return this.#dropped.filter(isAbout).map(({ id }) => id);
   }
 
   /** What it may fail for the lack of: what it comes after, and what is at its place or above. */
@@ -102,6 +108,9 @@ export class Upheaval {
 
 const makesDirectory = (step: unknown): boolean =>
   typeof step === "object" && step !== null && "do" in step && step.do === "makeDirectory";
+
+/** Of what is about a path, and of a claim of one. */
+const pathIn = (text: string): string | null => /^(?:path:)?(\/.*)$/.exec(text)?.[1] ?? null;
 
 const isWithin = (path: string, above: string): boolean => path === above || path.startsWith(`${above}/`);
 

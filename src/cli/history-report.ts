@@ -68,7 +68,7 @@ export function differenceReport(all: readonly ScoreDifference[], paint: Paint):
     .join("");
 }
 
-function fieldLines({ field, before, after }: FieldChange, paint: Paint): readonly string[] {
+export function fieldLines({ field, before, after }: FieldChange, paint: Paint): readonly string[] {
   const name = `    ${printable(field)}:`;
   if (field === "secrets") return [`${name} sealed anew`];
   const isText = [before, after].some((value) => typeof value === "string" && value.includes("\n"));

@@ -1,12 +1,23 @@
 import { match } from "ts-pattern";
 import type { PlanReply } from "../wire/status.ts";
+import type { LastKnown, ScoreDifference } from "../fleet/index.ts";
+import { fieldLines } from "./history-report.ts";
 import { type Paint, printable } from "./paint.ts";
 
+export type Changes = ReadonlyMap<string, ScoreDifference> | null;
 type Plan = Extract<PlanReply, { readonly _tag: "Plan" }>;
 
 /** A line for each Score, with the steps that it would take or the reason why it could not, and one that sums up. */
-export function planReport({ agentId, generation, scores }: Plan, paint: Paint): string {
+/** `changes`: what the manifest has that the one in force has not, where that is known. */
+export function planReport({ agentId, generation, scores }: Plan, paint: Paint, changes: Changes = null): string {
   const all = Object.entries(scores);
+  if (isEmptyPlan({ scores }) && (changes === null || changes.size === 0)) {
+    const what =
+      all.length === 0
+        ? "there is nothing of Harmony's"
+        : `all ${all.length === 1 ? "is" : `${all.length} Scores are`} as declared`;
+    return `${agentId}, from generation ${generation}: nothing to do: ${what}\n`;
+  }
   const count = (would: Plan["scores"][string]["would"]): number =>
     all.filter(([, each]) => each.would === would).length;
   const parts = [
@@ -23,8 +34,43 @@ export function planReport({ agentId, generation, scores }: Plan, paint: Paint):
   const lines = all.flatMap(([id, each]) => [
     `${verb(each.would, paint)} ${printable(id)} (${printable(each.kind)})`,
     ...details(each),
+    ...restartLines(each),
+    ...fieldsOf(changes?.get(id), paint),
   ]);
   return [...lines, `${agentId}, from generation ${generation}: ${sum === "" ? "nothing to do" : sum}`]
+    .map((line) => `${line}\n`)
+    .join("");
+}
+
+/** Whether nothing would be done, nor refused. */
+export const isEmptyPlan = ({ scores }: Pick<Plan, "scores">): boolean =>
+  Object.values(scores).every(({ would }) => would === "NOOP" || would === "LEAVE");
+
+const restartLines = (score: Plan["scores"][string]): readonly string[] =>
+  score.would === "CHANGE" && score.restartedBy !== undefined
+    ? [`         is started anew, because of ${score.restartedBy.map(printable).join(", ")}`]
+    : [];
+
+/** What was declared, and what is: what a device has that is neither shows in the steps. */
+const fieldsOf = (change: ScoreDifference | undefined, paint: Paint): readonly string[] =>
+  change?.change === "changed"
+    ? change.fields.flatMap((field) => fieldLines(field, paint)).map((line) => `     ${line}`)
+    : [];
+
+/** What an agent that does not answer would have to do, each line marked as such. */
+export function lastKnownReport({ agentId, generation, heardAt, scores }: LastKnown, paint: Paint): string {
+  const since = heardAt === null ? "it was never heard of" : `last heard of ${heardAt}`;
+  const lines = Object.entries(scores).flatMap(([id, { would, kind, state, change }]) => [
+    `${would.padEnd(6)} ${printable(id)} (${printable(kind)}), ${state === null ? "not told of" : `${state} when it was last told of`}`,
+    ...fieldsOf(change ?? undefined, paint),
+  ]);
+  return [
+    paint.yellow(
+      `${agentId} does not answer (${since}). By what it told last, of generation ${generation}, and not by a look:`,
+    ),
+    ...lines,
+    ...(lines.length === 0 ? ["nothing is known"] : []),
+  ]
     .map((line) => `${line}\n`)
     .join("");
 }

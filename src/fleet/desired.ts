@@ -16,7 +16,7 @@ export type Desired =
       readonly revision: number;
     }
   /** Never written, or deleted. */
-  | { readonly _tag: "None" }
+  | { readonly _tag: "None"; readonly revision: number }
   | { readonly _tag: "Unreadable"; readonly message: string; readonly revision: number };
 
 export async function readDesired(store: Store, agentId: AgentId, call: CallOptions): Promise<Desired | Unreachable> {
@@ -47,7 +47,7 @@ type Current =
   | Exclude<Desired, { readonly _tag: "Desired" }>;
 
 export async function currentIn(store: Store, found: Found, call: CallOptions): Promise<Current | Unreachable> {
-  if (found._tag !== "Value") return { _tag: "None" };
+  if (found._tag !== "Value") return { _tag: "None", revision: found._tag === "Deleted" ? found.revision : 0 };
   const { revision } = found;
   const unreadable = (message: string): Current => ({ _tag: "Unreadable", message, revision });
   const opened = openEnvelope(found.value);

@@ -223,7 +223,7 @@ describe("plan", () => {
   test("ends with 4 where the agent does not answer", async () => {
     await fleet.begin(null);
     const { code, out, err } = await fleet.run(["plan", "m.ts", "--agent", "pi-7", "--json"], { cwd: two() });
-    expect({ code, out }).toEqual({ code: 4, out: "" });
+    expect({ code, told: json(out) }).toMatchObject({ code: 4, told: { _tag: "LastKnown", generation: 0 } });
     expect(err).toContain("agent pi-7 is not connected to the server");
   });
 });

@@ -16,7 +16,7 @@ export interface HowToRun {
   /** Whether both outputs are a terminal. */
   readonly terminal?: boolean;
   /** What somebody at the terminal answers; null: nobody sits there. */
-  readonly answer?: string | null;
+  readonly answer?: string | (() => Promise<string>) | null;
   /** All that comes from standard input. */
   readonly input?: string;
   readonly signal?: AbortSignal;
@@ -44,7 +44,7 @@ export async function harmony(argv: readonly string[], how: HowToRun = {}): Prom
     outIsTerminal: terminal,
     errIsTerminal: terminal,
     input: async () => Buffer.from(how.input ?? ""),
-    ask: answer === null ? null : async () => answer,
+    ask: answer === null ? null : async () => (typeof answer === "string" ? answer : answer()),
     env,
     cwd,
     signal,

@@ -107,7 +107,7 @@ describe("status", () => {
 });
 
 test("desired tells the manifest in the key; deleted, unreadable and never written are told apart from it", async () => {
-  expect(await fleet.desired(PI)).toEqual({ _tag: "None" });
+  expect(await fleet.desired(PI)).toEqual({ _tag: "None", revision: 0 });
   await fleet.apply(manifest(PiTopology, { a: file("/a") }), PI, { wait: false });
   expect(await fleet.desired(PI)).toEqual({
     _tag: "Desired",
@@ -121,7 +121,7 @@ test("desired tells the manifest in the key; deleted, unreadable and never writt
   await device.put("desired-state", PI, Buffer.from(`{"wire":1,"payloadSha256":"${"0".repeat(64)}","signatures":[]}`));
   expect(await fleet.desired(PI)).toMatchObject({ _tag: "Unreadable", message: expect.stringContaining("Absent") });
   await device.delete("desired-state", PI);
-  expect(await fleet.desired(PI)).toEqual({ _tag: "None" });
+  expect(await fleet.desired(PI)).toEqual({ _tag: "None", revision: 4 });
 });
 
 function collect(whom: Parameters<Fleet["watch"]>[0], signal: AbortSignal): (AgentView | Unreachable)[] {

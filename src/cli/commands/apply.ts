@@ -11,6 +11,7 @@ import { bundleIn } from "../bundle-file.ts";
 import { applyToMany, typesAreRight } from "../rolling-out.ts";
 import { count, selector, SELECTOR_HELP, waves } from "../selector-option.ts";
 import { withFleet } from "../server.ts";
+import { ANY, confirmed } from "../confirm-plan.ts";
 import { messageOption } from "../message-option.ts";
 import { addSecretOptions, gatherSecrets, SecretFlags, wipe } from "../secret-options.ts";
 import { readSigners, signOption } from "../sign-option.ts";
@@ -29,6 +30,8 @@ const Options = z.object({
   check: z.boolean().default(false),
   retryFailed: z.boolean().default(false),
   message: z.string().optional(),
+  plan: z.boolean().default(false),
+  yes: z.boolean().default(false),
   sign: z.array(z.string()).default([]),
   ...SecretFlags.shape,
 });
@@ -57,6 +60,8 @@ export const addApply: AddCommand = (program, run) => {
     .option("--no-wait", "end once it is stored for the agent")
     .option("--retry-failed", "try again what failed for good, although its content is the same")
     .addOption(messageOption())
+    .option("--plan", "show what would change, ask, and ship only while it is still so")
+    .option("--yes", "with --plan: do not ask")
     .option("--check", "type-check FILE first")
     .addOption(signOption());
   addSecretOptions(command)
@@ -64,6 +69,7 @@ export const addApply: AddCommand = (program, run) => {
       "after",
       examples(
         "harmony apply kiosk.ts --agent pi-7",
+        "harmony apply kiosk.ts --agent pi-7 --plan --message 'the new menu'",
         "harmony apply kiosk.ts --agent pi-7 --timeout 5m --json",
         "harmony apply kiosk.ts --agent pi-7 --sign ops=ops.pem",
         "harmony apply wifi.ts --agent pi-7 --secret wifi-psk=psk.txt",
@@ -76,13 +82,13 @@ export const addApply: AddCommand = (program, run) => {
       run(async (session, args, options) => {
         const [file] = Args.parse(args);
         const given = Options.parse(options);
-        const { agent, timeout, wait, check, retryFailed, message, sign, ...flags } = given;
+        const { agent, timeout, wait, check, retryFailed, message, plan, yes, sign, ...flags } = given;
         const { io } = session;
         const many = forMany(given);
         if (given.selector !== undefined && agent === undefined) {
-          if (!wait || retryFailed || flags.secret.length > 0 || flags.secrets !== undefined) {
+          if (!wait || plan || retryFailed || flags.secret.length > 0 || flags.secrets !== undefined) {
             session.complain(
-              "--no-wait, --retry-failed, --secret and --secrets are for one device: name it by --agent",
+              "--no-wait, --plan, --retry-failed, --secret and --secrets are for one device: name it by --agent",
             );
             return EXIT.usage;
           }
@@ -103,6 +109,10 @@ export const addApply: AddCommand = (program, run) => {
           session.complain("--wave, --concurrency, --max-failures and --soak go with --selector");
           return EXIT.usage;
         }
+        if (plan && !yes && io.ask === null) {
+          session.complain("--plan asks before it ships", "There is no terminal to ask at: say --yes.");
+          return EXIT.usage;
+        }
         const bundle = await bundleIn(session, file);
         if (bundle === "Unreadable") return EXIT.usage;
         if (bundle !== null) {
@@ -113,8 +123,14 @@ export const addApply: AddCommand = (program, run) => {
           if (unfit !== null) session.complain(`${file} is a signed bundle: ${unfit}`);
           if (bundle._tag === "Status" || unfit !== null) return EXIT.usage;
           return withFleet(session, async (fleet) => {
+            const looked = plan
+              ? await confirmed(session, fleet, agent, bundle.manifest, yes, () =>
+                  fleet.planBundle(bundle, agent, { signal: io.signal }),
+                )
+              : ANY;
+            if (typeof looked === "number") return looked;
             const progress = progressLine(session, agent);
-            const how = { signal: io.signal, timeoutMs: timeout, wait, onProgress: progress.tell };
+            const how = { signal: io.signal, timeoutMs: timeout, wait, ...looked, onProgress: progress.tell };
             const result = await fleet.applyBundle(bundle, agent, how).finally(progress.end);
             return reportApply(session, result, agent);
           });
@@ -134,17 +150,28 @@ export const addApply: AddCommand = (program, run) => {
         return withFleet(session, async (fleet) => {
           const trustedKeys = await secrets.keysFor(fleet, agent);
           if (trustedKeys === null) return EXIT.finding;
+          const values = { values: secrets.given, trustedKeys };
+          const looked = plan
+            ? await confirmed(session, fleet, agent, manifest, yes, () =>
+                fleet.plan(manifest, agent, { signal: io.signal, signers, secrets: values }),
+              )
+            : ANY;
+          if (typeof looked === "number") {
+            wipe(secrets.given);
+            return looked;
+          }
           const failed = await uploadOrTell(session, fleet, assets, { signal: io.signal });
           if (failed !== null) return failed;
           const progress = progressLine(session, agent);
           const applying = fleet.apply(manifest, agent, {
+            ...looked,
             signal: io.signal,
             timeoutMs: timeout,
             wait,
             signers,
             retryFailed,
             message,
-            secrets: { values: secrets.given, trustedKeys },
+            secrets: values,
             onProgress: progress.tell,
           });
           const result = await applying.finally(() => {

@@ -1,12 +1,14 @@
 import { match } from "ts-pattern";
 import * as z from "zod";
+import type { Asked, Fleet, SignedManifest } from "../../fleet/index.ts";
+import type { Manifest } from "../../topology/manifest.ts";
 import type { PlanReply } from "../../wire/status.ts";
 import { AgentId } from "../../wire/keys.ts";
 import { bundleIn } from "../bundle-file.ts";
 import { type AddCommand, agentId, duration, examples } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit-code.ts";
 import { manifestOrCode } from "../manifest-file.ts";
-import { planReport } from "../plan-report.ts";
+import { lastKnownReport, planReport } from "../plan-report.ts";
 import { tellUnreachable, withFleet } from "../server.ts";
 import { printJson, type Session } from "../session.ts";
 import { addSecretOptions, gatherSecrets, SecretFlags, wipe } from "../secret-options.ts";
@@ -25,7 +27,8 @@ export const addPlan: AddCommand = (program, run) => {
     .command("plan")
     .summary("what would change on an agent, changing nothing")
     .description(
-      "Asks the agent what it would do with the manifest in FILE. The agent looks at the device and changes nothing.",
+      "Asks the agent what it would do with the manifest in FILE. The agent looks at the device and changes nothing. Shows what " +
+        "is declared otherwise than now, too. Of one that does not answer it shows what follows from what it told last, and ends with 4.",
     )
     .argument("<FILE>", "TypeScript or JavaScript whose default export was made by manifest(), or a signed bundle")
     .requiredOption("--agent <ID>", "the agent to ask", agentId)
@@ -62,10 +65,14 @@ export const addPlan: AddCommand = (program, run) => {
               : fleet.plan(asked, agent, { ...how, signers, secrets: { values: secrets?.given, trustedKeys } });
           const result = await asking.finally(() => secrets && wipe(secrets.given));
           return match(result)
-            .returnType<ExitCode>()
-            .with({ _tag: "Answered" }, ({ reply }) => show(session, reply))
-            .with({ _tag: "NoAnswer" }, ({ message }) => {
+            .returnType<ExitCode | Promise<ExitCode>>()
+            .with({ _tag: "Answered" }, async ({ reply }) => show(session, fleet, agent, reply, forChanges(asked)))
+            .with({ _tag: "NoAnswer" }, async ({ message }) => {
               session.complain(message, `harmony status ${agent} tells when it was last seen.`);
+              const known = await fleet.lastKnown(agent, forChanges(asked), { signal: io.signal });
+              if (known._tag === "Unreachable") tellUnreachable(session, known);
+              else if (session.json) printJson(session, known);
+              else io.out(lastKnownReport(known, session.paintOut));
               return EXIT.unreachable;
             })
             .with({ _tag: "Unreadable" }, ({ message }) => {
@@ -94,13 +101,20 @@ export const addPlan: AddCommand = (program, run) => {
     );
 };
 
-function show(session: Session, reply: PlanReply): ExitCode {
-  if (session.json) printJson(session, reply);
+const forChanges = (asked: Manifest | SignedManifest): Asked => ("payload" in asked ? asked.manifest : asked);
+
+async function show(session: Session, fleet: Fleet, agent: AgentId, reply: PlanReply, asked: Asked): Promise<ExitCode> {
+  const { io, json, paintOut } = session;
   if (reply._tag === "Refused") {
+    if (json) printJson(session, reply);
     session.complain(`the agent would refuse this manifest: ${reply.reason}: ${reply.message}`);
     return EXIT.finding;
   }
-  if (!session.json) session.io.out(planReport(reply, session.paintOut));
+  const changes = await fleet.changesSince(agent, reply.generation, asked, { signal: io.signal });
+  // What differs is a help; who may ask an agent need not be let in to read what it was before.
+  const known = changes === null || "_tag" in changes ? null : changes;
+  if (json) printJson(session, known === null ? reply : { ...reply, changes: [...known.values()] });
+  else io.out(planReport(reply, paintOut, known));
   const wrong = Object.values(reply.scores).some(({ would }) => would === "FAIL" || would === "REFUSE");
   return wrong ? EXIT.finding : EXIT.done;
 }
