@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { RollbackOnFailure } from "../topology/rollback.ts";
-import { Message, WireScore } from "./envelope.ts";
+import { Message, Signature, WireScore } from "./envelope.ts";
 import { AgentId } from "./keys.ts";
 
 /** A roll-out's id, which is its key in the bucket `rollouts`. */
@@ -76,11 +76,34 @@ export const Rollout = z.object({
   manifests: z.array(
     z.object({
       asset: z.string().regex(/^[0-9a-f]{64}$/),
+      /** Of the text itself, which nobody can change without its being seen. */
+      sha256: z.string().regex(/^[0-9a-f]{64}$/),
       key: z.base64().regex(/^.{43}=$/),
     }),
   ),
+  /** By those who began it, over what is to be shipped to whom: they sign nothing else of it when they go on with it. */
+  signatures: z.array(Signature).max(16),
   devices: z.record(z.string(), RolloutDevice),
   /** Who runs it; null: nobody does. `at` is written anew while it runs. */
   lease: z.object({ token: z.string(), holder: z.string(), at: z.iso.datetime() }).nullable(),
 });
 export type Rollout = z.infer<typeof Rollout>;
+
+/**
+ * What is shipped to whom, as one text that authors sign. Whoever has the server could else have them sign what they never saw.
+ * No agent takes it for a manifest: it names no agent, and has no generation.
+ */
+export const rolloutText = ({
+  id,
+  message = null,
+  manifests,
+  devices,
+}: Omit<Pick<Rollout, "id" | "manifests" | "devices">, "message"> & { readonly message?: string | null }): string =>
+  JSON.stringify({
+    rollout: id,
+    message,
+    manifests: manifests.map(({ sha256 }) => sha256),
+    devices: Object.entries(devices)
+      .map(([agentId, { manifest }]) => [agentId, manifest] as const)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1)),
+  });

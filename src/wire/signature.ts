@@ -1,4 +1,4 @@
-import { type KeyObject, sign as signBytes, verify as verifyBytes } from "node:crypto";
+import { createPublicKey, type KeyObject, sign as signBytes, verify as verifyBytes } from "node:crypto";
 import type { Authors, TrustedKey } from "./authors.ts";
 import type { Signature } from "./envelope.ts";
 
@@ -34,6 +34,10 @@ export const sign = (payload: string, key: string, privateKey: KeyObject): Signa
   key,
   sig: signBytes(null, Buffer.from(payload, "utf8"), privateKey).toString("base64"),
 });
+
+/** Whether this very key made the signature. */
+export const isOwnSignature = (payload: string, { sig }: Signature, privateKey: KeyObject): boolean =>
+  verifyBytes(null, Buffer.from(payload, "utf8"), createPublicKey(privateKey), Buffer.from(sig, "base64"));
 
 /** The keys that signed, among those that are trusted; when they are good is not looked at yet. */
 export type Fitting =

@@ -71,7 +71,7 @@ export const addRollout: AddCommand = (program, run) => {
           const { signal } = session.io;
           const onWaiting = (holder: string): void =>
             session.say(`${holder} may still run it; looking for up to ${LEASE_MS / 1000} s whether it does`);
-          const taken = await fleet.rollouts.take(id, { ...runner(), maxFailures, signal, onWaiting });
+          const taken = await fleet.rollouts.take(id, { ...runner(), maxFailures, signers, signal, onWaiting });
           if (taken._tag !== "Taken") return tellNotTaken(session, fleet, id, taken);
           const progress = rolloutProgress(session);
           const retry = new Set(retryFailed ? taken.retried : []);
@@ -185,6 +185,13 @@ const tellNotTaken = (
     })
     .with({ _tag: "AlreadyDone" }, ({ rollout }) => {
       session.complain(`${id} is ${standing(rollout, new Date())}`, "There is nothing left to go on with.");
+      return EXIT.finding;
+    })
+    .with({ _tag: "NotSigned" }, ({ key }) => {
+      session.complain(
+        `${id} was not begun with the key ${key}, or was changed since: nothing of it is signed with that`,
+        "Begin a new one with harmony apply --selector: what lies on the server may be somebody else's.",
+      );
       return EXIT.finding;
     })
     .with({ _tag: "LimitUnreachable" }, ({ message }) => {

@@ -1,4 +1,4 @@
-import { digestOf } from "../../wire/digest.ts";
+import { digestOf, sha256 } from "../../wire/digest.ts";
 import { type Payload, PAYLOAD_LIMIT_BYTES, WireScore } from "../../wire/envelope.ts";
 import type { AgentId } from "../../wire/keys.ts";
 import { type Rollout, StoredManifest } from "../../wire/rollout.ts";
@@ -99,7 +99,7 @@ const digestsOf = ({ scores }: StoredManifest): ReadonlyMap<string, string> =>
 /** The manifest of an asset. */
 export async function readStored(
   { store }: Pick<FleetParts, "store">,
-  { asset, key }: Rollout["manifests"][number],
+  { asset, sha256: wanted, key }: Rollout["manifests"][number],
   call: CallOptions,
 ): Promise<StoredManifest | { readonly message: string } | Unreachable> {
   const found = await store.getAsset(asset, { ...call, limit: PAYLOAD_LIMIT_BYTES + SEAL_BYTES });
@@ -108,7 +108,9 @@ export async function readStored(
     return { message: `what it is to be (${asset.slice(0, 12)}) is not on the server: ${found._tag}` };
   }
   const opened = openSealedPayload(found.value, key);
-  if (opened === null) return { message: `what it is to be (${asset.slice(0, 12)}) is damaged on the server` };
+  if (opened === null || sha256(new TextDecoder().decode(opened)) !== wanted) {
+    return { message: `what it is to be (${asset.slice(0, 12)}) is damaged on the server, or another one` };
+  }
   const read = readDocument(StoredManifest, opened);
   return read._tag === "Read" ? read.document : { message: `what it is to be cannot be read: ${read.message}` };
 }

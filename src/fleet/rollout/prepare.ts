@@ -7,7 +7,14 @@ import { type Selector, selectorText } from "../../topology/selector.ts";
 import { sha256 } from "../../wire/digest.ts";
 import { encodeScores } from "../../wire/encode.ts";
 import type { AgentId } from "../../wire/keys.ts";
-import type { Rollout, RolloutDevice, RolloutId, StoredManifest } from "../../wire/rollout.ts";
+import {
+  type Rollout,
+  type RolloutDevice,
+  type RolloutId,
+  rolloutText,
+  type StoredManifest,
+} from "../../wire/rollout.ts";
+import { sign } from "../../wire/signature.ts";
 import { sealPayload } from "../../wire/sealed-payload.ts";
 import type { CapabilitiesDocument } from "../../wire/status.ts";
 import { type CallOptions, ROLLOUTS, type Unreachable } from "../../wire/store.ts";
@@ -96,7 +103,7 @@ export async function prepareRollout(
     const { sealed, key } = sealPayload(new TextEncoder().encode(text));
     const put = await store.putAsset(sealed, call);
     if (put._tag === "Unreachable") return put;
-    manifests.push({ asset: put.sha256, key });
+    manifests.push({ asset: put.sha256, sha256: sha256(text), key });
   }
   const devices = Object.fromEntries(
     [...numberOf].map(([agentId, manifest]): [string, RolloutDevice] => [
@@ -121,6 +128,13 @@ export async function prepareRollout(
     stop: null,
     stopAsked: false,
     manifests,
+    signatures: wish.signers.map(({ key, privateKey }) =>
+      sign(
+        rolloutText({ id, manifests, devices, ...(wish.message !== undefined && { message: wish.message }) }),
+        key,
+        privateKey,
+      ),
+    ),
     devices,
     lease: { token, holder, at: now },
     ...(wish.message !== undefined && { message: wish.message }),

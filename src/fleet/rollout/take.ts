@@ -1,5 +1,7 @@
-import { type Rollout, type RolloutDevice, RolloutId } from "../../wire/rollout.ts";
+import { type Rollout, type RolloutDevice, RolloutId, rolloutText } from "../../wire/rollout.ts";
 import { type CallOptions, ROLLOUTS, type Unreachable } from "../../wire/store.ts";
+import { isOwnSignature } from "../../wire/signature.ts";
+import type { Signers } from "../pack.ts";
 import type { FleetParts } from "../parts.ts";
 import { Bell, pause } from "../waiting.ts";
 import { LEASE_MS, type ReadRollout, readRollout, writeRollout } from "./record.ts";
@@ -7,6 +9,8 @@ import { LEASE_MS, type ReadRollout, readRollout, writeRollout } from "./record.
 export interface Taking {
   readonly token: string;
   readonly holder: string;
+  /** Whose keys sign what is shipped. They have to be those of who began it. */
+  readonly signers?: Signers | undefined;
   /** Another limit than the one that it was begun with. */
   readonly maxFailures?: number | undefined;
   readonly signal: AbortSignal;
@@ -24,6 +28,8 @@ export type Taken =
     }
   | { readonly _tag: "Held"; readonly holder: string }
   | { readonly _tag: "AlreadyDone"; readonly rollout: Rollout }
+  /** Somebody else may have put into it what this author never saw. */
+  | { readonly _tag: "NotSigned"; readonly key: string }
   | { readonly _tag: "LimitUnreachable"; readonly message: string }
   | Exclude<ReadRollout, { readonly _tag: "Rollout" }>
   | Unreachable;
@@ -45,6 +51,8 @@ export async function takeRollout(parts: FleetParts, id: RolloutId, taking: Taki
       return { _tag: "LimitUnreachable", message };
     }
     if (rollout.state === "Done") return { _tag: "AlreadyDone", rollout };
+    const stranger = (taking.signers ?? []).find(({ key, privateKey }) => !hasSigned(rollout, key, privateKey));
+    if (stranger !== undefined) return { _tag: "NotSigned", key: stranger.key };
     if (rollout.lease !== null) {
       const lives = await isHeld(parts, rollout, taking);
       if (lives === "Changed") continue;
@@ -69,6 +77,11 @@ export async function takeRollout(parts: FleetParts, id: RolloutId, taking: Taki
     if (written._tag === "Unreachable") return written;
     await pause(parts.clock, WRITE_AGAIN_MS, signal);
   }
+}
+
+function hasSigned(rollout: Rollout, key: string, privateKey: Signers[number]["privateKey"]): boolean {
+  const text = rolloutText(rollout);
+  return rollout.signatures.some((each) => each.key === key && isOwnSignature(text, each, privateKey));
 }
 
 const again = (device: RolloutDevice): RolloutDevice =>

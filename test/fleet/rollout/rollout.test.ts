@@ -1,11 +1,13 @@
+import { generateKeyPairSync } from "node:crypto";
 import { FileScore, K8sDeploymentScore, manifest, PiTopology, secret } from "harmony-edge";
 import { describe, expect, test } from "vitest";
 import { createFleet, type RolloutProgress, type RolloutWish } from "../../../src/fleet/index.ts";
-import { LEASE_MS } from "../../../src/fleet/rollout/record.ts";
+import { LEASE_MS, writeRollout } from "../../../src/fleet/rollout/record.ts";
 import { parseWaves } from "../../../src/fleet/rollout/waves.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import type { Manifest } from "../../../src/topology/manifest.ts";
-import { digestOf } from "../../../src/wire/digest.ts";
+import { sealPayload } from "../../../src/wire/sealed-payload.ts";
+import { digestOf, sha256 } from "../../../src/wire/digest.ts";
 import { openEnvelope } from "../../../src/wire/decode.ts";
 import { Payload, WireScore } from "../../../src/wire/envelope.ts";
 import { AgentId } from "../../../src/wire/keys.ts";
@@ -319,6 +321,36 @@ describe("a roll-out", () => {
     expect(rollout.manifests.length).toBe(1);
     const asset = await it.store.getAsset(rollout.manifests[0]?.asset ?? "", { limit: 10_000 });
     expect(asset._tag === "Value" && Buffer.from(asset.value).toString("latin1")).not.toContain("between us");
+  });
+
+  test("is signed by whoever goes on with it only where they began it, and nobody has changed it since", async () => {
+    const it = await scene(2, ["pi-1"]);
+    const { privateKey } = generateKeyPairSync("ed25519");
+    const signers = [{ key: "ada", privateKey }];
+    const began = { signers, waves: parseWaves("100%") ?? [] };
+    await it.settled(it.rollouts.run(await it.begin(began), { signers }));
+    const taking = { token: "second", holder: "bob", signal: new AbortController().signal };
+    const other = [{ key: "ada", privateKey: generateKeyPairSync("ed25519").privateKey }];
+    expect(await it.rollouts.take(ID, { ...taking, signers: other })).toEqual({ _tag: "NotSigned", key: "ada" });
+    // Whoever has the server puts another text in the place of the one that was signed.
+    const whole = await it.stored();
+    const { sealed, key } = sealPayload(new TextEncoder().encode('{"scores":{}}'));
+    const put = await it.devices.putAsset(sealed);
+    if (put._tag !== "Stored") throw new Error(put.message);
+    const [first] = whole.manifests;
+    const write = (sha: string) =>
+      it.devices.put("rollouts", ID, writeRollout({ ...whole, manifests: [{ asset: put.sha256, key, sha256: sha }] }));
+    await write(sha256('{"scores":{}}'));
+    expect(await it.rollouts.take(ID, { ...taking, signers })).toEqual({ _tag: "NotSigned", key: "ada" });
+    await write(first?.sha256 ?? "");
+    const taken = await it.settled(it.rollouts.take(ID, { ...taking, signers }));
+    if (taken._tag !== "Taken") throw new Error(taken._tag);
+    const done = await it.settled(it.rollouts.run(taken, { signers, retry: new Set(["pi-1"]) }));
+    expect(done.rollout.devices["pi-1"]).toMatchObject({
+      state: "Failed",
+      message: expect.stringContaining("is damaged on the server, or another one"),
+    });
+    expect(it.shipped.filter((id) => id === "pi-1")).toEqual(["pi-1"]);
   });
 
   test("has a limit that can be reached also where another one is asked for later", async () => {

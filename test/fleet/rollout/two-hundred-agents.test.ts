@@ -120,7 +120,10 @@ test("200 agents get theirs in waves; three that fail stop it; it is told why, a
     "the last wave is under way",
     async () => {
       const keys = await store.keys("desired-state");
-      return "length" in keys && keys.length > 40;
+      const found = await store.get("rollouts", told.id);
+      // What it has learnt is written a moment later.
+      const isWritten = found._tag === "Value" && Buffer.from(found.value).includes('"wave":2,');
+      return isWritten && "length" in keys && keys.length > 40;
     },
     second.err,
   );
