@@ -10,6 +10,7 @@ import type { FleetParts } from "./parts.ts";
 import type { ApplyResult, NotShipped, Progress, Shipped } from "./result.ts";
 import { highestKnown, moved } from "./ship.ts";
 import { deadline, pause } from "./waiting.ts";
+import { safeParse } from "../wire/safe-parse.ts";
 
 /** A manifest that was signed elsewhere: nothing of it can be changed any more, its generation least of all. */
 export interface SignedManifest {
@@ -130,7 +131,7 @@ async function tryOnce(
 const digestsIn = ({ scores }: Payload): ReadonlyMap<string, string> =>
   new Map(
     Object.entries(scores).map(([id, each]) => {
-      const read = WireScore.safeParse(each);
+      const read = safeParse(WireScore, each);
       return [id, read.success ? digestOf(read.data) : ""] as const;
     }),
   );

@@ -1,5 +1,6 @@
 import { WireScore } from "../wire/envelope.ts";
 import { digestsOf, type ShippedManifest } from "./manifests.ts";
+import { safeParse } from "../wire/safe-parse.ts";
 
 /** One field that differs. Left out on the side that does not have it. */
 export interface FieldChange {
@@ -34,7 +35,7 @@ export function differences(before: Scores, after: Scores): readonly ScoreDiffer
 /** What there is to compare of a Score; null: there is none. */
 function told(value: unknown): { readonly kind: string; readonly fields: object } | null {
   if (value === undefined) return null;
-  const read = WireScore.safeParse(value);
+  const read = safeParse(WireScore, value);
   if (!read.success) return { kind: "?", fields: { unreadable: value } };
   const { kind, version, after, restartOn, policies, secrets, spec } = read.data;
   const fields = {

@@ -5,6 +5,7 @@ import type { CallOptions, Unreachable } from "../wire/store.ts";
 import { currentIn, type CurrentPayload } from "./desired.ts";
 import type { FleetParts } from "./parts.ts";
 import { revisionsBackwards } from "./revisions.ts";
+import { safeParse } from "../wire/safe-parse.ts";
 
 /** A manifest as it was shipped. Its signatures were not verified. */
 export interface ShippedManifest extends CurrentPayload {
@@ -75,7 +76,7 @@ export async function manifestsOf(
 export const digestsOf = ({ scores }: Pick<CurrentPayload, "scores">): ReadonlyMap<string, string> =>
   new Map(
     Object.entries(scores).map(([id, each]) => {
-      const read = WireScore.safeParse(each);
+      const read = safeParse(WireScore, each);
       if (!read.success) return [id, JSON.stringify(each)];
       const { after, restartOn, policies } = read.data;
       return [id, `${digestOf(read.data)} ${JSON.stringify([after, restartOn, policies])}`];

@@ -8,6 +8,7 @@ import { differences, type ScoreDifference } from "./differences.ts";
 import { manifestsOf, type ShippedManifest } from "./manifests.ts";
 import type { FleetParts } from "./parts.ts";
 import { status } from "./view.ts";
+import { safeParse } from "../wire/safe-parse.ts";
 
 /** What a plan is held against: a manifest of a FILE, or one that was signed. */
 export type Asked = Manifest | Pick<Payload, "scores">;
@@ -40,7 +41,7 @@ function changes(before: ShippedManifest["scores"], after: ShippedManifest["scor
 const withoutSecrets = (scores: ShippedManifest["scores"]): ShippedManifest["scores"] =>
   Object.fromEntries(
     Object.entries(scores).map(([id, each]) => {
-      const read = WireScore.safeParse(each);
+      const read = safeParse(WireScore, each);
       if (!read.success) return [id, each];
       const { secrets: _, ...rest } = read.data;
       return [id, rest];
@@ -89,7 +90,7 @@ export async function lastKnown(
     const change = since?.get(id) ?? null;
     const isOther = since === null || change !== null;
     const would = before === undefined ? "ADD" : isOther ? "CHANGE" : "NOOP";
-    const read = WireScore.safeParse(each);
+    const read = safeParse(WireScore, each);
     scores[id] = { would, kind: read.success ? read.data.kind : "?", state: before?.state ?? null, change };
   }
   for (const [id, { kind, state }] of Object.entries(told?.scores ?? {})) {

@@ -12,6 +12,7 @@ import type { Signers } from "./pack.ts";
 import type { FleetParts } from "./parts.ts";
 import { sealedIn } from "./secrets.ts";
 import { highestKnown } from "./ship.ts";
+import { safeParse } from "../wire/safe-parse.ts";
 
 export interface RollbackOptions extends CallOptions {
   /** The generation to ship again. */
@@ -64,7 +65,7 @@ export async function prepareRollback(
     next,
   });
 
-  const read = Payload.safeParse(JSON.parse(from.payload));
+  const read = safeParse(Payload, JSON.parse(from.payload));
   if (!read.success) {
     return no("Unreadable", `generation ${to}: ${z.prettifyError(read.error)}`, "Is it of a newer version of harmony?");
   }

@@ -8,6 +8,7 @@ import { keyIdOf, type SealedForAll, sealFor, type SealingKey } from "../wire/se
 import { isSignedByOne } from "../wire/signers.ts";
 import type { CurrentPayload } from "./desired.ts";
 import type { SecretsRefused } from "./result.ts";
+import { safeParse } from "../wire/safe-parse.ts";
 
 /** What an author gives of the secrets that a manifest refers to. */
 export interface SecretsGiven {
@@ -148,7 +149,7 @@ export function resolve(
 export function sealedIn(scores: Readonly<Record<string, unknown>>): ReadonlyMap<string, SealedForAll> {
   const found = new Map<string, SealedForAll>();
   for (const value of Object.values(scores)) {
-    const read = z.looseObject({ secrets: WireScore.shape.secrets }).safeParse(value);
+    const read = safeParse(z.looseObject({ secrets: WireScore.shape.secrets }), value);
     for (const [name, sealed] of Object.entries(read.data?.secrets ?? {})) found.set(name, sealed);
   }
   return found;

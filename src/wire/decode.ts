@@ -19,6 +19,7 @@ import type { Opener } from "./secrets/opener.ts";
 import { fitting, signers, type Trust } from "./signature.ts";
 import { decodeSpec } from "./spec-codec.ts";
 import { tooFewFor, tooFewToDrop } from "./threshold.ts";
+import { safeParse } from "./safe-parse.ts";
 
 /** The third gate: what an agent makes of the bytes in its key. Total: it never throws, and allocates within bounds. */
 export interface Gate extends Trust {
@@ -109,7 +110,7 @@ export function openEnvelope(bytes: Uint8Array): Opened {
   const { value } = parsed;
   // One of the two forms, not their union: a union cannot say what is wrong.
   const isAsset = typeof value === "object" && value !== null && "payloadSha256" in value;
-  const envelope = (isAsset ? AssetEnvelope : InlineEnvelope).safeParse(value);
+  const envelope = safeParse<Envelope>(isAsset ? AssetEnvelope : InlineEnvelope, value);
   if (!envelope.success) return refuse("Malformed", `the envelope: ${z.prettifyError(envelope.error)}`);
   const { signatures } = envelope.data;
   if ("payload" in envelope.data) return { _tag: "Inline", payload: envelope.data.payload, signatures };
@@ -147,7 +148,7 @@ export function decodePayload(
   if (fit._tag === "Refused") return refuse(fit.reason, fit.message);
   const parsed = parseBounded(bytes, PAYLOAD_LIMITS);
   if (parsed._tag === "Refused") return parsed;
-  const read = Payload.safeParse(parsed.value);
+  const read = safeParse(Payload, parsed.value);
   if (!read.success) return refuse("Malformed", `the payload: ${z.prettifyError(read.error)}`);
   const { agentId, generation, issuedAt, scores, rollbackOnFailure = null, retryFailed = false } = read.data;
   const times = { issuedAt: new Date(issuedAt), now: gate.now ?? null };
@@ -247,7 +248,7 @@ const asBefore = (value: unknown, known: DecodedScore | undefined, { topology }:
 
 /** One Score, by the agent's own class. */
 export function decodeScore(value: unknown, { kinds, topology }: Pick<Gate, "kinds" | "topology">): DecodedScore {
-  const read = WireScore.safeParse(value);
+  const read = safeParse(WireScore, value);
   if (!read.success) {
     const refusal: ScoreRefusal = { reason: "MalformedScore", message: clip(z.prettifyError(read.error)) };
     return { _tag: "Refused", kind: textAt(value, "kind"), version: 0, refusal };

@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 import { EventRecord, RecordHead } from "./events.ts";
 import { measure, scan } from "./scan.ts";
+import { safeParse } from "./safe-parse.ts";
 
 /** The largest record in bytes. */
 export const RECORD_LIMIT_BYTES = 4096;
@@ -38,9 +39,9 @@ export function readEntry(line: string): ReadEntry {
   }
   const wrong = scan(value);
   if (wrong !== null) return no(wrong);
-  const head = RecordHead.safeParse(value);
+  const head = safeParse(RecordHead, value);
   if (!head.success) return no("not a record");
-  const record = EventRecord.safeParse(value);
+  const record = safeParse(EventRecord, value);
   return { _tag: "Entry", head: head.data, record: record.data ?? null, line, sha256: sha256Of(line) };
 }
 

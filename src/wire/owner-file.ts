@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { measure, scan } from "./scan.ts";
+import { safeParse } from "./safe-parse.ts";
 
 const LIMIT_BYTES = 256 * 1024;
 
@@ -21,6 +22,6 @@ export function readOwnerFile<T>(schema: z.ZodType<T>, bytes: Uint8Array): ReadO
   }
   const wrong = scan(value);
   if (wrong !== null) return no(wrong);
-  const read = schema.safeParse(value);
+  const read = safeParse(schema, value);
   return read.success ? { _tag: "Read", value: read.data } : no(z.prettifyError(read.error));
 }

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import type { AgentId } from "./keys.ts";
 import { isSignedBy, signWith, UserKey } from "./nats/nkey.ts";
+import { safeParse } from "./safe-parse.ts";
 
 /** How the key of an agent is renewed: what is asked on `fleet.renew.<id>`, what is answered, and what is signed. */
 
@@ -58,7 +59,7 @@ const LIMIT_BYTES = 4096;
 export function readRenewal<T>(schema: z.ZodType<T>, bytes: Uint8Array): T | null {
   if (bytes.length > LIMIT_BYTES) return null;
   try {
-    return schema.safeParse(JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes))).data ?? null;
+    return safeParse(schema, JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes))).data ?? null;
   } catch {
     return null;
   }

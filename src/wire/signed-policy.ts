@@ -3,6 +3,7 @@ import * as z from "zod";
 import { DevicePolicy } from "./device-policy.ts";
 import { AgentId } from "./keys.ts";
 import { measure, scan } from "./scan.ts";
+import { safeParse } from "./safe-parse.ts";
 
 /** What a signed policy says, and for whom. */
 export const PolicyStatement = z.strictObject({
@@ -139,7 +140,7 @@ function parse<T>(
     const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
     const wrong = scan(value);
     if (wrong !== null) return { message: wrong };
-    const read = schema.safeParse(value);
+    const read = safeParse(schema, value);
     return read.success ? { value: read.data } : { message: z.prettifyError(read.error) };
   } catch (error) {
     return { message: `not JSON: ${error instanceof Error ? error.message : String(error)}` };

@@ -5,6 +5,7 @@ import { Labels } from "./labels.ts";
 import { MANIFEST_REFUSALS, SCORE_REFUSALS } from "./refusal.ts";
 import { measure } from "./scan.ts";
 import { SealingKey } from "./secrets/sealed.ts";
+import { safeParse } from "./safe-parse.ts";
 
 /** The documents that agents write and any language reads: plain JSON, dates as ISO 8601 in UTC. */
 
@@ -318,7 +319,7 @@ export function readDocument<T>(schema: z.ZodType<T>, bytes: Uint8Array): Read<T
   } catch (error) {
     return { _tag: "Unreadable", message: `not JSON: ${error instanceof Error ? error.message : String(error)}` };
   }
-  const read = schema.safeParse(value);
+  const read = safeParse(schema, value);
   return read.success
     ? { _tag: "Read", document: read.data }
     : { _tag: "Unreadable", message: z.prettifyError(read.error) };

@@ -8,6 +8,8 @@ interface Meaning {
   readonly next: string;
 }
 
+/** In characters; what apt prints on one line is sometimes whatever it was given. */
+const WHY_LIMIT = 2000;
 const WAIT = "Nothing: it is tried again.";
 
 /** What apt and dpkg print, first match first. */
@@ -65,7 +67,7 @@ const MEANINGS: readonly Meaning[] = [
 /** What went wrong with a program of apt or dpkg, in the port's words. */
 export function aptProblem(doing: string, result: CommandResult): PortError {
   const fail = (code: PortErrorCode, blame: Blame, why: string, next: string): PortError =>
-    new PortError({ code, blame, message: `${doing} failed: ${why.replace(/\.$/, "")}.`, next });
+    new PortError({ code, blame, message: `${doing} failed: ${why.slice(0, WHY_LIMIT).replace(/\.$/, "")}.`, next });
   if (result._tag === "NotFound") {
     return fail("Unavailable", "device", "a program of apt is missing", "Install apt and dpkg.");
   }

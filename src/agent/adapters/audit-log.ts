@@ -7,6 +7,7 @@ import { PortError } from "../../capabilities/port-error.ts";
 import { sha256Of } from "../../wire/event-chain.ts";
 import { asName, type Event } from "../../wire/events.ts";
 import { errnoOf } from "./file-system-errors.ts";
+import { safeParse } from "../../wire/safe-parse.ts";
 
 /** A file is closed when it would grow beyond this, and so many closed ones are kept. */
 const FILE_BYTES = 1024 * 1024;
@@ -104,7 +105,7 @@ export class AuditLog {
       const text = await readFile(file, { encoding: "utf8", flag: READ }).catch(noneIsEmpty);
       for (const line of text.split("\n")) {
         if (line === "") continue;
-        const read = AuditRecord.safeParse(parse(line));
+        const read = safeParse(AuditRecord, parse(line));
         if (read.success) this.#fold(read.data);
         else this.#unreadable += 1;
       }

@@ -4,6 +4,7 @@ import * as z from "zod";
 import { PortError } from "../../capabilities/port-error.ts";
 import { measure } from "../../wire/scan.ts";
 import { jsonIn } from "./json-text.ts";
+import { safeParse } from "../../wire/safe-parse.ts";
 
 const SOCKET = "/run/podman/podman.sock";
 /** Understood by every podman since 4.4, which has Quadlet. */
@@ -179,7 +180,7 @@ const Said = z.object({ message: z.string() });
 
 /** What podman says against it, in its answer. */
 export function refused(doing: string, { status, body }: Answer): PortError {
-  const said = z.safeParse(Said, body).data?.message ?? `status ${status}, and an answer that says nothing of it`;
+  const said = safeParse(Said, body).data?.message ?? `status ${status}, and an answer that says nothing of it`;
   return failed(doing, said.slice(0, SAID_LIMIT));
 }
 

@@ -5,6 +5,7 @@ import { PortError, type PortProblem } from "../../capabilities/port-error.ts";
 import { sizeText } from "../../scores/size-text.ts";
 import { type Answer, type Libpod, refused } from "./libpod.ts";
 import { canonical, type Image, type ImageList, isMark, isOwnName, type PodmanImages } from "./podman-images.ts";
+import { safeParse } from "../../wire/safe-parse.ts";
 
 /** To send it all and to unpack it, on a slow card. */
 const LOAD_MS = 15 * 60_000;
@@ -87,7 +88,7 @@ export class ImageArchives {
     const within = AbortSignal.any([signal, AbortSignal.timeout(LOAD_MS)]);
     const doing = `Loading ${called(archive)}`;
     const answer = await this.#podman.send("/images/load", archive.pieces, doing, within);
-    const { success, data } = z.safeParse(Loaded, answer.body);
+    const { success, data } = safeParse(Loaded, answer.body);
     if (answer.status >= 300 || !success) throw loadFailed(archive, doing, answer);
     return data.Names;
   }
@@ -106,7 +107,7 @@ export class ImageArchives {
   async #foreignTo(arch: string, { Id }: Image, signal: AbortSignal): Promise<string | null> {
     const doing = `Looking at the image ${Id}`;
     const answer = await this.#podman.call("GET", `/images/${encodeURIComponent(Id)}/json`, doing, signal);
-    const { success, data } = z.safeParse(About, answer.body);
+    const { success, data } = safeParse(About, answer.body);
     if (!success) throw refused(doing, answer);
     const { Architecture: built, Os: os } = data;
     const isRight = built === "" || built === arch || ALSO_RUNS[arch]?.includes(built) === true;
@@ -117,7 +118,7 @@ export class ImageArchives {
   async #info(signal: AbortSignal): Promise<Info> {
     const doing = "Asking podman about this host";
     const answer = await this.#podman.call("GET", "/info", doing, signal);
-    const { success, data } = z.safeParse(Info, answer.body);
+    const { success, data } = safeParse(Info, answer.body);
     if (!success) throw refused(doing, answer);
     return data;
   }

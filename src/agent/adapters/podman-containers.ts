@@ -1,6 +1,7 @@
 import * as z from "zod";
 import type { LocalContainer } from "../../capabilities/container-runtime.ts";
 import { type Libpod, refused } from "./libpod.ts";
+import { safeParse } from "../../wire/safe-parse.ts";
 
 /** What podman tells of a container, as far as it is needed. */
 const Inspected = z.object({
@@ -31,7 +32,7 @@ export async function findContainer(podman: Libpod, name: string, signal: AbortS
   const doing = `Looking at the container ${name}`;
   const answer = await podman.call("GET", `/containers/${encodeURIComponent(name)}/json`, doing, signal);
   if (answer.status === 404) return null;
-  const { success, data } = z.safeParse(Inspected, answer.body);
+  const { success, data } = safeParse(Inspected, answer.body);
   if (!success) throw refused(doing, answer);
   // The beginning of another one's id is an answer too.
   if (data.Name.replace(/^\//, "") !== name) return null;
@@ -40,7 +41,7 @@ export async function findContainer(podman: Libpod, name: string, signal: AbortS
     running: data.State.Running,
     spec: data.Config.Labels?.[SPEC_LABEL] ?? null,
     imageDigest: data.ImageDigest === "" ? null : data.ImageDigest,
-    health: z.safeParse(Health, data.State.Health?.Status).data ?? "none",
+    health: safeParse(Health, data.State.Health?.Status).data ?? "none",
     address: addressOf(data),
   };
 }

@@ -3,6 +3,7 @@ import type { LocalImage } from "../../capabilities/container-runtime.ts";
 import { PortError } from "../../capabilities/port-error.ts";
 import { type Libpod, refused } from "./libpod.ts";
 import { pullFailed, PullStream, type PullEvent } from "./pull-stream.ts";
+import { safeParse } from "../../wire/safe-parse.ts";
 
 /** For a whole pull, over a slow line. */
 const PULL_MS = 15 * 60_000;
@@ -96,7 +97,7 @@ export class PodmanImages {
 
   async list(signal: AbortSignal): Promise<ImageList> {
     const answer = await this.#podman.call("GET", "/images/json", "Listing the images", signal);
-    const { success, data } = z.safeParse(Images, answer.body);
+    const { success, data } = safeParse(Images, answer.body);
     if (!success) throw refused("Listing the images", answer);
     return new ImageList(data);
   }
@@ -214,7 +215,7 @@ export class PodmanImages {
 
   async #isRunBy(id: string, signal: AbortSignal): Promise<boolean> {
     const answer = await this.#podman.call("GET", "/containers/json?all=true", "Listing the containers", signal);
-    const { success, data } = z.safeParse(Containers, answer.body);
+    const { success, data } = safeParse(Containers, answer.body);
     if (!success) throw refused("Listing the containers", answer);
     return data.some(({ ImageID }) => ImageID === id);
   }

@@ -8,6 +8,7 @@ import type { Detection, Offering } from "./offering.ts";
 import { PodmanContainerRuntime } from "./podman-container-runtime.ts";
 import { QUADLET } from "./quadlet-files.ts";
 import { versionOf } from "./unit-memory.ts";
+import { safeParse } from "../../wire/safe-parse.ts";
 
 const PROGRAMS = ["/usr/bin/podman", "/usr/local/bin/podman", QUADLET];
 const ASK_MS = 20_000;
@@ -70,7 +71,7 @@ export class PodmanOffering implements Offering<ContainerRuntime> {
     const version = ran._tag === "Ended" ? /^podman version (\S+)/.exec(ran.stdout)?.[1] : undefined;
     if (version === undefined || !isNewEnough(version)) return absent("podman >= 4.4 not found");
     const info = await this.#runtime.info(signal).then(
-      (body) => z.safeParse(Info, body).data,
+      (body) => safeParse(Info, body).data,
       () => undefined,
     );
     if (info === undefined) return absent("an answer of podman at its socket not found");

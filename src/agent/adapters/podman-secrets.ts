@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { PortError } from "../../capabilities/port-error.ts";
 import { type Libpod, refused } from "./libpod.ts";
+import { safeParse } from "../../wire/safe-parse.ts";
 
 const Secrets = z.array(
   z.object({ Spec: z.object({ Name: z.string(), Labels: z.record(z.string(), z.string()).nullish() }) }),
@@ -17,7 +18,7 @@ export interface KnownSecret {
 /** All secrets; their values are never asked for. */
 export async function listSecrets(podman: Libpod, signal: AbortSignal): Promise<readonly KnownSecret[]> {
   const answer = await podman.call("GET", "/secrets/json", "Listing the secrets", signal);
-  const { success, data } = z.safeParse(Secrets, answer.body);
+  const { success, data } = safeParse(Secrets, answer.body);
   if (!success) throw refused("Listing the secrets", answer);
   return data.map(({ Spec: { Name: name, Labels } }) => ({ name, madeFor: Labels?.[LABEL] ?? null }));
 }

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { PortError, type PortProblem } from "../../capabilities/port-error.ts";
+import { safeParse } from "../../wire/safe-parse.ts";
 
 /** The longest line that podman is believed to send. */
 const LINE_LIMIT = 64 * 1024;
@@ -43,7 +44,7 @@ function eventsOf(text: string): readonly PullEvent[] {
   } catch {
     return [];
   }
-  const { success, data } = z.safeParse(Line, value);
+  const { success, data } = safeParse(Line, value);
   if (!success) return [];
   if (data.error !== undefined && data.error !== "") return [{ _tag: "Failed", why: data.error }];
   if (data.id !== undefined && data.id !== "") return [{ _tag: "Done", id: data.id }];

@@ -3,6 +3,7 @@ import { Socket } from "node:net";
 import * as z from "zod";
 import { PortError } from "../../capabilities/port-error.ts";
 import { refuseEmptyStructs } from "./bus-parser.ts";
+import { safeParse } from "../../wire/safe-parse.ts";
 
 /** One method call on the bus. */
 export interface BusCall {
@@ -158,7 +159,7 @@ export class SystemBus {
   }
 
   #heard(message: unknown): void {
-    const parsed = z.safeParse(Message, message);
+    const parsed = safeParse(Message, message);
     if (!parsed.success || parsed.data.type !== SIGNAL) return;
     const { path = "", interface: of = "", member = "", body = [] } = parsed.data;
     this.#onSignal({ path, interface: of, member, body });

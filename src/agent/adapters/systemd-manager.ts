@@ -3,6 +3,7 @@ import { answered } from "./bus-answer.ts";
 import { SystemBus, type BusSignal } from "./system-bus.ts";
 import { asPortError, busNameOf, isNoFile, isNotFound, jobFailed } from "./systemd-errors.ts";
 import { SystemdJobs } from "./systemd-jobs.ts";
+import { safeParse } from "../../wire/safe-parse.ts";
 
 const ROOT = "/org/freedesktop/systemd1";
 const MANAGER = "org.freedesktop.systemd1.Manager";
@@ -186,12 +187,12 @@ export class SystemdManager {
 
   #heard({ path, interface: of, member, body }: BusSignal): void {
     if (of === PROPERTIES) {
-      const given = z.safeParse(z.record(z.string(), z.unknown()), body[1]);
+      const given = safeParse(z.record(z.string(), z.unknown()), body[1]);
       return this.#news.changed(path, new Map(Object.entries(given.data ?? {})));
     }
     if (of !== MANAGER) return;
     if (member === "JobRemoved") {
-      const [, job, , result] = z.safeParse(JobRemoved, body).data ?? [];
+      const [, job, , result] = safeParse(JobRemoved, body).data ?? [];
       if (job !== undefined && result !== undefined) this.#jobs.ended(job, result);
     } else if (member === "UnitFilesChanged") this.#news.filesChanged();
     else if (member === "Reloading" && body[0] === false) this.#news.reloaded();

@@ -9,6 +9,7 @@ import type { Link } from "./link.ts";
 import { expecting, json, publish } from "./publish.ts";
 import { ASSETS, ASSETS_STREAM, base64Url, chunkSubject, metaSubject } from "./subjects.ts";
 import { unreachable } from "./unreachable.ts";
+import { safeParse } from "../safe-parse.ts";
 
 // The layout is that of the NATS Object Store, so that `nats object` reads what is written here. The client library's
 // own reading is not used because it makes consumers, a right that opens the whole stream; its own writing is not used
@@ -88,7 +89,7 @@ export async function findMeta(link: Link, call: Call, name: string): Promise<Fo
   if (message._tag === "Unreachable") return message;
   if (message._tag === "Absent") return { _tag: "Absent", revision: 0 };
   const { revision } = message;
-  const { data: meta } = Meta.safeParse(json(message.data));
+  const { data: meta } = safeParse(Meta, json(message.data));
   if (meta === undefined) {
     return { _tag: "Corrupt", revision, message: `the description of asset ${name} is unreadable` };
   }

@@ -6,6 +6,7 @@ import type { Link } from "./link.ts";
 import { json } from "./publish.ts";
 import { infoSubject } from "./subjects.ts";
 import { STREAM_NOT_FOUND, unreachable } from "./unreachable.ts";
+import { safeParse } from "../safe-parse.ts";
 
 const Info = z.object({
   error: z.object({ err_code: z.int().optional(), description: z.string().optional() }).optional(),
@@ -34,7 +35,7 @@ export async function guestInfo(
     const answer = await ask(link, call, infoSubject(stream), asked);
     if (answer._tag === "NoResponders") return { _tag: "NoGuest" };
     if (answer._tag === "Unreachable") return answer.reason === "Denied" ? { _tag: "NoGuest" } : answer;
-    const info = Info.safeParse(json(answer.data)).data;
+    const info = safeParse(Info, json(answer.data)).data;
     if (info?.error?.err_code === STREAM_NOT_FOUND) {
       return unreachable("NoBucket", `the server has no ${stream}: its operator makes it with harmony fleet serve`);
     }

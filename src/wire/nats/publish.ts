@@ -5,6 +5,7 @@ import { ask, type NoResponders } from "./ask.ts";
 import type { Call } from "./call.ts";
 import type { Link } from "./link.ts";
 import { unreachable } from "./unreachable.ts";
+import { safeParse } from "../safe-parse.ts";
 
 /** The stream answers each write with this. */
 const Acknowledgement = z.object({
@@ -38,7 +39,7 @@ export async function publish(
     return unreachable("TimedOut", `${to.stream} has not acknowledged a write to ${to.subject} in time`);
   }
   if (answer._tag !== "Answer") return answer;
-  const acknowledgement = Acknowledgement.safeParse(json(answer.data)).data;
+  const acknowledgement = safeParse(Acknowledgement, json(answer.data)).data;
   const { stream, seq, error, duplicate } = acknowledgement ?? {};
   if (error?.err_code !== undefined && WRONG_REVISION.has(error.err_code)) return { _tag: "Conflict" };
   if (error !== undefined) {

@@ -5,6 +5,7 @@ import { dial, type DialOptions } from "./dial.ts";
 import type { UserKey } from "./nkey.ts";
 import { json } from "./publish.ts";
 import { explain, unreachable } from "./unreachable.ts";
+import { safeParse } from "../safe-parse.ts";
 
 const ANSWER_MS = 3000;
 /** How often is looked until something is so. */
@@ -46,7 +47,7 @@ export class ServerAdmin {
     try {
       const subject = `$SYS.REQ.SERVER.PING.${what}`;
       const answer = await this.#connection.request(subject, JSON.stringify(options), { timeout: ANSWER_MS });
-      const read = schema.safeParse(json(answer.data)).data;
+      const read = safeParse(schema, json(answer.data)).data;
       return read ?? unreachable("Failed", `the server's answer to ${what} is not understood`);
     } catch (error) {
       return explain(error, `ask the server for ${what}`);

@@ -80,5 +80,16 @@ test.each([
 
 test("a program that is missing, cannot be started or takes too long is told", () => {
   expect(aptProblem("A", { _tag: "NotFound" }).problem.code).toBe("Unavailable");
+  const line = `E: Unable to locate package ${"x".repeat(100_000)}`;
+  const ended = {
+    _tag: "Ended",
+    code: 100,
+    signal: null,
+    timedOut: false,
+    truncated: false,
+    stdout: "",
+    stderr: line,
+  } as const;
+  expect(aptProblem("A", ended).problem.message.length).toBeLessThan(2_100);
   expect(aptProblem("A", { _tag: "NotStarted", message: "EAGAIN" }).message).toContain("EAGAIN");
 });

@@ -21,6 +21,11 @@ export const ENVELOPES: readonly Draft[] = [
   ["a string", "Malformed", () => bytesOf('"wire"')],
   ["an array", "Malformed", () => bytesOf("[]")],
   ["an empty object", "Malformed", () => bytesOf("{}")],
+  [
+    "signatures whose number cannot be compared",
+    "Malformed",
+    () => bytesOf('{"signatures":{"length":{"toString":0}}}'),
+  ],
   ["YAML", "Malformed", () => bytesOf("wire: 1\npayload: x\n")],
   ["two documents", "Malformed", (n) => bytesOf(`${envelopeText(good(n))}${envelopeText(good(n))}`)],
   ["a trailing comma", "Malformed", (n) => bytesOf(envelopeText(good(n)).replace(/\}$/, ",}"))],

@@ -23,6 +23,7 @@ export const SCORES: readonly Draft[] = [
   ["a string as Score", malformed, a("File")],
   ["a list as Score", malformed, a([file("/srv/a")])],
   ["an empty object as Score", malformed, a({})],
+  ["a kind whose length cannot be compared", malformed, a(file("/srv/a", { kind: { length: { toString: 0 } } }))],
   ["a Score without a kind", malformed, a(without("kind"))],
   ["a Score without a version", malformed, a(without("version"))],
   ["a Score without requirements", malformed, a(without("requires"))],

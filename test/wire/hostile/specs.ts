@@ -27,6 +27,8 @@ export const SPECS: readonly Draft[] = [
   ["__proto__ within a spec", "Malformed", json({ content: { ["__proto__"]: { base64: "" } } })],
   ["constructor in a spec", "Malformed", json({ constructor: { prototype: { polluted: true } } })],
   ["prototype in a spec", "Malformed", json({ prototype: { polluted: true } })],
+  ["content whose length cannot be compared", invalid, json({ content: { length: { toString: 0 } } })],
+  ["a path whose length cannot be compared", invalid, json({ path: { length: { toString: 0 } } })],
   ["a path that is a number", invalid, json({ path: 1 })],
   ["a relative path", invalid, json({ path: "etc/passwd" })],
   ["a path with ..", invalid, json({ path: "/srv/../etc/passwd" })],
