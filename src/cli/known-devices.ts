@@ -1,9 +1,9 @@
 import { mkdir, readFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import * as z from "zod";
 import { AgentId } from "../wire/keys.ts";
 import { SealingKey } from "../wire/secrets/sealed.ts";
+import { configFolder } from "./config-folder.ts";
 import type { FleetDescription } from "./fleet-setup/description.ts";
 import type { Session } from "./session.ts";
 import { writeWhole } from "./write-whole.ts";
@@ -28,12 +28,7 @@ export const NO_DEVICES: KnownDevices = { version: 1, devices: {} };
 export function knownDevicesFile({ env, cwd }: Session["io"], given: string | undefined): string {
   const named = given ?? (env["HARMONY_KNOWN_DEVICES"] === "" ? undefined : env["HARMONY_KNOWN_DEVICES"]);
   if (named !== undefined) return resolve(cwd, named);
-  const home = env["HOME"] ?? homedir();
-  const config =
-    env["XDG_CONFIG_HOME"] === undefined || env["XDG_CONFIG_HOME"] === ""
-      ? join(home, ".config")
-      : env["XDG_CONFIG_HOME"];
-  return join(config, "harmony-edge", "known-devices.json");
+  return join(configFolder(env), "known-devices.json");
 }
 
 /** None where there is no such file. */

@@ -7,8 +7,10 @@ import { addAsset } from "./commands/asset.ts";
 import { addBlame } from "./commands/blame.ts";
 import { addCheck } from "./commands/check.ts";
 import { addCompletion } from "./commands/completion.ts";
+import { addContext } from "./commands/context.ts";
 import { addDev } from "./commands/dev.ts";
 import { addDiff } from "./commands/diff.ts";
+import { addDoctor } from "./commands/doctor.ts";
 import { addEvents } from "./commands/events.ts";
 import { addFleet } from "./commands/fleet.ts";
 import { addHistory } from "./commands/history.ts";
@@ -23,7 +25,7 @@ import { addStatus } from "./commands/status.ts";
 import { addVerify } from "./commands/verify.ts";
 import { EXIT, type ExitCode } from "./exit-code.ts";
 import { type Io, withProcessIo } from "./io.ts";
-import { DEFAULT_SERVER, openSession } from "./session.ts";
+import { DEFAULT_SERVER, NoSession, openSession } from "./session.ts";
 
 /**
  * Runs one command: `argv` is what comes after the program's name. Resolves to the exit code and does not end the
@@ -42,6 +44,10 @@ export async function main(argv: readonly string[], io?: Io): Promise<number> {
   } catch (error) {
     // Commander has written the help, the version or what is wrong already.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+    if (error instanceof NoSession) {
+      io.err(`error: ${error.message}\n`);
+      return EXIT.usage;
+    }
     io.err(
       `harmony failed in a way that it should not; please report this:\n${error instanceof Error ? error.stack : String(error)}\n`,
     );
@@ -55,6 +61,7 @@ function programOf(io: Io, run: Run): Command {
     .version(VERSION)
     .option("--server <URL>", `the NATS server (env HARMONY_SERVER, default ${DEFAULT_SERVER})`)
     .option("--creds <FILE>", "NATS credentials (env HARMONY_CREDS)")
+    .option("--context <NAME>", "server and credentials of this context (env HARMONY_CONTEXT; see harmony context)")
     .option("--json", "write documents as JSON to standard output, and nothing else there")
     .option("--no-color", "write without colours (also: NO_COLOR)")
     .configureOutput({ writeOut: io.out, writeErr: io.err })
@@ -89,6 +96,8 @@ function programOf(io: Io, run: Run): Command {
     addAgent,
     addFleet,
     addPolicy,
+    addDoctor,
+    addContext,
     addCompletion,
   ]) {
     add(program, run);

@@ -14,7 +14,7 @@ export const withFleet = (session: Session, run: (fleet: Fleet) => Promise<ExitC
 /** The same with the store itself. */
 export async function withStore(
   session: Session,
-  run: (store: Connected["store"]) => Promise<ExitCode>,
+  run: (store: Connected["store"], connected: Connected) => Promise<ExitCode>,
 ): Promise<ExitCode> {
   const { server, io } = session;
   const servers = serverList(server);
@@ -35,7 +35,7 @@ export async function withStore(
   }
   const { store } = connected;
   try {
-    return await run(store);
+    return await run(store, connected);
   } finally {
     await store.close();
   }
@@ -53,7 +53,7 @@ export function tellUnreachable(session: Session, { reason, message }: Unreachab
   session.complain(message, hints[reason]);
 }
 
-const withoutPassword = (server: string): string => server.replace(/\/\/[^@/]*@/, "//");
+export const withoutPassword = (server: string): string => server.replace(/\/\/[^@/]*@/, "//");
 
 /** Undefined: none are named. Null: they cannot be read, which has been told. */
 async function readCreds({ creds, io, complain }: Session): Promise<string | undefined | null> {

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { type Context, readContexts } from "./contexts.ts";
 import type { Io } from "./io.ts";
 import { escaped, type Paint, paint, visible } from "./paint.ts";
 
@@ -6,6 +7,7 @@ import { escaped, type Paint, paint, visible } from "./paint.ts";
 const Flags = z.object({
   server: z.string().optional(),
   creds: z.string().optional(),
+  context: z.string().optional(),
   json: z.boolean().default(false),
   color: z.boolean().default(true),
 });
@@ -18,8 +20,12 @@ export interface Session {
   readonly json: boolean;
   /** Documents follow one another, so each is written on one line. */
   readonly jsonLines: boolean;
-  /** As given, or from the environment. */
+  /** The name of the context that server or credentials come from; null: of none. */
+  readonly context: string | null;
+  /** As given, from the environment, or of the context in use. */
   readonly server: string;
+  /** The same where a flag or the environment says so; undefined: neither does. */
+  readonly named: { readonly server: string | undefined; readonly creds: string | undefined };
   /** The path of the credentials; null: none. */
   readonly creds: string | null;
   /** For what goes to `io.out`. */
@@ -32,8 +38,17 @@ export interface Session {
   readonly complain: (sentence: string, next?: string) => void;
 }
 
+/** Wrong usage, before there is a session to tell it in. */
+export class NoSession extends Error {}
+
+/** @throws {NoSession} where a context is named that is not there. */
 export function openSession(io: Io, given: unknown): Session {
   const flags = Flags.parse(given);
+  const { name, context } = contextOf(io, flags.context);
+  const named = {
+    server: firstSet(flags.server, io.env["HARMONY_SERVER"]),
+    creds: firstSet(flags.creds, io.env["HARMONY_CREDS"]),
+  };
   const coloured = flags.color && (io.env["NO_COLOR"] ?? "") === "" && io.env["TERM"] !== "dumb";
   const paintErr = paint(coloured && io.errIsTerminal);
   const say = (line: string): void => io.err(`${line}\n`);
@@ -41,8 +56,11 @@ export function openSession(io: Io, given: unknown): Session {
     io,
     json: flags.json,
     jsonLines: false,
-    server: firstSet(flags.server, io.env["HARMONY_SERVER"]) ?? DEFAULT_SERVER,
-    creds: firstSet(flags.creds, io.env["HARMONY_CREDS"]) ?? null,
+    context: name,
+    named,
+    server: named.server ?? context?.server ?? DEFAULT_SERVER,
+    // Those of a context are for its own server, and go to no other.
+    creds: named.creds ?? (named.server === undefined ? context?.creds : undefined) ?? null,
     paintOut: paint(coloured && io.outIsTerminal),
     paintErr,
     say,
@@ -51,6 +69,25 @@ export function openSession(io: Io, given: unknown): Session {
       if (next !== undefined) say(`  ${visible(next)}`);
     },
   };
+}
+
+/** Where none is named and the file cannot be read there is none: only the commands about contexts need it. */
+function contextOf(
+  io: Io,
+  flag: string | undefined,
+): { readonly name: string | null; readonly context: Context | null } {
+  const named = firstSet(flag, io.env["HARMONY_CONTEXT"]);
+  const known = readContexts(io);
+  if ("problem" in known) {
+    if (named !== undefined) throw new NoSession(known.problem);
+    return { name: null, context: null };
+  }
+  const name = named ?? known.current;
+  const context = name === null || !Object.hasOwn(known.contexts, name) ? undefined : known.contexts[name];
+  if (named !== undefined && context === undefined) {
+    throw new NoSession(`there is no context "${named}"; harmony context list shows those that there are`);
+  }
+  return { name: context === undefined ? null : name, context: context ?? null };
 }
 
 /** An empty variable counts as none, as in every shell. */

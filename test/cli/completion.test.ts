@@ -21,7 +21,7 @@ const offered = async (...words: readonly string[]): Promise<readonly string[]> 
 describe("completion for bash", () => {
   test("offers the commands, and those that begin as typed", async () => {
     expect(await offered("")).toEqual(expect.arrayContaining(["apply", "check", "dev", "status"]));
-    expect(await offered("c")).toEqual(["check", "completion"]);
+    expect(await offered("c")).toEqual(["check", "completion", "context"]);
   });
 
   test("offers a command's flags, and the flags of all commands", async () => {

@@ -26,6 +26,8 @@ export interface ConnectOptions extends DialOptions {
 export interface Connected {
   readonly _tag: "Connected";
   readonly store: Store & StoreAdmin & EventStream & Revisions;
+  /** What the server says of itself; null while there is no connection. */
+  readonly server: () => { readonly version: string; readonly hasJetStream: boolean } | null;
   /**
    * Makes a connection with these credentials and puts it in the place of the one that is there, without an outage. Where
    * that cannot be, all stays as it is.
@@ -43,6 +45,10 @@ export async function connectStore(options: ConnectOptions): Promise<Connected |
   const over = (link: Link): Connected => ({
     _tag: "Connected",
     store: new NatsStore(link),
+    server: () => {
+      const info = link.connection?.info;
+      return info === undefined ? null : { version: info.version, hasJetStream: info.jetstream === true };
+    },
     switchTo: (credsFile) => link.replace((signal) => dial({ ...options, credsFile }, signal)),
   });
   if (options.waitOnFirstConnect === true) return over(new Link(redial));
