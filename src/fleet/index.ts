@@ -31,7 +31,7 @@ import { watch, type WatchOptions } from "./watch.ts";
 export type { BundleOptions, SignedManifest } from "./apply-bundle.ts";
 export type { ApplyOptions } from "./apply.ts";
 export type { Desired } from "./desired.ts";
-export { type ExaminedServer, fleetDoctor, type FleetFinding } from "./doctor.ts";
+export { fleetDoctor } from "./doctor.ts";
 export { type EventFinding, events, type ToldEvent } from "./events.ts";
 export type { Blame } from "./blame.ts";
 export { differences, type FieldChange, type ScoreDifference } from "./differences.ts";

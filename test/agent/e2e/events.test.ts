@@ -115,8 +115,10 @@ test("what is accepted, refused and changed arrives once and in order, also what
     "AgentStarted",
     "PolicyChanged",
     "ManifestAccepted",
+    "ManifestSettled",
     "ManifestRefused",
     "ManifestAccepted",
+    "ManifestSettled",
     "PolicyChanged",
     "AgentStarted",
   ]);
@@ -141,7 +143,7 @@ test("who signed what is accepted is on record, and what nobody trusted signed i
     "both are on record",
     async () => {
       const all = recordsIn(await onRecord(root));
-      return all.length === 4 && all;
+      return all.length === 5 && all;
     },
     () => agent.tail,
   );
@@ -149,6 +151,7 @@ test("who signed what is accepted is on record, and what nobody trusted signed i
   expect(records.slice(1)).toMatchObject([
     { type: "AuthorsChanged", sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
     { type: "ManifestAccepted", generation: 1, signedBy: ["ops"], sha256: sha256(good) },
+    { type: "ManifestSettled", generation: 1, states: { Ready: 1 } },
     { type: "ManifestRefused", reason: "BadSignature", signedBy: [], sha256: sha256(bad) },
   ]);
 });
@@ -210,9 +213,9 @@ test("what runs is told by harmony agent audit beside the agent, and a record th
   const agent = new AgentProcess({ harmony, url, root });
   await operator.send(wanted(1));
   await operator.converged(1, () => agent.tail);
-  const whole = await eventually("two are told", () => {
+  const whole = await eventually("three are told", () => {
     const ran = audit(root);
-    return ran.stdout.includes("the server has up to 2") && ran;
+    return ran.stdout.includes("the server has up to 3") && ran;
   });
   expect(whole.status).toBe(0);
   expect(whole.stdout).toMatch(/1 {2}\S+ {2}AgentStarted .*\n +2 {2}\S+ {2}ManifestAccepted {2}generation 1, 1 Scores/);
