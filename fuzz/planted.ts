@@ -117,7 +117,7 @@ export const PLANTED: readonly Planted[] = [
     as: ["broken"],
     name: "what podman says is taken as text",
     file: "agent/adapters/libpod.ts",
-    snippet: "z.safeParse(Said, body).data?.message ??",
+    snippet: "safeParse(Said, body).data?.message ??",
     instead: "(body as any)?.message?.trim() ??",
   },
   {

@@ -35,7 +35,7 @@ export async function auditOf(disk: Pick<Disk, "read">): Promise<AuditReport> {
   const findings = files.flatMap((file, at) => [
     ...file.unreadable.map((line) => ({ file: file.name, sequence: null, message: `line ${line} is no record` })),
     ...file.entries.flatMap((entry) => {
-      const message = wrongWith(entry, check);
+      const message = wrongWith(entry, check, entry === files[0]?.entries[0]);
       return message === null ? [] : [{ file: file.name, sequence: entry.head.sequence, message }];
     }),
     // At the end of all it is a line that is being written, or that a crash cut short before it counted.
@@ -48,13 +48,12 @@ export async function auditOf(disk: Pick<Disk, "read">): Promise<AuditReport> {
   return { entries, told: cursor?.log === entries.at(-1)?.head.log ? (cursor?.sequence ?? 0) : 0, findings };
 }
 
-function wrongWith(entry: Entry, check: ChainCheck): string | null {
-  const { log, sequence } = entry.head;
-  const isAnew = check.isAnew(entry.head);
+function wrongWith(entry: Entry, check: ChainCheck, isOldest: boolean): string | null {
+  const { agentId, log, sequence } = entry.head;
   const follows = check.look(entry);
   switch (follows._tag) {
     case "First":
-      return isAnew ? `another log, ${log}, begins in the middle of the record` : null;
+      return isOldest ? null : `another log, ${log} of ${agentId}, begins in the middle of the record`;
     case "Next":
       return null;
     case "Again":

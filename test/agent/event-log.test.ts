@@ -174,6 +174,11 @@ test("a change of any byte, a record that is taken out and one that is put in ar
     }),
     { numRuns: 300 },
   );
+  // The first record made another agent's, which by itself is whole.
+  expect(readEntry((lines[0] ?? "").replace('"agentId":"pi-7"', '"agentId":"pi-6"'))._tag).toBe("Entry");
+  expect(
+    await findingsWith(Buffer.from(whole).toString().replace('"agentId":"pi-7"', '"agentId":"pi-6"')),
+  ).toBeGreaterThan(0);
   for (let at = 1; at < lines.length - 1; at += 1) {
     expect(await findingsWith(`${lines.toSpliced(at, 1).join("\n")}\n`)).toBeGreaterThan(0);
     expect(await findingsWith(`${lines.toSpliced(at, 0, lines[at] ?? "").join("\n")}\n`)).toBeGreaterThan(0);

@@ -72,7 +72,11 @@ async function enrolled(...init: readonly string[]) {
     for (const seed of [kept["current"], kept["next"], /SU\w+/.exec(readFileSync(creds, "utf8"))?.[0]]) {
       if (seed === undefined || seed === null) continue;
       const credsFile = `${authority}\n-----BEGIN USER NKEY SEED-----\n${seed}\n------END USER NKEY SEED------\n`;
-      const connected = await connectStore({ servers: server, credsFile, inboxPrefix: `_INBOX.${ID}.look` });
+      // A server that has much to do at the moment is no answer.
+      const connected = await eventually("the server says yes or no", async () => {
+        const asked = await connectStore({ servers: server, credsFile, inboxPrefix: `_INBOX.${ID}.look` });
+        return asked._tag === "Connected" || asked.reason === "Denied" ? asked : null;
+      });
       if (connected._tag === "Unreachable") continue;
       await connected.store.close();
       return true;
