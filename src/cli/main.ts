@@ -15,6 +15,7 @@ import { addEvents } from "./commands/events.ts";
 import { addFleet } from "./commands/fleet.ts";
 import { addHistory } from "./commands/history.ts";
 import { addKinds } from "./commands/kinds.ts";
+import { addMan } from "./commands/man.ts";
 import { addPlan } from "./commands/plan.ts";
 import { addPolicy } from "./commands/policy.ts";
 import { addRemove } from "./commands/remove.ts";
@@ -99,6 +100,7 @@ function programOf(io: Io, run: Run): Command {
     addDoctor,
     addContext,
     addCompletion,
+    addMan,
   ]) {
     add(program, run);
   }

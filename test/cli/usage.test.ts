@@ -48,6 +48,30 @@ describe("help", () => {
     },
   );
 
+  /** Every command that does something, with the words that lead to it. */
+  async function leaves(words: readonly string[] = []): Promise<readonly (readonly string[])[]> {
+    const { out } = await harmony([...words, "--help"]);
+    const [, listed] = /^Commands:\n((?: .*\n)+)/m.exec(out) ?? [];
+    if (listed === undefined) return [words];
+    const names = [...listed.matchAll(/^ {2}([a-z]+)\b/gm)].map(([, name = ""]) => name);
+    const parts = names.filter((name) => name !== "help").map((name) => leaves([...words, name]));
+    return (await Promise.all(parts)).flat();
+  }
+
+  test("of every command there is has examples that begin with it", async () => {
+    // The agent has a help of its own, for it does without what the others share.
+    const all = (await leaves()).filter(([first]) => first !== "agent");
+    expect(all.length).toBeGreaterThan(30);
+    const without: string[] = [];
+    for (const words of all) {
+      const { out } = await harmony([...words, "--help"]);
+      const [, shown = ""] = out.split("Examples:");
+      const call = new RegExp(`(^|[|(] *)harmony ${words.join(" ")}\\b`, "m");
+      if (!call.test(shown.replaceAll(/^ +/gm, ""))) without.push(words.join(" "));
+    }
+    expect(without).toEqual([]);
+  });
+
   test("the version is the package's", async () => {
     expect(await harmony(["--version"])).toEqual({ code: 0, out: `${VERSION}\n`, err: "" });
   });
