@@ -31,11 +31,12 @@ export async function auditOf(disk: Pick<Disk, "read">): Promise<AuditReport> {
   }
   const first = ({ entries }: EventFile): number => entries[0]?.head.sequence ?? 0;
   const files = found.toSorted((a, b) => first(a) - first(b));
+  const entries = files.flatMap((file) => file.entries);
   const check = new ChainCheck();
   const findings = files.flatMap((file, at) => [
     ...file.unreadable.map((line) => ({ file: file.name, sequence: null, message: `line ${line} is no record` })),
     ...file.entries.flatMap((entry) => {
-      const message = wrongWith(entry, check, entry === files[0]?.entries[0]);
+      const message = wrongWith(entry, check, entry === entries[0]);
       return message === null ? [] : [{ file: file.name, sequence: entry.head.sequence, message }];
     }),
     // At the end of all it is a line that is being written, or that a crash cut short before it counted.
@@ -43,7 +44,6 @@ export async function auditOf(disk: Pick<Disk, "read">): Promise<AuditReport> {
       ? [{ file: file.name, sequence: null, message: "its last line has no end" }]
       : []),
   ]);
-  const entries = files.flatMap((file) => file.entries);
   const cursor = await readCursor(disk);
   return { entries, told: cursor?.log === entries.at(-1)?.head.log ? (cursor?.sequence ?? 0) : 0, findings };
 }
