@@ -1,4 +1,4 @@
-import { AgentStatus } from "../src/wire/status.ts";
+import { AgentStatus, type ScoreStatus } from "../src/wire/status.ts";
 import { type Fault, FAULTS, strike } from "./faults.ts";
 import { unrecorded } from "./on-record.ts";
 import type { Process } from "./process.ts";
@@ -92,7 +92,7 @@ class Calm {
     const told = Object.values(this.#status()?.scores ?? {});
     const isContested = told.some(({ contested }) => contested !== undefined);
     // What fails is tried again for ever.
-    const goesOn = told.some(({ state, knownBad }) => state === "Failed" && knownBad !== true);
+    const goesOn = told.some(isTriedAgain);
     // What was fought over rests, and is looked at late.
     if (!isContested && !goesOn && holder.device.contested.size === 0) await this.#isQuiet(holder);
     await this.#staysRight(holder, last);
@@ -140,6 +140,9 @@ class Calm {
     // What was hinted at a moment ago may be looked at still; that the server lost all is seen at the next heartbeat; and what
     // a rival wrote before it knew better, at the next drift pass.
     await this.#scene.for(this.#scene.starts[1] === 0 ? 12_000 : QUIET_MS);
+    // What was told before may have been the rival's, to whom the same had failed for good.
+    const told = Object.values(this.#status()?.scores ?? {});
+    if (told.some(isTriedAgain)) return;
     const before = [holder.guard.steps, holder.guard.messages, holder.device.files.writes];
     await this.#scene.for(QUIET_MS);
     const after = [holder.guard.steps, holder.guard.messages, holder.device.files.writes];
@@ -200,3 +203,6 @@ class Calm {
     }
   }
 }
+
+/** What fails is told again with each attempt. */
+const isTriedAgain = ({ state, knownBad }: ScoreStatus): boolean => state === "Failed" && knownBad !== true;
