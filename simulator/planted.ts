@@ -226,7 +226,7 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: "an event that could not be put on record is not tried again",
-    near: 1900,
+    near: 524,
     file: "agent/trail.ts",
     snippet: "      this.#again(RETRY_MS);\n",
     instead: "",
