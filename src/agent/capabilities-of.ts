@@ -1,3 +1,4 @@
+import { LATER_FIELDS } from "../wire/envelope.ts";
 import { CapabilitiesDocument } from "../wire/status.ts";
 import { VERSION } from "../wire/version.ts";
 import type { AgentParts } from "./agent-parts.ts";
@@ -27,6 +28,7 @@ export function capabilitiesOf({
     ...(device && { device }),
     kinds,
     agentVersion: VERSION,
+    takes: [...LATER_FIELDS],
     ...(Object.keys(labels).length > 0 && { labels }),
     ...(policy && { policy: policy() }),
     ...(deviceKeys && { sealingKey: deviceKeys.published }),

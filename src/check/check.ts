@@ -6,7 +6,8 @@ import { denialsOfScore, denialsOfWhole } from "../wire/policy-gate.ts";
 import type { DevicePolicies } from "../wire/device-policy.ts";
 import { neededFor, tooFewFor } from "../wire/threshold.ts";
 import type { Denial } from "../wire/policy-rules.ts";
-import { PAYLOAD_LIMIT_BYTES } from "../wire/envelope.ts";
+import { LATER_FIELDS, type LaterField, PAYLOAD_LIMIT_BYTES } from "../wire/envelope.ts";
+import type { CapabilitiesDocument } from "../wire/status.ts";
 import type { Finding, Objection } from "./finding.ts";
 import { grouped } from "./grouped.ts";
 import { knownTo, placeOf, type Target, targetName } from "./target.ts";
@@ -65,6 +66,19 @@ function aboutSignatures(
     const sentence = sentenceOf(scoreId, kind, policy) ?? null;
     return sentence === null ? [] : [{ ...about, scoreId, kind, sentence }];
   });
+}
+
+/** The fields of a payload that an agent of before would refuse all of it for. Pure. */
+export function unknownFields(
+  payload: Readonly<Partial<Record<LaterField, unknown>>>,
+  { agentId, agentVersion, takes = [] }: CapabilitiesDocument,
+): readonly Objection[] {
+  const rest = { severity: "error", scoreId: null, kind: null, capability: null, target: `agent ${agentId}` } as const;
+  return LATER_FIELDS.filter((field) => payload[field] !== undefined && !takes.includes(field)).map((field) => ({
+    ...rest,
+    rule: "UnknownField",
+    sentence: `agent ${agentId} (${agentVersion}) knows no "${field}" of a manifest, and would refuse all of it: update the agent, or leave the ${field} out`,
+  }));
 }
 
 /** Which of the secrets that a manifest refers to are not among these. */

@@ -1,6 +1,13 @@
 import { structuredPatch } from "diff";
 import { match } from "ts-pattern";
-import type { FieldChange, History, HistoryEntry, ManifestResult, ScoreDifference } from "../fleet/index.ts";
+import {
+  authorsIn,
+  type FieldChange,
+  type History,
+  type HistoryEntry,
+  type ManifestResult,
+  type ScoreDifference,
+} from "../fleet/index.ts";
 import { type Paint, printable, visible } from "./paint.ts";
 import { type Cell, table } from "./table.ts";
 
@@ -15,17 +22,26 @@ export function historyReport({ entries }: History, paint: Paint): string {
 const rowOf = (entry: HistoryEntry, paint: Paint): readonly Cell[] =>
   match(entry)
     .returnType<readonly Cell[]>()
-    .with({ _tag: "Generation" }, ({ generation, storedAt, signedBy, changes, scores, result, message }) => [
-      String(generation),
-      time(storedAt),
-      signedBy.length === 0 ? "-" : signedBy.join("+"),
-      changes === null ? `${scores} Scores` : changesText(changes),
-      resultCell(result, paint),
-      message ?? "",
-    ])
+    .with(
+      { _tag: "Generation" },
+      ({ generation, storedAt, signedBy, verifiedBy, changes, scores, result, message }) => [
+        String(generation),
+        time(storedAt),
+        authorsText(signedBy, verifiedBy),
+        changes === null ? `${scores} Scores` : changesText(changes),
+        resultCell(result, paint),
+        message ?? "",
+      ],
+    )
     .with({ _tag: "Deleted" }, ({ storedAt }) => ["-", time(storedAt), "-", "the key was deleted", "", ""])
     .with({ _tag: "Unreadable" }, ({ storedAt, message }) => ["?", time(storedAt), "-", "cannot be read", "", message])
     .exhaustive();
+
+/** With a question mark where nobody has verified that it is theirs. */
+function authorsText(signedBy: readonly string[], verifiedBy: readonly string[] | null): string {
+  const all = authorsIn(signedBy, verifiedBy);
+  return all.length === 0 ? "-" : all.map(({ name, isVerified }) => (isVerified ? name : `${name}?`)).join("+");
+}
 
 const time = (iso: string): string => `${iso.slice(0, 19)}Z`;
 

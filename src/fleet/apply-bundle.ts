@@ -1,9 +1,11 @@
+import { unknownFields } from "../check/check.ts";
 import { digestOf } from "../wire/digest.ts";
-import { type Envelope, type Payload, WireScore } from "../wire/envelope.ts";
+import { type Envelope, LATER_FIELDS, type Payload, WireScore } from "../wire/envelope.ts";
 import type { AgentId } from "../wire/keys.ts";
 import type { CallOptions, Store, Unreachable } from "../wire/store.ts";
 import type { ApplyOptions } from "./apply.ts";
 import { DEFAULT_TIMEOUT_MS } from "./apply.ts";
+import { readCapabilities } from "./capabilities.ts";
 import { follow } from "./follow.ts";
 import { place } from "./pack.ts";
 import type { FleetParts } from "./parts.ts";
@@ -50,6 +52,8 @@ export async function applyBundle(
     if (ready._tag === "Unreachable" && ready.reason !== "Denied") {
       return { _tag: "NotReached", unreachable: ready, stored: false };
     }
+    const unknown = await fieldsUnknown(parts.store, manifest, agentId, call);
+    if (unknown !== null) return unknown;
     const shipped = await ship(parts, { bundle, agentId, expect: options.expect }, call, onProgress);
     if (shipped._tag === "NotReached" && signal.aborted) return { _tag: "Cancelled", shipped: null };
     if (shipped._tag !== "Shipped" || !wait) return shipped;
@@ -59,6 +63,20 @@ export async function applyBundle(
   } finally {
     time.cancel();
   }
+}
+
+/** Null: nothing speaks against it, as far as the agent has told. */
+async function fieldsUnknown(
+  store: Store,
+  manifest: Payload,
+  agentId: AgentId,
+  call: CallOptions,
+): Promise<NotShipped | null> {
+  if (LATER_FIELDS.every((field) => manifest[field] === undefined)) return null;
+  const read = await readCapabilities(store, agentId, call);
+  if (read._tag === "Unreachable") return { _tag: "NotReached", unreachable: read, stored: false };
+  const found = read._tag === "Read" ? unknownFields(manifest, read.document) : [];
+  return found.length === 0 ? null : { _tag: "Lacking", objections: found };
 }
 
 interface Asked {

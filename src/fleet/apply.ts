@@ -1,4 +1,4 @@
-import { objections, unsigned } from "../check/check.ts";
+import { objections, unknownFields, unsigned } from "../check/check.ts";
 import type { Target } from "../check/target.ts";
 import type { Manifest } from "../topology/manifest.ts";
 import { topology } from "../topology/topology.ts";
@@ -60,7 +60,7 @@ export async function apply(
   const time = deadline(parts.clock, timeoutMs);
   try {
     const call = { signal: AbortSignal.any([signal, time.signal]) };
-    const prepared = await prepare(parts.store, manifest, agentId, { secrets, signers }, call);
+    const prepared = await prepare(parts.store, manifest, agentId, { secrets, signers, message }, call);
     if (signal.aborted) return { _tag: "Cancelled", shipped: null };
     if (prepared._tag !== "Sealed") return prepared;
     const { sealed } = prepared;
@@ -115,7 +115,11 @@ async function prepare(
   store: FleetParts["store"],
   manifest: Manifest,
   agentId: AgentId,
-  { secrets, signers }: { readonly secrets: SecretsGiven; readonly signers: Signers },
+  {
+    secrets,
+    signers,
+    message,
+  }: { readonly secrets: SecretsGiven; readonly signers: Signers; readonly message: string | undefined },
   call: CallOptions,
 ): Promise<NotShipped | Extract<Sealing, { readonly _tag: "Sealed" }>> {
   const targets: Target[] = [{ _tag: "Topology", topology: manifest.topology }];
@@ -131,7 +135,13 @@ async function prepare(
   const told = document._tag === "Read" ? document.document : null;
   const target: Target | null = told && { _tag: "Agent", document: told };
   const found =
-    target === null ? [] : [...objections(manifest, [target]), ...unsigned(manifest, target, authorsOf(signers))];
+    target === null || told === null
+      ? []
+      : [
+          ...objections(manifest, [target]),
+          ...unsigned(manifest, target, authorsOf(signers)),
+          ...unknownFields({ message }, told),
+        ];
   if (found.length > 0) return { _tag: "Lacking", objections: found };
   return sealGiven(manifest, agentId, secrets, told?.sealingKey ?? null);
 }

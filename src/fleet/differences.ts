@@ -1,3 +1,5 @@
+import * as z from "zod";
+import { redact } from "../scores/redaction.ts";
 import { WireScore } from "../wire/envelope.ts";
 import { digestsOf, type ShippedManifest } from "./manifests.ts";
 import { safeParse } from "../wire/safe-parse.ts";
@@ -28,7 +30,9 @@ export function differences(before: Scores, after: Scores): readonly ScoreDiffer
     if (older.get(id) === newer.get(id)) return [];
     const [was, is] = [told(before.scores[id]), told(after.scores[id])];
     const change = was === null ? "added" : is === null ? "removed" : "changed";
-    return [{ id, kind: is?.kind ?? was?.kind ?? "?", change, fields: [...fieldChanges("", was?.fields, is?.fields)] }];
+    const hidden = [...hiddenIn(before.scores[id]), ...hiddenIn(after.scores[id])];
+    const fields = [...fieldChanges("", was?.fields, is?.fields)].map((field) => withoutHidden(field, hidden));
+    return [{ id, kind: is?.kind ?? was?.kind ?? "?", change, fields }];
   });
 }
 
@@ -64,3 +68,33 @@ function* fieldChanges(field: string, before: unknown, after: unknown): Generato
 
 const isPlain = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** As a ShellJob says it: the variables whose values are never shown. */
+const Hiding = z.looseObject({
+  spec: z.looseObject({
+    json: z.looseObject({ environment: z.record(z.string(), z.string()), redact: z.array(z.string()) }),
+  }),
+});
+
+function hiddenIn(score: unknown): readonly string[] {
+  const read = safeParse(Hiding, score);
+  if (!read.success) return [];
+  const { environment, redact: names } = read.data.spec.json;
+  return names.flatMap((name) => environment[name] ?? []).filter((value) => value !== "");
+}
+
+/** That it differs is told all the same. */
+function withoutHidden(change: FieldChange, hidden: readonly string[]): FieldChange {
+  if (hidden.length === 0) return change;
+  const shown = (value: unknown): unknown => {
+    if (typeof value === "string") return redact(value, hidden);
+    if (Array.isArray(value)) return value.map(shown);
+    return isPlain(value) ? Object.fromEntries(Object.entries(value).map(([key, each]) => [key, shown(each)])) : value;
+  };
+  const { field, ...sides } = change;
+  return {
+    field,
+    ...("before" in sides && { before: shown(sides.before) }),
+    ...("after" in sides && { after: shown(sides.after) }),
+  };
+}

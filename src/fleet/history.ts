@@ -1,30 +1,13 @@
-import { sha256Of } from "../wire/event-chain.ts";
 import type { AgentId } from "../wire/keys.ts";
-import type { ScoreState } from "../wire/status.ts";
 import type { CallOptions, Unreachable } from "../wire/store.ts";
-import { events } from "./events.ts";
 import { digestsOf, manifestsBackwards, type ShippedManifest, type Stored } from "./manifests.ts";
 import type { FleetParts } from "./parts.ts";
+import { type ManifestResult, NOT_TOLD, resultsOf } from "./results.ts";
 
 export interface HistoryOptions extends CallOptions {
   /** Of those that are kept, the newest so many. Default 20. */
   readonly limit?: number | undefined;
 }
-
-/** What came of a manifest, by what its agent has put on record. */
-export type ManifestResult =
-  | { readonly _tag: "Refused"; readonly at: string; readonly reason: string }
-  /** It was taken, and another one came before it was carried through, or has not been yet. */
-  | { readonly _tag: "Accepted"; readonly at: string }
-  /** `states`: how many Scores were in each then. */
-  | {
-      readonly _tag: "Settled";
-      readonly at: string;
-      readonly states: Readonly<Partial<Record<ScoreState, number>>>;
-      readonly rolledBack: boolean;
-    }
-  /** Nothing of it is on record: it was superseded before the agent read it, or that is not kept any more. */
-  | { readonly _tag: "Unknown" };
 
 export interface ShippedGeneration {
   readonly _tag: "Generation";
@@ -36,6 +19,8 @@ export interface ShippedGeneration {
   readonly issuedAt: string;
   /** The names beside its signatures, which nobody has verified here; empty: it is not signed. */
   readonly signedBy: readonly string[];
+  /** Whose signatures its device found to fit; null: it has put nothing of this manifest on record. */
+  readonly verifiedBy: readonly string[] | null;
   readonly message: string | null;
   /** Against the manifest before it; null where that is not kept. */
   readonly changes: {
@@ -80,8 +65,8 @@ export async function history(
     if (isEnough) break;
   }
   const shown = newest.slice(0, limit);
-  const results = await resultsOf(parts, agentId, shown.at(-1)?.storedAt, call);
-  const lost = "_tag" in results ? results : null;
+  const since = shown.at(-1)?.storedAt;
+  const results = since === undefined ? null : await resultsOf(parts, agentId, since, call);
   const entries = shown.map((each, at): HistoryEntry => {
     const { revision } = each;
     const storedAt = each.storedAt.toISOString();
@@ -99,12 +84,11 @@ export async function history(
       message,
       changes: before === undefined ? null : changesBetween(before, each),
       scores: Object.keys(each.scores).length,
-      result: ("_tag" in results ? undefined : results.get(keyOf(generation, sha256Of(each.payload)))) ?? {
-        _tag: "Unknown",
-      },
+      ...(results?._tag === "Results" ? results.of(each) : NOT_TOLD),
     };
   });
-  return { _tag: "History", agentId, entries, hasMore: newest.length > shown.length, resultsLost: lost };
+  const resultsLost = results?._tag === "Unreachable" ? results : null;
+  return { _tag: "History", agentId, entries, hasMore: newest.length > shown.length, resultsLost };
 }
 
 function changesBetween(before: ShippedManifest, now: ShippedManifest): NonNullable<ShippedGeneration["changes"]> {
@@ -114,34 +98,4 @@ function changesBetween(before: ShippedManifest, now: ShippedManifest): NonNulla
     changed: [...newer].flatMap(([id, digest]) => (older.has(id) && older.get(id) !== digest ? [id] : [])),
     removed: [...older.keys()].filter((id) => !newer.has(id)),
   };
-}
-
-const keyOf = (generation: number | null, sha256: string): string => `${generation} ${sha256}`;
-
-/** By generation and hash of the payload. */
-async function resultsOf(
-  { store, clock }: FleetParts,
-  agentId: AgentId,
-  since: Date | undefined,
-  { signal = new AbortController().signal }: CallOptions,
-): Promise<ReadonlyMap<string, ManifestResult> | Unreachable> {
-  const results = new Map<string, ManifestResult>();
-  if (since === undefined) return results;
-  let taken = { key: "", generation: 0 };
-  for await (const each of events({ stream: store, clock }, { agentId, since, signal })) {
-    if (each._tag === "Unreachable") return each;
-    if (each._tag !== "Event" || each.record === null) continue;
-    const { record } = each;
-    const { at } = record;
-    if (record.type === "ManifestAccepted") {
-      taken = { key: keyOf(record.generation, record.sha256), generation: record.generation };
-      if (results.get(taken.key)?._tag !== "Settled") results.set(taken.key, { _tag: "Accepted", at });
-    } else if (record.type === "ManifestRefused") {
-      results.set(keyOf(record.generation, record.sha256), { _tag: "Refused", at, reason: record.reason });
-    } else if (record.type === "ManifestSettled" && record.generation === taken.generation) {
-      const { states, rolledBack = false } = record;
-      results.set(taken.key, { _tag: "Settled", at, states, rolledBack });
-    }
-  }
-  return results;
 }

@@ -1,12 +1,16 @@
 import * as z from "zod";
+import { unknownFields } from "../check/check.ts";
+import { NEXT } from "../check/finding.ts";
+import { assetsIn } from "../wire/assets-in.ts";
 import { Payload } from "../wire/envelope.ts";
 import type { AgentId } from "../wire/keys.ts";
 import { keyIdOf } from "../wire/secrets/sealed.ts";
-import { fitting, sign, type Trust } from "../wire/signature.ts";
+import { fitting, sign, signers as signersOf, type Trust } from "../wire/signature.ts";
 import { isSignedByOne } from "../wire/signers.ts";
-import type { CallOptions, Unreachable } from "../wire/store.ts";
+import type { CallOptions, Store, Unreachable } from "../wire/store.ts";
 import type { SignedManifest } from "./apply-bundle.ts";
-import { publishedKey } from "./capabilities.ts";
+import { readCapabilities } from "./capabilities.ts";
+import type { CurrentPayload } from "./desired.ts";
 import { manifestsOf, type ShippedManifest } from "./manifests.ts";
 import type { Signers } from "./pack.ts";
 import type { FleetParts } from "./parts.ts";
@@ -21,8 +25,10 @@ export interface RollbackOptions extends CallOptions {
   readonly signers?: Signers | undefined;
   /** Whose signature on the old manifest counts besides the signers' own. Default: nobody's. */
   readonly trust?: Trust | undefined;
-  /** Default: that it is a way back, and to what. */
+  /** Default: that it is a way back, and to what; nothing for an agent that takes no message. */
   readonly message?: string | undefined;
+  /** Whether it is shipped also where the server has assets of then no more, which the device may still have. Default: not. */
+  readonly withoutAssets?: boolean | undefined;
 }
 
 export type Rollback =
@@ -40,7 +46,13 @@ export type Rollback =
   /** Why it is not shipped again, and what to do. */
   | {
       readonly _tag: "Refused";
-      readonly reason: "NotVerified" | "Unreadable" | "IsNewest" | "SecretsSealedForOther";
+      readonly reason:
+        | "NotVerified"
+        | "Unreadable"
+        | "IsNewest"
+        | "SecretsSealedForOther"
+        | "UnknownField"
+        | "AssetsGone";
       readonly message: string;
       readonly next: string;
     };
@@ -50,11 +62,12 @@ export type Rollback =
  * nothing. Who signs it vouches for what it says, so it must have been signed by somebody whom they trust.
  */
 export async function prepareRollback(
-  { store, clock, ...parts }: FleetParts,
+  parts: FleetParts,
   agentId: AgentId,
-  { to, signers = [], trust = { trustedKeys: new Map() }, message, ...call }: RollbackOptions,
+  { to, signers = [], trust = NOBODY, message, withoutAssets = false, ...call }: RollbackOptions,
 ): Promise<Rollback | Unreachable> {
-  const all = await manifestsOf({ store, clock, ...parts }, agentId, [to], call);
+  const { store, clock } = parts;
+  const all = await manifestsOf(parts, agentId, [to], call);
   if ("_tag" in all) return all;
   const from = all.get(to);
   if (from === undefined || from._tag === "NoSuchGeneration") return from ?? { _tag: "NoSuchGeneration", kept: [] };
@@ -94,17 +107,33 @@ export async function prepareRollback(
       `harmony history ${agentId} shows the others.`,
     );
   }
-  const published = await publishedKey(store, agentId, call);
-  if (published !== null && typeof published !== "string") return published;
+  const told = await readCapabilities(store, agentId, call);
+  if (told._tag === "Unreachable") return told;
+  const document = told._tag === "Read" ? told.document : null;
+  const published = document?.sealingKey;
   for (const [name, sealed] of sealedIn(scores)) {
-    if (published === null || sealed.some(({ key }) => key === keyIdOf(published))) continue;
+    if (published === undefined || sealed.some(({ key }) => key === keyIdOf(published))) continue;
     return no(
       "SecretsSealedForOther",
       `the secret "${name}" of generation ${to} is sealed for another key than ${agentId} has now`,
       "Ship the FILE again, with what the secrets are: harmony apply --secret NAME=FILE.",
     );
   }
+  const unknown = (said: string | undefined) => (document === null ? [] : unknownFields({ message: said }, document));
+  const [objection] = unknown(message);
+  if (objection !== undefined) return no("UnknownField", objection.sentence, NEXT.UnknownField);
+  const gone = withoutAssets ? [] : await assetsGone(store, from, known.current, call);
+  if ("_tag" in gone) return gone;
+  if (gone.length > 0) {
+    return no(
+      "AssetsGone",
+      `the server has what generation ${to} refers to no more: ${gone.join(", ")}`,
+      "Ship the FILE of then again, or bring it there with harmony asset put FILE. --force: the device may still have it.",
+    );
+  }
 
+  const byDefault = `back to generation ${to}`;
+  const said = message ?? (unknown(byDefault).length === 0 ? byDefault : undefined);
   const made = (generation: number): SignedManifest => {
     const manifest: Payload = {
       agentId,
@@ -112,7 +141,7 @@ export async function prepareRollback(
       issuedAt: clock.now().toISOString(),
       scores,
       ...(rollbackOnFailure && { rollbackOnFailure }),
-      message: message ?? `back to generation ${to}`,
+      ...(said !== undefined && { message: said }),
     };
     const payload = JSON.stringify(manifest);
     const signatures = signers.map(({ key, privateKey }) => sign(payload, key, privateKey));
@@ -122,5 +151,35 @@ export async function prepareRollback(
   return { _tag: "Prepared", bundle: made(known.generation + 1), asked: made(1), expect, from };
 }
 
-const isTrusted = ({ payload, signatures }: ShippedManifest, signers: Signers, trust: Trust): boolean =>
-  isSignedByOne(payload, signatures, signers) || fitting(payload, signatures, trust)._tag === "Fitting";
+/** By a key that was good at the time that the manifest tells as its own. */
+function isTrusted({ payload, signatures, issuedAt }: ShippedManifest, own: Signers, trust: Trust): boolean {
+  if (isSignedByOne(payload, signatures, own)) return true;
+  const fit = fitting(payload, signatures, trust);
+  if (fit._tag !== "Fitting") return false;
+  return signersOf(fit.keys, { issuedAt: new Date(issuedAt), now: null }, trust)._tag === "Signers";
+}
+
+/** Which assets are not on the server, and which Scores they are of; without those that the newest manifest refers to as well. */
+async function assetsGone(
+  store: Store,
+  { scores }: ShippedManifest,
+  current: CurrentPayload | null,
+  call: CallOptions,
+): Promise<readonly string[] | Unreachable> {
+  const kept = assetsIn(current?.payload ?? "");
+  const users = new Map<string, string[]>();
+  for (const [id, score] of Object.entries(scores)) {
+    for (const sha256 of assetsIn(JSON.stringify(score))) {
+      if (!kept.has(sha256)) users.set(sha256, [...(users.get(sha256) ?? []), id]);
+    }
+  }
+  const gone: string[] = [];
+  for (const [sha256, ids] of users) {
+    const found = await store.findAsset(sha256, call);
+    if (found._tag === "Unreachable") return found;
+    if (found._tag !== "Found") gone.push(`${sha256.slice(0, 12)} of ${ids.join(" and ")}`);
+  }
+  return gone;
+}
+
+const NOBODY: Trust = { trustedKeys: new Map() };

@@ -79,3 +79,7 @@ export const Payload = z.strictObject({
   message: Message.exactOptional(),
 });
 export type Payload = z.infer<typeof Payload>;
+
+/** The fields of a payload that came after 0.1.0. An agent that takes them says so in its capabilities; one of before refuses all. */
+export const LATER_FIELDS = ["message"] as const satisfies readonly (keyof Payload)[];
+export type LaterField = (typeof LATER_FIELDS)[number];

@@ -259,6 +259,11 @@ export const CapabilitiesDocument = z.object({
   labels: Labels.exactOptional(),
   /** What the device's owner allows; missing where an older agent says nothing of it. */
   policy: DevicePolicies.exactOptional(),
+  /**
+   * The fields of a manifest that came after 0.1.0 and that it takes; missing where an older agent says nothing of it. Not in that of
+   * a pair, which members of two versions would write over each other's: each member says it in its own.
+   */
+  takes: z.array(z.string()).exactOptional(),
   /** What secrets for this device are sealed for. Whoever seals holds it against what the device itself showed. */
   sealingKey: SealingKey.exactOptional(),
   /** Only where the id is a pair's: what each of its members offers. All that they have in common is what the pair offers. */

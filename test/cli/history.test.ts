@@ -1,5 +1,5 @@
 import { generateKeyPairSync, type KeyObject } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { connectStore } from "../../src/wire/nats/connect.ts";
@@ -36,12 +36,13 @@ async function scene({ url, agent = true }: { readonly url?: string; readonly ag
     "ben.pem": pem(keys.ben.privateKey),
     "ben.pub": pub(keys.ben.publicKey),
   });
+  const env = { HARMONY_KNOWN_DEVICES: join(cwd, "known-devices.json") };
   const run = (words: readonly string[], how: HowToRun = {}) =>
-    harmony([...words, "--server", server], { cwd, ...how });
+    harmony([...words, "--server", server], { cwd, env, ...how });
   const apply = (name: string, ...words: readonly string[]) => run(["apply", name, "--agent", "pi-7", ...words]);
   const history = async (...words: readonly string[]) => json((await run(["history", "pi-7", "--json", ...words])).out);
   if (agent) void new AgentProcess({ harmony: bundle, url: server, root });
-  return { url: server, root, run, apply, history };
+  return { url: server, root, cwd, run, apply, history };
 }
 
 /** Another client, which may write whatever it likes. */
@@ -181,6 +182,112 @@ test("far more are kept than the 64 of a key-value bucket, also over a crash of 
   });
   const diff = json((await run(["diff", "pi-7", "2", "150", "--json"])).out);
   expect(diff).toMatchObject({ scores: [{ id: "motd", fields: [{ before: "2", after: "150" }] }] });
+});
+
+test("who signed is told by the device's word; a name that anybody wrote beside a signature is told as that", async () => {
+  const { apply, run, url, root, history } = await scene({ agent: false });
+  const trust = Object.entries(keys).map(([name, { publicKey }]) => [name, pub(publicKey)] as const);
+  for (const [name, text] of trust) await writeFile(join(root, `${name}.pub`), text);
+  const args = trust.flatMap(([name]) => ["--trust", `${name}=${join(root, `${name}.pub`)}`]);
+  void new AgentProcess({ harmony: bundle, url, root, args });
+  expect((await apply("one.ts", "--sign", "ada=ada.pem")).code).toBe(0);
+  expect((await apply("two.ts", "--sign", "ada=ada.pem", "--sign", "ben=ben.pem", "-m", "both of us")).code).toBe(0);
+  const store = await writer(url);
+  const forged = JSON.parse(new TextDecoder().decode(envelopeOf({ generation: 3, scores: { motd: file("/m", "") } })));
+  const signatures = [{ key: "ben", sig: Buffer.alloc(64).toString("base64") }];
+  await store.put("desired-state", "pi-7", new TextEncoder().encode(JSON.stringify({ ...forged, signatures })));
+  await vi.waitFor(async () => {
+    expect(await history()).toMatchObject({
+      entries: [
+        { generation: 3, signedBy: ["ben"], verifiedBy: [], result: { _tag: "Refused", reason: "BadSignature" } },
+        { generation: 2, signedBy: ["ada", "ben"], verifiedBy: ["ada", "ben"] },
+        { generation: 1, signedBy: ["ada"], verifiedBy: ["ada"] },
+      ],
+    });
+  });
+  expect((await run(["history", "pi-7"])).out).toMatch(
+    /\n3 .* ben\? .*refused: BadSignature.*\n2 .* ada\+ben .* both of us\n1 .* ada .*\n$/,
+  );
+  // It is as the forged one has it, and the agent has not taken that.
+  expect((await run(["blame", "pi-7", "motd"])).out).toMatch(
+    /since generation 3\n.*signed by ben \(not verified\)\n {2}Ready since .*\n {2}that is of what it was before/,
+  );
+  expect((await run(["rollback", "pi-7", "--to", "2", "--yes", "--sign", "ben=ben.pem"])).code).toBe(0);
+  const blamed = await run(["blame", "pi-7", "motd"]);
+  expect(blamed.out).toMatch(/since generation 4\n.*signed by ben\n {2}back to generation 2\n/);
+  expect(blamed.out).not.toContain("was before");
+  expect((await run(["remove", "pi-7", "--yes", "--sign", "ada=ada.pem", "-m", "it is sold"])).code).toBe(0);
+  expect(await history("-n", "1")).toMatchObject({ entries: [{ message: "it is sold", verifiedBy: ["ada"] }] });
+});
+
+test("a way back brings what is too large for one message, and its secret, also over a crash of the server", async () => {
+  const server = await RestartableServer.start();
+  const { apply, run, root, cwd } = await scene({ url: server.url });
+  // 1.2 MiB of it, where the server takes one.
+  const lines = Array.from({ length: 20 }, (_, at) => `"big-${at}": big(${at}),`);
+  await writeFile(
+    join(cwd, "large.ts"),
+    `import { FileScore, manifest, PiTopology, secret } from "harmony-edge";
+     const big = (at: number) =>
+       new FileScore({ path: \`/srv/big-\${at}\`, content: String(at).padEnd(60_000, "x"), parents: true });
+     export default manifest(PiTopology, {
+       psk: new FileScore({ path: "/srv/psk", content: secret("psk"), parents: true }),
+       ${lines.join(" ")}
+     });`,
+  );
+  await writeFile(join(cwd, "psk.txt"), "hush");
+  // From then on it is known what secrets are sealed for.
+  expect((await apply("one.ts")).code).toBe(0);
+  expect((await apply("large.ts", "--secret", "psk=psk.txt", "--pin")).code).toBe(0);
+  expect((await apply("two.ts")).code).toBe(0);
+  await expect(readFile(join(root, "srv/psk"))).rejects.toThrow("ENOENT");
+  await server.kill();
+  await server.again();
+  const back = await run(["rollback", "pi-7", "--to", "2", "--yes"]);
+  expect(back.err).toContain("all 21 Scores are Ready");
+  expect(back.code).toBe(0);
+  expect(await readFile(join(root, "srv/psk"), "utf8")).toBe("hush");
+  expect((await readFile(join(root, "srv/big-19"), "utf8")).length).toBe(60_000);
+});
+
+test("what came of a pair's manifest is told by its members, also why it was shipped", async () => {
+  const { apply, run, url, history } = await scene({ agent: false });
+  const store = await writer(url);
+  expect(await store.ensureBuckets()).toEqual({ _tag: "Ready" });
+  for (const id of ["box-a", "box-b"]) {
+    const args = ["--id", id, "--failover", "pi-7"];
+    void new AgentProcess({ harmony: bundle, url, root: await temporaryFolder(), args });
+  }
+  // With a message, once both have said that they take one.
+  await vi.waitFor(
+    async () => {
+      for (const id of ["box-a", "box-b", "pi-7"]) {
+        expect((await store.get("capabilities", id))._tag).toBe("Value");
+      }
+    },
+    { timeout: 60_000, interval: 200 },
+  );
+  expect((await apply("one.ts", "-m", "for both")).code).toBe(0);
+  expect((await apply("two.ts")).code).toBe(0);
+  expect((await run(["rollback", "pi-7", "--to", "1", "--yes"])).code).toBe(0);
+  await vi.waitFor(async () => {
+    expect(await history()).toMatchObject({
+      entries: [
+        { generation: 3, message: "back to generation 1", result: { _tag: "Settled", states: { Ready: 2 } } },
+        { generation: 2, result: { _tag: "Settled", states: { Ready: 3 } } },
+        { generation: 1, message: "for both", result: { _tag: "Settled" } },
+      ],
+    });
+  }, 10_000);
+});
+
+test("of a device that does not answer, what follows from what it told last is shown, and the way back waits for it", async () => {
+  const { apply, run } = await scene({ agent: false });
+  await apply("one.ts", "--no-wait");
+  await apply("two.ts", "--no-wait");
+  const back = await run(["rollback", "pi-7", "--to", "1", "--yes", "--no-wait"]);
+  expect(back.err).toMatch(/pi-7 is not connected[^]*pi-7 does not answer[^]*ADD {4}motd[^]*generation 3 is stored/);
+  expect(back.code).toBe(0);
 });
 
 describe("who signs a way back", () => {

@@ -1,7 +1,8 @@
-import { generateKeyPairSync } from "node:crypto";
-import { FileScore, manifest, PiTopology, secret } from "harmony-edge";
+import { generateKeyPairSync, hash } from "node:crypto";
+import { FileScore, manifest, PiTopology, PiWithAuditedShellTopology, secret, ShellJobScore } from "harmony-edge";
 import { describe, expect, test } from "vitest";
 import { differences, type ShippedManifest } from "../../src/fleet/index.ts";
+import type { Manifest } from "../../src/topology/manifest.ts";
 import { sealingKeyOf } from "../../src/wire/secrets/sealed.ts";
 import { fleetFixture, two } from "./fleet-fixture.ts";
 import { file, PI } from "./scripted-agent.ts";
@@ -76,8 +77,55 @@ describe("a way back", () => {
   });
 });
 
+describe("a way back to what refers to assets", () => {
+  const bytes = Buffer.from("logo");
+  const content = { asset: hash("sha256", bytes), size: bytes.length };
+  const logo = (path: string, more: object = {}) =>
+    manifest(PiTopology, { logo: new FileScore({ path, content }), ...more });
+
+  test("is refused where the server has one of them no more, unless somebody insists", async () => {
+    const { fleet, store } = fleetFixture();
+    await store.putAsset(bytes);
+    await fleet.apply(logo("/logo"), PI, noWait);
+    await fleet.apply(two, PI, noWait);
+    expect(await fleet.prepareRollback(PI, { to: 1 })).toMatchObject({ _tag: "Prepared" });
+    expect(await fleet.removeAssets([content.asset])).toMatchObject({ _tag: "Removed" });
+    expect(await fleet.prepareRollback(PI, { to: 1 })).toMatchObject({
+      _tag: "Refused",
+      reason: "AssetsGone",
+      message: expect.stringContaining(`${content.asset.slice(0, 12)} of logo`),
+    });
+    expect(await fleet.prepareRollback(PI, { to: 1, withoutAssets: true })).toMatchObject({ _tag: "Prepared" });
+  });
+
+  test("is not where the newest manifest refers to them as well", async () => {
+    const { fleet, store } = fleetFixture();
+    await store.putAsset(bytes);
+    await fleet.apply(logo("/logo"), PI, noWait);
+    await fleet.apply(logo("/logo", { a: file("/a") }), PI, noWait);
+    await fleet.removeAssets([content.asset], { force: true });
+    expect(await fleet.prepareRollback(PI, { to: 1 })).toMatchObject({ _tag: "Prepared" });
+  });
+});
+
+test("a way back that is signed takes what was signed by a trusted key while that was good, and nothing of later", async () => {
+  const [ada, ben] = [generateKeyPairSync("ed25519"), generateKeyPairSync("ed25519")];
+  const { fleet, clock } = fleetFixture();
+  await fleet.apply(two, PI, { ...noWait, signers: [{ key: "ben", privateKey: ben.privateKey }] });
+  await fleet.apply(other, PI, noWait);
+  const trust = (notAfter: number) => ({
+    trustedKeys: new Map(),
+    authors: { keys: [{ name: "ben", publicKey: ben.publicKey, notBefore: -Infinity, notAfter }], unreadable: null },
+  });
+  const signers = [{ key: "ada", privateKey: ada.privateKey }];
+  const back = (notAfter: number) => fleet.prepareRollback(PI, { to: 1, signers, trust: trust(notAfter) });
+  const issued = clock.now().getTime();
+  expect(await back(issued + 1000)).toMatchObject({ _tag: "Prepared" });
+  expect(await back(issued - 1000)).toMatchObject({ _tag: "Refused", reason: "NotVerified" });
+});
+
 describe("differences", () => {
-  const shipped = async (...manifests: readonly (typeof two)[]): Promise<readonly ShippedManifest[]> => {
+  const shipped = async (...manifests: readonly Manifest[]): Promise<readonly ShippedManifest[]> => {
     const { fleet } = fleetFixture();
     for (const each of manifests) await fleet.apply(each, PI, noWait);
     const all = await fleet.manifests(
@@ -115,6 +163,31 @@ describe("differences", () => {
           { field: "policies", after: expect.objectContaining({ drift: "report" }) },
         ],
       },
+    ]);
+  });
+
+  test("show no value that a job says is never shown, wherever it stands, and that it changed", async () => {
+    const job = (token: string, word: string) =>
+      manifest(PiWithAuditedShellTopology, {
+        seed: new ShellJobScore({
+          name: "seed",
+          check: ["/usr/bin/test", "-e", "/srv/seeded"],
+          run: { script: `seed --token ${token} ${word}` },
+          runAs: "root",
+          environment: { TOKEN: token, LEVEL: word },
+          redact: ["TOKEN"],
+          approver: "Ada",
+          expires: new Date("2030-01-01"),
+        }),
+      });
+    const [none, one, now] = await shipped(manifest(PiTopology, {}), job("hunter2-one", "a"), job("hunter2-two", "b"));
+    if (none === undefined || one === undefined || now === undefined) throw new Error("not shipped");
+    const all = [differences(none, one), differences(one, now), differences(now, none)];
+    expect(JSON.stringify(all)).not.toContain("hunter2");
+    expect(all[1]?.[0]?.fields).toEqual([
+      { field: "spec.run.script", before: "seed --token [redacted] a", after: "seed --token [redacted] b" },
+      { field: "spec.environment.TOKEN", before: "[redacted]", after: "[redacted]" },
+      { field: "spec.environment.LEVEL", before: "a", after: "b" },
     ]);
   });
 });

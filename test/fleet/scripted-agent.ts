@@ -85,6 +85,7 @@ export const capabilities = (more: Partial<CapabilitiesDocument> = {}): Capabili
   capabilities: { FileSystemHost: {} },
   kinds: { File: [1], Directory: [1] },
   agentVersion: "0.1.0",
+  takes: ["message"],
   ...more,
 });
 

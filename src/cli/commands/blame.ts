@@ -1,6 +1,6 @@
 import { match } from "ts-pattern";
 import * as z from "zod";
-import type { Blame } from "../../fleet/index.ts";
+import { authorsIn, type Blame } from "../../fleet/index.ts";
 import { AgentId } from "../../wire/keys.ts";
 import { type AddCommand, agentId, examples } from "../command.ts";
 import { spoken } from "../duration.ts";
@@ -57,8 +57,11 @@ function show(session: Session, { _tag, ...told }: Extract<Blame, { readonly _ta
     printJson(session, { ...told, since: { ...since, storedAt: storedAt.toISOString() } });
     return EXIT.done;
   }
-  const { since, isOldest, status, scoreId } = told;
-  const who = since.signedBy.length === 0 ? "unsigned" : `signed by ${since.signedBy.join(" and ")}`;
+  const { since, isOldest, status, isOfBefore, scoreId } = told;
+  const authors = authorsIn(since.signedBy, since.verifiedBy).map(({ name, isVerified }) =>
+    isVerified ? name : `${name} (not verified)`,
+  );
+  const who = authors.length === 0 ? "unsigned" : `signed by ${authors.join(" and ")}`;
   const lines = [
     `${paintOut.bold(printable(scoreId))} is as it is since generation ${since.generation}${isOldest ? ", the oldest that is kept" : ""}`,
     `  shipped ${since.storedAt.toISOString()}, ${printable(who)}`,
@@ -69,6 +72,7 @@ function show(session: Session, { _tag, ...told }: Extract<Blame, { readonly _ta
     const { state, since: at, error, attempts, repairs } = status;
     const state_ = paintState(state, paintOut)(state);
     lines.push(`  ${state_} since ${at}, for ${spoken(Math.max(0, Date.now() - Date.parse(at)))}`);
+    if (isOfBefore) lines.push("  that is of what it was before: its agent has not taken this yet");
     if (error !== null) {
       lines.push(
         `  ${attempts} ${attempts === 1 ? "attempt" : "attempts"} failed; the first cause: ${printable(error.message)}`,

@@ -16,8 +16,8 @@ export const addHistory: AddCommand = (program, run) => {
     .command("history")
     .summary("what an agent was to be: when, by whom, why, and what came of it")
     .description(
-      "Shows the manifests that were shipped to an agent, the newest first. The last 1000 are kept. BY are the names beside the " +
-        "signatures, which the agent has verified and this has not. RESULT is what the agent has put on record.",
+      "Shows the manifests that were shipped to an agent, the newest first. The last 1000 are kept. BY is who signed, as the agent " +
+        "found it, and with a question mark a name that it has not verified. RESULT is what the agent has put on record.",
     )
     .argument("<ID>", "the agent", agentId)
     .option("-n, --limit <N>", "the newest N", limit, 20)

@@ -5,6 +5,7 @@ import { progressLine } from "../apply-progress.ts";
 import { reportApply } from "../apply-report.ts";
 import { type AddCommand, agentId, duration, examples } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit-code.ts";
+import { messageOption } from "../message-option.ts";
 import { tellUnreachable, withFleet } from "../server.ts";
 import type { Session } from "../session.ts";
 import { readSigners, signOption } from "../sign-option.ts";
@@ -15,6 +16,7 @@ const Options = z.object({
   yes: z.boolean().default(false),
   timeout: z.number(),
   wait: z.boolean(),
+  message: z.string().optional(),
   sign: z.array(z.string()).default([]),
 });
 
@@ -29,12 +31,13 @@ export const addRemove: AddCommand = (program, run) => {
     .option("-y, --yes", "do not ask")
     .option("--timeout <TIME>", "how long to wait: 500ms, 60s, 5m", duration, 60_000)
     .option("--no-wait", "end once it is stored for the agent")
+    .addOption(messageOption())
     .addOption(signOption())
-    .addHelpText("after", examples("harmony remove pi-7", "harmony remove pi-7 --yes --json"))
+    .addHelpText("after", examples("harmony remove pi-7", "harmony remove pi-7 --yes --json --message 'retired'"))
     .action(
       run(async (session, args, options) => {
         const [agent] = Args.parse(args);
-        const { yes, timeout, wait, sign } = Options.parse(options);
+        const { yes, timeout, wait, message, sign } = Options.parse(options);
         const { io } = session;
         if (!yes && io.ask === null) {
           session.complain(
@@ -53,6 +56,7 @@ export const addRemove: AddCommand = (program, run) => {
             signal: io.signal,
             timeoutMs: timeout,
             wait,
+            message,
             signers,
             onProgress: progress.tell,
           });

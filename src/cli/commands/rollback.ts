@@ -8,7 +8,7 @@ import { reportApply } from "../apply-report.ts";
 import { type AddCommand, agentId, duration, examples, generation } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit-code.ts";
 import { messageOption } from "../message-option.ts";
-import { planReport } from "../plan-report.ts";
+import { lastKnownReport, planReport } from "../plan-report.ts";
 import { tellUnreachable, withFleet } from "../server.ts";
 import type { Session } from "../session.ts";
 import { readSigners, signOption } from "../sign-option.ts";
@@ -20,6 +20,7 @@ const Options = z.object({
   to: z.number(),
   message: z.string().max(MESSAGE_LIMIT).optional(),
   yes: z.boolean().default(false),
+  force: z.boolean().default(false),
   timeout: z.number(),
   wait: z.boolean(),
   sign: z.array(z.string()).default([]),
@@ -41,6 +42,7 @@ export const addRollback: AddCommand = (program, run) => {
     .requiredOption("--to <GENERATION>", "the one to ship again, as harmony history shows it", generation)
     .addOption(messageOption())
     .option("--yes", "do not ask")
+    .option("--force", "also where the server has assets of then no more: the device may still have them")
     .option("--timeout <TIME>", "how long to wait: 500ms, 60s, 5m", duration, 60_000)
     .option("--no-wait", "end once it is stored for the agent")
     .addOption(signOption())
@@ -67,7 +69,8 @@ export const addRollback: AddCommand = (program, run) => {
         const trust = await readTrust(session, { trust: options.trust, authors: options.authors });
         if (signers === null || trust === null) return EXIT.usage;
         return withFleet(session, async (fleet) => {
-          const prepared = await fleet.prepareRollback(agent, { to, signers, trust, message, signal: io.signal });
+          const wish = { to, signers, trust, message, withoutAssets: options.force, signal: io.signal };
+          const prepared = await fleet.prepareRollback(agent, wish);
           return match(prepared)
             .returnType<ExitCode | Promise<ExitCode>>()
             .with({ _tag: "Unreachable" }, (unreachable) => {
@@ -103,16 +106,23 @@ async function confirm(
   yes: boolean,
 ): Promise<ExitCode | null> {
   const { io, say, complain, paintErr } = session;
-  const plan = await fleet.planBundle(asked, agent, { signal: io.signal });
-  if (plan._tag === "Answered" && plan.reply._tag === "Plan") io.err(planReport(plan.reply, paintErr));
-  else if (plan._tag === "Answered" && plan.reply._tag === "Refused") {
+  const call = { signal: io.signal };
+  const plan = await fleet.planBundle(asked, agent, call);
+  if (plan._tag === "Answered" && plan.reply._tag === "Plan") {
+    const since = await fleet.changesSince(agent, plan.reply.generation, asked.manifest, call);
+    io.err(planReport(plan.reply, paintErr, since === null || "_tag" in since ? null : since));
+  } else if (plan._tag === "Answered" && plan.reply._tag === "Refused") {
     complain(`the agent would refuse generation ${from.generation}: ${plan.reply.reason}: ${plan.reply.message}`);
     return EXIT.finding;
-  } else if (plan._tag === "NoAnswer") say(`What it would change cannot be told: ${plan.message}.`);
-  else if (plan._tag === "Unreachable") {
+  } else if (plan._tag === "Unreachable") {
     tellUnreachable(session, plan);
     return EXIT.unreachable;
-  } else say("What it would change cannot be told.");
+  } else {
+    if (plan._tag === "NoAnswer") say(`${plan.message}; it is carried through when the agent is back.`);
+    const known = await fleet.lastKnown(agent, asked.manifest, call);
+    if (known._tag === "Unreachable") say("What it would change cannot be told.");
+    else io.err(lastKnownReport(known, paintErr));
+  }
   if (yes || io.ask === null) return null;
   const answer = await io.ask(
     `Ship generation ${from.generation} of ${agent} again, as generation ${bundle.manifest.generation}? [y/N] `,

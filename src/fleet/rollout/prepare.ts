@@ -1,5 +1,5 @@
 import { knownDevice } from "../../check/fleet.ts";
-import { objections, unsigned } from "../../check/check.ts";
+import { objections, unknownFields, unsigned } from "../../check/check.ts";
 import type { Target } from "../../check/target.ts";
 import type { KnownDevice, MadeManifest } from "../../topology/fleet-manifest.ts";
 import type { Manifest } from "../../topology/manifest.ts";
@@ -88,7 +88,7 @@ export async function prepareRollout(
     if (made._tag === "NotMeant") leftOut.push(agentId);
     else if (made._tag === "Refused") findings.push({ agentId, scoreId: null, sentence: made.message });
     else {
-      findings.push(...against(made.manifest, agentId, document, wish.signers));
+      findings.push(...against(made.manifest, agentId, document, wish));
       const text = JSON.stringify(storedOf(made.manifest));
       const number = texts.get(text) ?? texts.size;
       texts.set(text, number);
@@ -173,11 +173,15 @@ function against(
   manifest: Manifest,
   agentId: AgentId,
   document: CapabilitiesDocument,
-  signers: Signers,
+  { signers, message }: Pick<RolloutWish, "signers" | "message">,
 ): readonly DeviceFinding[] {
   const agent: Target = { _tag: "Agent", document: { ...document, agentId } };
   const targets: readonly Target[] = [{ _tag: "Topology", topology: manifest.topology }, agent];
-  const found = [...objections(manifest, targets), ...unsigned(manifest, agent, authorsOf(signers))];
+  const found = [
+    ...objections(manifest, targets),
+    ...unsigned(manifest, agent, authorsOf(signers)),
+    ...unknownFields({ message }, { ...document, agentId }),
+  ];
   const secrets = Object.entries(manifest.scores).flatMap(([scoreId, score]) =>
     score.bind().secrets.map((name): DeviceFinding => ({
       agentId,

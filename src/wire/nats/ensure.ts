@@ -8,6 +8,7 @@ import {
   bucketLayout,
   eventsBounds,
   eventsLayout,
+  manifestsKept,
   LAYOUT_KEY,
   LAYOUT_VERSION,
   type Layout,
@@ -37,19 +38,29 @@ export async function ensureBuckets(link: Link, call: Call): Promise<{ readonly 
     const replicas = connection.info?.cluster === undefined ? 1 : REPLICAS_ON_A_CLUSTER;
     const layouts = [...ALL_BUCKETS.map(bucketLayout), assetsLayout];
     await Promise.all([
-      ...layouts.map(async (layout) => ensure(manager, layout, { num_replicas: replicas })),
+      ...layouts.map(async (layout) => {
+        const raised = layout.name === streamOf("desired-state") ? manifestsKept : {};
+        return ensure(manager, layout, { num_replicas: replicas, ...raised }, raised);
+      }),
       ensure(manager, eventsLayout, { num_replicas: replicas, ...eventsBounds }),
     ]);
     return { _tag: "Ready" };
   });
 }
 
-/** `once`: what a stream has that is made now. */
-async function ensure(manager: JetStreamManager, layout: Layout, once: Partial<StreamConfig>): Promise<void> {
+/** `once`: what a stream has that is made now. `raised`: what one gets, too, that an older version made. */
+async function ensure(
+  manager: JetStreamManager,
+  layout: Layout,
+  once: Partial<StreamConfig>,
+  raised: Partial<StreamConfig> = {},
+): Promise<void> {
   const config = (await find(manager, layout.name)) ?? (await create(manager, layout, once));
   const kept = config.metadata ?? {};
-  if (Number(kept[LAYOUT_KEY] ?? 0) > LAYOUT_VERSION) return;
-  const wanted = { ...config, ...layout, metadata: { ...kept, ...layout.metadata } };
+  const version = Number(kept[LAYOUT_KEY] ?? 0);
+  if (version > LAYOUT_VERSION) return;
+  const isOlder = version < LAYOUT_VERSION;
+  const wanted = { ...config, ...layout, ...(isOlder && raised), metadata: { ...kept, ...layout.metadata } };
   // What the server adds on its own account counts as wanted, so an up-to-date stream is not written again.
   if (!isDeepStrictEqual(wanted, config)) await manager.streams.update(layout.name, wanted);
 }

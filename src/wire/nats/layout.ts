@@ -41,13 +41,16 @@ export const bucketLayout = (bucket: Bucket): Layout => ({
   name: streamOf(bucket),
   description: bucket === "rollouts" ? "Harmony Edge: roll-outs by id" : `Harmony Edge: ${bucket} of each agent`,
   subjects: [keySubject(bucket, ">")],
-  max_msgs_per_subject: HISTORY[bucket],
+  ...(bucket !== "desired-state" && { max_msgs_per_subject: HISTORY[bucket] }),
   deny_delete: true,
   // Whoever may write one key could otherwise wipe all others with one header (`Nats-Rollup: all`).
   allow_rollup_hdrs: false,
   // A subscription to the key itself also sees writes that are then refused, before they are stored, and whole values.
   republish: { src: keySubject(bucket, "*"), dest: hintSubject(bucket, "{{wildcard(1)}}"), headers_only: true },
 });
+
+/** As it is made, and where an older version made it; what an operator has set since stays, who may have a small disk. */
+export const manifestsKept: Partial<StreamConfig> = { max_msgs_per_subject: HISTORY["desired-state"] };
 
 export const assetsLayout: Layout = {
   ...common,

@@ -312,6 +312,18 @@ describe("a roll-out", () => {
     expect(none).toMatchObject({ _tag: "Refused", findings: { length: 3 } });
   });
 
+  test("with a message is not begun where a device would refuse all for it", async () => {
+    const it = await scene(2);
+    const { takes: _, ...before } = capabilities({ agentId: AgentId.parse("pi-2") });
+    await it.store.put("capabilities", "pi-2", writeDocument(before));
+    const waves = parseWaves("100%") ?? [];
+    expect(await it.rollouts.prepare(it.wish({ waves }))).toMatchObject({ _tag: "Prepared" });
+    expect(await it.rollouts.prepare(it.wish({ waves, message: "the new menu" }))).toMatchObject({
+      _tag: "Refused",
+      findings: [{ agentId: "pi-2", scoreId: null, sentence: expect.stringContaining('knows no "message"') }],
+    });
+  });
+
   test("keeps what devices are to be where agents cannot read it", async () => {
     const it = await scene(2);
     const { rollout } = await it.begin({

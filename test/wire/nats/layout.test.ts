@@ -198,6 +198,21 @@ test("a stream that is up to date is not written again, and what an operator set
   expect(await configOf(connection, "KV_heartbeat")).toMatchObject({ max_bytes: 1_000_000 });
 });
 
+test("how many manifests are kept is the operator's to say, once a stream is of this version", async () => {
+  const { url, connection } = await foreign();
+  const store = await connected({ servers: url });
+  await store.ensureBuckets();
+  const manager = await connection.jetstreamManager();
+  const config = await configOf(connection, "KV_desired-state");
+  await manager.streams.update("KV_desired-state", { ...config, max_msgs_per_subject: 100 });
+  await store.ensureBuckets();
+  expect(await configOf(connection, "KV_desired-state")).toMatchObject({ max_msgs_per_subject: 100 });
+  const of64 = { ...config, max_msgs_per_subject: 64, metadata: { ...config.metadata, "harmony-layout": "1" } };
+  await manager.streams.update("KV_desired-state", of64);
+  await store.ensureBuckets();
+  expect(await configOf(connection, "KV_desired-state")).toMatchObject({ max_msgs_per_subject: 1000 });
+});
+
 test("a full store refuses a write, and the server's reason is told", async () => {
   const { url, connection } = await foreign();
   const store = await connected({ servers: url });
