@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 /**
@@ -44,15 +44,17 @@ export const foundIn = (bytes: Uint8Array | string, secret: string): readonly st
   return [...spellingsOf(secret)].flatMap(([how, spelling]) => (text.includes(spelling) ? [how] : []));
 };
 
-/** All files below a folder by path, whole. */
+/** All files below a folder by path, whole; where one is renamed or removed meanwhile, all are looked for again. */
 export function filesBelow(folder: string): ReadonlyMap<string, Buffer> {
-  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
-  return new Map(
-    entries
-      .filter((entry) => entry.isFile())
-      .map((entry) => join(entry.parentPath, entry.name))
-      .map((path) => [path, readFileSync(path)] as const),
-  );
+  for (;;) {
+    try {
+      const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+      const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+      return new Map(paths.map((path) => [path, readFileSync(path)] as const));
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error && error.code === "ENOENT" && existsSync(folder))) throw error;
+    }
+  }
 }
 
 /** The places in which any of the secrets is to be found, and how it is spelt there. */
