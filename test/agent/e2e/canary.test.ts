@@ -121,6 +121,8 @@ test("a secret is nowhere but in its file: not on the wire, on the server's disk
   await writeFile(join(secrets, "wifi-psk"), SECOND);
   expect(await run("apply", "wifi.ts", ...to, ...given)).toBe(0);
   expect(await psk()).toBe(SECOND);
+  expect(await run("apply", "wifi.ts", "--selector", "*", ...given)).toBe(0);
+  expect(await run("rollout", "status", "--json")).toBe(0);
   // Something given by mistake in place of a file's name.
   expect(await run("apply", "wifi.ts", ...to, "--secret", FIRST)).toBe(2);
   expect(await run("plan", "plain.ts", ...to, "--json")).toBe(0);
