@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, type Msg } from "nats";
-import { beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { startNatsServer } from "../../../src/cli/nats-server.ts";
 import { AgentId, planSubject } from "../../../src/wire/keys.ts";
 import { folder, harmony as cli } from "../../cli/in-process.ts";
@@ -13,8 +13,6 @@ import { AGENT } from "../support/manifests.ts";
 import { Operator } from "../support/operator.ts";
 
 // For machines that are slow to start a process.
-vi.setConfig({ testTimeout: 180_000 });
-
 let harmony = "";
 beforeAll(async () => {
   const installed = await install();
