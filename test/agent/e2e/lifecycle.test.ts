@@ -152,6 +152,16 @@ describe("the agent as it is shipped, against a real server", () => {
     const agent = start({ args: ["--drift-interval", "100ms"] });
     await operator.send({ generation: 1, scores, after: { motd: ["etc"] } });
     await operator.converged(1, () => agent.tail);
+    // How far events were told is written down for several at once, seconds later.
+    const file = (name: string): Promise<string> => readFile(join(root, STATE, name), "utf8");
+    await eventually(
+      "how far events were told is written down",
+      async () => {
+        const recorded = (await file("events.0.jsonl")).trim().split("\n").length;
+        return (await file("events.told.json").catch(() => "")).includes(`"sequence":${recorded},`);
+      },
+      () => agent.tail,
+    );
     const written = async () => ({
       ...(await snapshot(root)),
       status: `${await operator.revision("actual-state")}`,
