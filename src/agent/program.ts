@@ -27,6 +27,7 @@ import {
   parseArguments,
   trustedKeys,
   USAGE,
+  type UnitArguments,
 } from "./arguments.ts";
 import { auditJson, auditOf, auditText } from "./audit.ts";
 import { configurationFile, readConfiguration, type ReadConfiguration } from "./configuration.ts";
@@ -52,13 +53,13 @@ const STOP_MS = 10_000;
 export const agentProgram =
   (linked: Linked) =>
   async (argv: readonly string[]): Promise<number> => {
+    if (argv[0] === "kinds") return tellKinds(linked, argv.slice(1));
     const configured = await configuration(argv);
     if (configured._tag === "Wrong") {
       process.stderr.write(`harmony agent: ${configured.message}\nSee: harmony agent --help\n`);
       return 2;
     }
     const { words } = configured;
-    if (argv[0] === "kinds") return tellKinds(linked, argv.slice(1));
     if (argv[0] === "key") return showKey(argv.slice(1), process, words);
     if (argv[0] === "enroll") return enroll(argv.slice(1), process.env, process, words);
     if (argv[0] === "take" || argv[0] === "status") return askAgent(argv, process, words);
@@ -73,13 +74,19 @@ export const agentProgram =
       case "Run":
         return orSay(run(linked, parsed.given));
       case "Unit":
-        return tellUnit(parsed.given, process);
+        return tellUnit(cagedFor(linked, parsed.given), process);
       case "Doctor":
         return orSay(examine(linked, parsed.given));
       case "Audit":
         return orSay(audit(parsed.given));
     }
   };
+
+/** What the agent is not linked with it has no use for, and its unit opens nothing for it. */
+const cagedFor = (linked: Linked, given: UnitArguments): UnitArguments => ({
+  ...given,
+  capabilities: given.capabilities.filter((name) => linked.adapters[name] !== undefined),
+});
 
 function tellKinds(linked: Linked, words: readonly string[]): number {
   const [word, ...more] = words;
