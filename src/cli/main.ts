@@ -16,6 +16,7 @@ import { addFleet } from "./commands/fleet.ts";
 import { addHistory } from "./commands/history.ts";
 import { addKinds } from "./commands/kinds.ts";
 import { addMan } from "./commands/man.ts";
+import { addNew } from "./commands/new.ts";
 import { addPlan } from "./commands/plan.ts";
 import { addPolicy } from "./commands/policy.ts";
 import { addRemove } from "./commands/remove.ts";
@@ -78,6 +79,7 @@ function programOf(io: Io, run: Run): Command {
       "Exit codes: 0 done; 1 a finding, refusal or FAILURE; 2 wrong usage; 3 timed out waiting; 4 server or agent unreachable.",
     );
   for (const add of [
+    addNew,
     addDev,
     addCheck,
     addPlan,

@@ -71,7 +71,7 @@ describe("every harmony command and flag that is shown exists", () => {
     async ({ words }) => {
       const [first = ""] = words;
       const command = first.startsWith("-") ? undefined : first;
-      const hasParts = ["fleet", "agent", "asset", "context", "policy", "rollout"].includes(command ?? "");
+      const hasParts = ["fleet", "agent", "asset", "context", "new", "policy", "rollout"].includes(command ?? "");
       const text = await help(command, hasParts ? words[1] : undefined);
       expect(text).not.toBe("");
       const flags = words.filter((word) => /^--?[a-z]/.test(word)).map((word) => word.replace(/=.*$/, ""));
