@@ -72,7 +72,12 @@ function programOf(io: Io, run: Run): Command {
     .exitOverride()
     .addHelpText(
       "after",
-      examples("harmony dev examples/kiosk.ts", "harmony check kiosk.ts", "harmony apply kiosk.ts --agent pi-7"),
+      examples(
+        "harmony new fleet",
+        "harmony dev examples/kiosk.ts",
+        "harmony check kiosk.ts",
+        "harmony apply kiosk.ts --agent pi-7",
+      ),
     )
     .addHelpText(
       "after",
