@@ -23,9 +23,9 @@ export default defineConfig({
     // Many wait for real programs most of the time. More than this, on two cores, and what they wait for gets slow.
     maxWorkers: Math.max(3, availableParallelism() - 1),
     // No test is about how fast the machine is; what never ends is ended.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
-    expect: { requireAssertions: true },
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
+    expect: { requireAssertions: true, poll: { timeout: 30_000 } },
     allowOnly: false,
     reporters: ["default", "./test/support/plain-summary.ts"],
     coverage: {

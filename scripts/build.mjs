@@ -1,8 +1,8 @@
 // Bundles src into dist with esbuild. Plain JavaScript: it runs before anything is built, on Node 20.
 //
-//   dist/agent.cjs                       the device: one file, everything bundled
-//   dist/cli.js                          the command line: one file, only esbuild stays outside
-//   dist/index.js, testing.js, check.js  the libraries: packages stay outside, shared modules in dist/chunks
+//   dist/agent.cjs   the device: one file, everything bundled
+//   dist/cli.js      the command line: one file, only esbuild stays outside
+//   dist/lib/        the libraries and the parts of an agent, each module a file: `harmony bundle` links an agent of them
 //
 // `npm run build` runs this file and then emits the declarations; the launcher in bin/ and tests import it.
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from "node:fs";
@@ -46,6 +46,42 @@ export const withoutXml = {
 };
 
 /**
+ * Each module becomes a file of its own, which imports the others as files.
+ * @type {import("esbuild").Plugin}
+ */
+const moduleByModule = {
+  name: "module-by-module",
+  setup(bundling) {
+    bundling.onResolve({ filter: /./ }, ({ kind, path }) =>
+      kind === "entry-point"
+        ? undefined
+        : { path: path.startsWith(".") ? path.replace(/\.ts$/, ".js") : path, external: true },
+    );
+  },
+};
+
+/** All modules of src but the command line's, by where they are without the extension. */
+const modules = () =>
+  Object.fromEntries(
+    readdirSync(src, { recursive: true, encoding: "utf8" })
+      .filter((file) => /(?<!\.d)\.ts$/.test(file) && !file.startsWith("cli/"))
+      .map((file) => [`lib/${file.slice(0, -3)}`, `src/${file}`]),
+  );
+
+/** Run as a program of its own, the bundle is the agent. */
+const RUNS_ALONE =
+  "if(require.main===module)module.exports.main(process.argv.slice(2)).then(code=>{process.exitCode=code});";
+
+/** How an agent is bundled, whichever kinds are linked; `harmony bundle` does the same. */
+export const agentOptions = /** @type {const} */ ({
+  format: "cjs",
+  minify: true,
+  // Of a source with a single character beyond Latin-1, V8 keeps two bytes of each.
+  charset: "ascii",
+  footer: { js: RUNS_ALONE },
+});
+
+/**
  * @typedef {"agent" | "cli" | "lib"} Target
  * @type {Record<Target, { entries: Record<string, string>, extension: string, options: import("esbuild").BuildOptions }>}
  */
@@ -53,8 +89,7 @@ const targets = {
   agent: {
     entries: { agent: "src/agent/main.ts" },
     extension: ".cjs",
-    // Of a source with a single character beyond Latin-1, V8 keeps two bytes of each.
-    options: { format: "cjs", minify: true, charset: "ascii", plugins: [withoutXml] },
+    options: { ...agentOptions, plugins: [withoutXml] },
   },
   cli: {
     entries: { cli: "src/cli/main.ts" },
@@ -62,10 +97,12 @@ const targets = {
     options: { format: "esm", external: ["esbuild"], banner: { js: requireBanner } },
   },
   lib: {
-    entries: { index: "src/index.ts", testing: "src/testing/index.ts", check: "src/check/index.ts" },
+    get entries() {
+      return modules();
+    },
     extension: ".js",
-    // One build with splitting: a class must be the same class whichever of the three it is imported from.
-    options: { format: "esm", packages: "external", splitting: true, chunkNames: "chunks/[name]-[hash]" },
+    // A class must be the same class whichever library it is imported from, so no module may be in two files.
+    options: { format: "esm", plugins: [moduleByModule] },
   },
 };
 
@@ -147,7 +184,7 @@ function newest(folder) {
 }
 
 /**
- * Chunks go first, so that an entry never names a chunk that is not there yet.
+ * What is imported by name from outside goes last, so that it never names a file that is not there yet.
  * @param {string} from
  * @param {string} to
  * @param {number} asOf
@@ -156,7 +193,7 @@ function publish(from, to, asOf) {
   const files = readdirSync(from, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => relative(from, join(entry.parentPath, entry.name)))
-    .toSorted((a, b) => Number(b.startsWith("chunks")) - Number(a.startsWith("chunks")));
+    .toSorted((a, b) => Number(isEntry(a)) - Number(isEntry(b)));
   for (const file of files) {
     mkdirSync(dirname(join(to, file)), { recursive: true });
     utimesSync(join(from, file), asOf / 1000, asOf / 1000);
@@ -164,12 +201,23 @@ function publish(from, to, asOf) {
   }
 }
 
+/** @param {string} file */
+const isEntry = (file) => /^(\w+\.c?js|lib\/(\w+\/)?index\.js)$/.test(file);
+
 if (argv[1] !== undefined && resolve(argv[1]) === fileURLToPath(import.meta.url)) {
   const started = performance.now();
   rmSync(dist, { recursive: true, force: true });
   const metafiles = Object.values(await build());
-  for (const [file, { bytes }] of metafiles.flatMap(({ outputs }) => Object.entries(outputs))) {
-    stderr.write(`${file.replace(/^.*\.build-[^/]*/, "dist")} ${(bytes / 1024).toFixed(0)} KiB\n`);
+  const sizes = metafiles
+    .flatMap(({ outputs }) => Object.entries(outputs))
+    .map(([file, { bytes }]) => /** @type {const} */ ([file.replace(/^.*\.build-[^/]*/, "dist"), bytes]));
+  const ofLibraries = sizes.filter(([file]) => file.startsWith("dist/lib/"));
+  const all = ofLibraries.reduce((sum, [, bytes]) => sum + bytes, 0);
+  for (const [file, bytes] of [
+    ...sizes.filter(([file]) => !file.startsWith("dist/lib/")),
+    /** @type {const} */ ([`dist/lib/ (${ofLibraries.length} files)`, all]),
+  ]) {
+    stderr.write(`${file} ${(bytes / 1024).toFixed(0)} KiB\n`);
   }
   stderr.write(`built in ${(performance.now() - started).toFixed(0)} ms\n`);
 }

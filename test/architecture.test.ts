@@ -25,7 +25,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** These touch the world: the device, the network, the terminal. Everything else gets it handed in. */
-const adapters = /^(agent\/(adapters\/|main\.ts$)|wire\/nats\/|cli\/)/;
+const adapters = /^(agent\/(adapters\/|program\.ts$)|wire\/nats\/|cli\/)/;
 
 /** Where each package and each module of Node may be imported; the first pattern that fits decides. */
 const whereAllowed: readonly (readonly [specifier: RegExp, from: RegExp])[] = [

@@ -17,6 +17,7 @@ export const USAGE = `Usage: harmony agent run --id ID [options]
        harmony agent doctor [options]
        harmony agent audit [options]
        harmony agent unit [options]
+       harmony agent kinds [--json]
 
 Runs the agent of one device in the foreground: it follows desired-state.ID, makes the device so, repairs drift, and
 reports to actual-state.ID. SIGTERM or Ctrl-C lets the step under way end and stops it.
@@ -28,6 +29,8 @@ audit prints what is on record on this device: what was accepted and refused, si
 whether the record is whole. It needs no option but the directory, where that is another.
 
 unit prints a systemd unit that gives the agent what the enabled capabilities need of the system, and no more.
+
+kinds prints the kinds of Score that this agent knows, and the capabilities that it can offer.
 
 Options:
   --id ID                the agent's id: a-z, 0-9 and "-", at most 63

@@ -10,7 +10,7 @@ export type Offerings<T extends Topology> = {
 };
 
 export interface HostParts<T extends Topology> {
-  /** What a host of this kind can have. */
+  /** What a host of this kind can have, and why not the rest. */
   readonly topology: T;
   readonly offerings: Offerings<T>;
   readonly clock: Clock;
@@ -158,8 +158,8 @@ export class Host<T extends Topology = Topology> {
   }
 }
 
-function topologyOf({ name, offers }: Topology, found: ReadonlyMap<string, Detection>): Topology {
-  const absent: Record<string, string> = {};
+function topologyOf({ name, offers, absent: never }: Topology, found: ReadonlyMap<string, Detection>): Topology {
+  const absent: Record<string, string> = { ...never };
   for (const each of offers) {
     const detection = found.get(each.name);
     if (detection?._tag !== "Found") absent[each.name] = detection?.reason ?? "not looked for yet";

@@ -42,6 +42,15 @@ export interface InterpretingParts {
   readonly onReady: (id: string) => void;
 }
 
+/** One interpretation: of what, why, how it stood before, and the restarts that are due with it. */
+interface Undertaking {
+  readonly resource: Resource;
+  readonly decoded: Accepted;
+  readonly change: Change;
+  readonly before: ScoreStatus;
+  readonly notices: readonly Notice[];
+}
+
 /** The work on one Score: a look, what it takes, and what comes of it. */
 export class Interpreting {
   readonly #parts: ReconcilerParts;
@@ -68,37 +77,22 @@ export class Interpreting {
       this.#around.onChange();
       this.#parts.onChange("working");
     }
-    const outcome = interpretNow(
-      decoded.score,
-      new Look(this.#parts, this.#around, resource, decoded, change, notices),
-    );
+    const undertaking = { resource, decoded, change, before, notices };
+    const outcome = interpretNow(decoded.score, new Look(this.#parts, this.#around, undertaking));
     return outcome instanceof Promise
-      ? outcome.then((made) => this.#settle(resource, decoded, change, before, notices, made))
-      : this.#settle(resource, decoded, change, before, notices, outcome);
+      ? outcome.then((made) => this.#settle(undertaking, made))
+      : this.#settle(undertaking, outcome);
   }
 
-  #settle(
-    resource: Resource,
-    decoded: Accepted,
-    change: Change,
-    before: ScoreStatus,
-    notices: readonly Notice[],
-    outcome: Outcome | OnlyTold,
-  ): void {
+  #settle(undertaking: Undertaking, outcome: Outcome | OnlyTold): void {
+    const { resource } = undertaking;
     const wasHinted = resource.work === "hinted";
     resource.work = "none";
-    this.#judge(resource, decoded, change, before, notices, outcome);
+    this.#judge(undertaking, outcome);
     if (wasHinted && this.#around.current(resource.id) === resource) this.hinted(resource);
   }
 
-  #judge(
-    resource: Resource,
-    decoded: Accepted,
-    change: Change,
-    before: ScoreStatus,
-    notices: readonly Notice[],
-    outcome: Outcome | OnlyTold,
-  ): void {
+  #judge({ resource, decoded, change, before, notices }: Undertaking, outcome: Outcome | OnlyTold): void {
     const { clock, ledger } = this.#parts;
     const { id } = resource;
     const { score, identity, digest } = decoded;
@@ -240,10 +234,7 @@ class Look implements GuardedSurroundings {
   constructor(
     { ports, clock, log, stop, assets, ledger, gate, opener }: ReconcilerParts,
     around: InterpretingParts,
-    of: Resource,
-    decoded: Accepted,
-    change: Change,
-    notices: readonly Notice[],
+    { resource, decoded, change, notices }: Undertaking,
   ) {
     this.ports = ports;
     this.clock = clock;
@@ -256,7 +247,7 @@ class Look implements GuardedSurroundings {
     this.#ledger = ledger;
     this.#gate = gate;
     this.#around = around;
-    this.#of = of;
+    this.#of = resource;
     this.#decoded = decoded;
     this.#change = change;
   }

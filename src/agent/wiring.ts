@@ -1,8 +1,4 @@
-import { KINDS } from "../scores/index.ts";
 import type { Clock, Log } from "../scores/context.ts";
-import { PiTopology } from "../topology/pi.ts";
-import { PiWithAuditedShellTopology } from "../topology/pi-with-audited-shell.ts";
-import { type Topology, topology } from "../topology/topology.ts";
 import type { DevicePolicies } from "../wire/device-policy.ts";
 import { asName } from "../wire/events.ts";
 import type { AgentId } from "../wire/keys.ts";
@@ -10,17 +6,10 @@ import type { Labels } from "../wire/labels.ts";
 import type { TrustedKeys } from "../wire/signature.ts";
 import type { Store } from "../wire/store.ts";
 import { withinRoot } from "./adapters/agent-policy.ts";
-import { AptPackageManager } from "./adapters/apt-package-manager.ts";
 import { deviceFacts } from "./adapters/device-facts.ts";
-import { NftPacketFilter } from "./adapters/nft-packet-filter.ts";
-import { LocalShell } from "./adapters/local-shell.ts";
-import { HostNetwork } from "./adapters/host-network.ts";
-import { natsAnswers } from "./adapters/nats-answers.ts";
 import { NodeFileSystem } from "./adapters/node-file-system.ts";
-import { fileSystemOffering, inDirectory, notEnabled, type Offering } from "./adapters/offering.ts";
-import { PodmanOffering } from "./adapters/podman-offering.ts";
+import type { Offering } from "./adapters/offering.ts";
 import { breathe, sleeplessClock, systemClock } from "./adapters/system-clock.ts";
-import { SystemdOffering } from "./adapters/systemd-offering.ts";
 import type { AgentParts } from "./agent-parts.ts";
 import { Agent } from "./agent.ts";
 import type { AssetCache } from "./assets/asset-cache.ts";
@@ -29,12 +18,14 @@ import { Parts, token } from "./container.ts";
 import type { DeviceKeys } from "./device-keys.ts";
 import type { Disk } from "./disk.ts";
 import { Failover } from "./failover.ts";
-import { Host, type Offerings } from "./host.ts";
+import { Host } from "./host.ts";
+import { type Linked, topologyOf } from "./linked.ts";
 import type { Trail } from "./trail.ts";
 import type { Ledger } from "./ledger.ts";
 
 /** What it takes to look at the host. */
 export interface HostSettings {
+  readonly linked: Linked;
   readonly root: string;
   /** URLs of the NATS servers that the agent may use; a change of the network must leave one of them in reach. */
   readonly servers: readonly string[];
@@ -112,52 +103,24 @@ const hostParts = (settings: HostSettings): Parts =>
         onWatchProblem: (problem) => log("drift of some files will be found by the periodic pass alone", { problem }),
       });
     })
-    .provide(
-      HostToken,
-      (from) => new Host({ topology: kindOfHost(from), offerings: offerings(from), ...around(from) }),
-    );
+    .provide(HostToken, (from) => {
+      const { linked, capabilities } = from.get(OfHost);
+      return new Host({ topology: topologyOf(linked, capabilities), offerings: offerings(from), ...around(from) });
+    });
 
-type HostTopology = Topology<string, (typeof PiWithAuditedShellTopology)["offers"]>;
-
-/** A Pi that does not run commands is an ordinary one, which says how that could be changed. */
-const kindOfHost = (from: Parts): HostTopology =>
-  from.get(OfHost).capabilities.includes("AuditedShell")
-    ? PiWithAuditedShellTopology
-    : topology(PiTopology.name, PiWithAuditedShellTopology.offers);
-
-/** One line for each capability of {@link PiWithAuditedShellTopology}. */
-function offerings(from: Parts): Offerings<HostTopology> {
-  const { root, servers, statePath, capabilities, trail, log } = from.get(OfHost);
-  const files = from.get(FileSystem);
-  const ofMachine = <Port>(offering: Offering<Port>): Offering<Port> =>
-    root === "/" ? offering : inDirectory(offering);
-  const enabled = <Port>(name: CapabilityName, offering: Offering<Port>): Offering<Port> =>
-    capabilities.includes(name) ? offering : notEnabled(name, offering);
-  const clock = from.get(Time);
-  const systemd = new SystemdOffering({ files, clock });
-  return {
-    FileSystemHost: enabled("FileSystemHost", fileSystemOffering(files, root)),
-    SystemdHost: enabled("SystemdHost", ofMachine(systemd)),
-    ContainerRuntime: enabled(
-      "ContainerRuntime",
-      ofMachine(new PodmanOffering({ files, supervisor: systemd.port, clock })),
-    ),
-    NetworkConfigurator: enabled(
-      "NetworkConfigurator",
-      ofMachine(new HostNetwork({ files, reachable: natsAnswers(() => servers), notesPath: `${statePath}/network` })),
-    ),
-    PacketFilter: enabled("PacketFilter", ofMachine(new NftPacketFilter())),
-    PackageManager: enabled("PackageManager", ofMachine(new AptPackageManager())),
-    // It says itself by which flag it is enabled, and runs nothing before.
-    AuditedShell: ofMachine(
-      new LocalShell({
-        isEnabled: capabilities.includes("AuditedShell") && root === "/",
-        directory: statePath,
-        ...(trail && { record: (event) => trail.demand(event) }),
-        log,
-      }),
-    ),
+function offerings(from: Parts): Readonly<Record<string, Offering<object>>> {
+  const { linked, root, servers, statePath, capabilities, trail, log } = from.get(OfHost);
+  const host = {
+    root,
+    servers,
+    statePath,
+    capabilities,
+    files: from.get(FileSystem),
+    clock: from.get(Time),
+    trail,
+    log,
   };
+  return Object.fromEntries(Object.entries(linked.adapters).map(([name, adapter]) => [name, adapter(host)]));
 }
 
 const around = (from: Parts): { readonly clock: Clock; readonly log: Log } => ({
@@ -187,7 +150,7 @@ function agentParts(from: Parts): AgentParts {
     settings;
   return {
     agentId,
-    kinds: KINDS,
+    kinds: settings.linked.kinds,
     trustedKeys,
     authors,
     policy,

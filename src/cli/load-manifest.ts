@@ -1,14 +1,12 @@
-import { Console } from "node:console";
 import { statSync } from "node:fs";
-import { createRequire } from "node:module";
 import { dirname, resolve } from "node:path";
-import { Writable } from "node:stream";
 import * as library from "../index.ts";
 import { AssetFiles, type AssetFile } from "./asset-files.ts";
 import { type FleetManifest, isFleet } from "../topology/fleet-manifest.ts";
 import { isManifest, type Manifest } from "../topology/manifest.ts";
-import { type Bundle, bundleManifest, HANDED } from "./manifest-bundle.ts";
+import { bundleManifest } from "./manifest-bundle.ts";
 import type { Problem } from "./problem.ts";
+import { nextName, placeIn, problemOf, runBundle } from "./run-bundle.ts";
 import { type Place, ScorePlaces } from "./score-places.ts";
 import type { AnyScore } from "../scores/score.ts";
 
@@ -46,11 +44,6 @@ export interface LoadOptions {
   readonly print: (text: string) => void;
 }
 
-/** For a FILE that waits for something at its top level. */
-const LOAD_DEADLINE_MS = 30_000;
-
-let loads = 0;
-
 /** As {@link loadAny}, for whoever has use for one manifest alone. */
 export async function loadManifest(file: string, options: LoadOptions): Promise<Loaded> {
   const loaded = await loadAny(file, options);
@@ -84,7 +77,7 @@ export async function loadAny(file: string, { cwd, print }: LoadOptions): Promis
   if (bundle._tag === "Broken") return unread(bundle.problems);
   const assets = new AssetFiles(dirname(path));
   const inputsNow = (): readonly string[] => [...bundle.inputs, ...assets.paths];
-  const name = `harmony-manifest-${(loads += 1)}`;
+  const name = nextName();
   const places = new ScorePlaces(path, (stack) => placeIn(stack, name, path, bundle));
   const told = (problems: readonly Problem[]): Loaded => ({
     _tag: "CannotLoad",
@@ -99,7 +92,11 @@ export async function loadAny(file: string, { cwd, print }: LoadOptions): Promis
   };
   let module: object;
   try {
-    module = await run(bundle, name, print, { assets, places });
+    module = await runBundle(bundle, {
+      name,
+      print,
+      library: { ...places.watched(library), asset: places.asset(assets.asset) },
+    });
   } catch (error) {
     return no(problemOf(error, path, name, bundle));
   }
@@ -132,61 +129,4 @@ export async function loadAny(file: string, { cwd, print }: LoadOptions): Promis
     assets: assets.files,
     placeOf: (score) => places.of(score),
   };
-}
-
-/** The module's exports: not the default one alone, which would be awaited on its way. */
-async function run(
-  { code }: Bundle,
-  name: string,
-  print: LoadOptions["print"],
-  { assets, places }: { readonly assets: AssetFiles; readonly places: ScorePlaces },
-): Promise<object> {
-  const stream = new Writable({
-    decodeStrings: false,
-    write(text, _encoding, done) {
-      print(String(text));
-      done();
-    },
-  });
-  const handed = {
-    library: { ...places.watched(library), asset: places.asset(assets.asset) },
-    createRequire,
-    console: new Console(stream),
-  };
-  Object.defineProperty(globalThis, HANDED, { value: handed, configurable: true });
-  // The name makes each load a module of its own and stands in stack traces in place of the whole text.
-  const url = `data:text/javascript;base64,${Buffer.from(`${code}\n//# sourceURL=${name}\n`).toString("base64")}`;
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const message = `it was not loaded within ${LOAD_DEADLINE_MS / 1000} s: something at its top level is waited for`;
-    timer = setTimeout(() => reject(new Error(message)), LOAD_DEADLINE_MS);
-  });
-  try {
-    const module: unknown = await Promise.race([import(url), late]);
-    return typeof module === "object" && module !== null ? module : {};
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** The place in FILE, or in what it imports, where something was thrown. */
-function problemOf(error: unknown, file: string, name: string, bundle: Bundle): Problem {
-  const named = error instanceof Error && !/^(Error|InvalidSpec|InvalidManifest)$/.test(error.name);
-  const message = error instanceof Error ? `${named ? `${error.name}: ` : ""}${error.message}` : String(error);
-  const [place = { file }] = placesIn(error instanceof Error ? (error.stack ?? "") : "", name, bundle);
-  return { ...place, message };
-}
-
-/** The innermost place in FILE itself, where there is one: it may have called something that it imports. */
-function placeIn(stack: string, name: string, file: string, bundle: Bundle): Place | null {
-  const all = [...placesIn(stack, name, bundle)];
-  return all.find((place) => place.file === file) ?? all[0] ?? null;
-}
-
-function* placesIn(stack: string, name: string, { origin }: Bundle): Generator<Place, void, void> {
-  // A tool that prepares stack traces itself may leave the whole text in place of the name.
-  for (const [, line, column] of stack.matchAll(new RegExp(`(?:${name}|;base64,[\\w+/=]+):(\\d+):(\\d+)`, "g"))) {
-    const place = origin(Number(line), Number(column));
-    if (place !== null) yield place;
-  }
 }

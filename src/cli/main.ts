@@ -5,6 +5,7 @@ import { addAgent } from "./commands/agent.ts";
 import { addApply } from "./commands/apply.ts";
 import { addAsset } from "./commands/asset.ts";
 import { addBlame } from "./commands/blame.ts";
+import { addBundle } from "./commands/bundle.ts";
 import { addCheck } from "./commands/check.ts";
 import { addCompletion } from "./commands/completion.ts";
 import { addContext } from "./commands/context.ts";
@@ -100,6 +101,7 @@ function programOf(io: Io, run: Run): Command {
     addVerify,
     addEvents,
     addKinds,
+    addBundle,
     addAsset,
     addAgent,
     addFleet,

@@ -11,6 +11,8 @@ import { loadAny, type Loaded, type LoadedFleet } from "./load-manifest.ts";
 import { problemLine } from "./problem.ts";
 import { reportRun, rolloutProgress, tellUnprepared } from "./rollout-report.ts";
 import { tellUnreachable, withFleet } from "./server.ts";
+import { type SecretFlags, wipe } from "./secret-options.ts";
+import { gatherForMany } from "./secrets-for-many.ts";
 import type { Session } from "./session.ts";
 import { readSigners, type Signer } from "./sign-option.ts";
 import { typeCheck } from "./type-check.ts";
@@ -26,6 +28,7 @@ interface HowToRollOut {
   readonly timeoutMs: number;
   readonly message: string | undefined;
   readonly signers: readonly Signer[];
+  readonly flags: SecretFlags;
 }
 
 /** As on the command line; what was not given is as by default. */
@@ -39,6 +42,7 @@ export interface WishForMany {
   readonly message: string | undefined;
   readonly sign: readonly string[];
   readonly check: boolean;
+  readonly secrets: SecretFlags;
 }
 
 const DEFAULT_CONCURRENCY = 16;
@@ -57,6 +61,7 @@ export async function applyToMany(session: Session, file: string, wish: WishForM
   const how: HowToRollOut = {
     file,
     signers,
+    flags: wish.secrets,
     message: wish.message,
     selector: wish.selector,
     waves: wish.wave ?? parseWaves("100%") ?? [],
@@ -103,17 +108,16 @@ async function rollOut(
   how: HowToRollOut,
 ): Promise<ExitCode> {
   const { signal } = session.io;
-  const { file, ...rest } = how;
-  const prepared = await fleet.rollouts.prepare(
-    {
-      ...rest,
-      ...runner(),
-      id: newId(new Date()),
-      file: basename(file),
-      manifestOf: (device) => made(loaded, device),
-    },
+  const { file, flags, ...rest } = how;
+  const manifestOf = (device: KnownDevice): MadeManifest => made(loaded, device);
+  const secrets = await gatherForMany(session, fleet, flags, { ...rest, manifestOf });
+  if (typeof secrets === "number") return secrets;
+  const id = newId(new Date());
+  const preparing = fleet.rollouts.prepare(
+    { ...rest, ...runner(), id, file: basename(file), manifestOf, secrets },
     { signal },
   );
+  const prepared = await preparing.finally(() => wipe(secrets.values));
   if (prepared._tag !== "Prepared") return tellUnprepared(session, prepared);
   const { rollout, plan, leftOut } = prepared;
   if (leftOut.length > 0) session.say(`in no group of ${file}, and left out: ${leftOut.join(", ")}`);

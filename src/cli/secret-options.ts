@@ -50,11 +50,14 @@ export interface WrongSecret {
   readonly next: string;
 }
 
-/** Reads what is given of a manifest's secrets. Whoever gets the bytes wipes them with {@link wipe}. */
+/**
+ * Reads what is given of secrets; from the folder those with these names, which are referred to. Whoever gets the bytes wipes
+ * them with {@link wipe}.
+ */
 export async function readSecrets(
   { cwd, input }: Session["io"],
   { secret, secrets: folder }: Pick<SecretFlags, "secret" | "secrets">,
-  manifest: Manifest,
+  names: readonly string[],
 ): Promise<Map<string, Uint8Array> | WrongSecret> {
   const values = new Map<string, Uint8Array>();
   let fromInput: string | null = null;
@@ -90,7 +93,7 @@ export async function readSecrets(
   const path = resolve(cwd, folder);
   try {
     const there = new Set(await readdir(path));
-    for (const name of secretsOf(manifest)) {
+    for (const name of names) {
       if (!values.has(name) && there.has(name)) values.set(name, await readFile(join(path, name)));
     }
     return values;
@@ -109,6 +112,13 @@ const codeOf = (error: unknown): string =>
       ? error.message
       : String(error);
 
+/** What an editor puts at the end of a file is seldom meant. */
+export function noteNewlines({ say }: Session, values: ReadonlyMap<string, Uint8Array>): void {
+  for (const [name, bytes] of values) {
+    if (bytes.at(-1) === 0x0a) say(`note: the secret "${name}" ends with a newline, which is part of it`);
+  }
+}
+
 export const wipe = (values: ReadonlyMap<string, Uint8Array>): void => {
   for (const bytes of values.values()) bytes.fill(0);
 };
@@ -120,14 +130,12 @@ export async function gatherSecrets(
   manifest: Manifest,
 ): Promise<{ readonly given: Map<string, Uint8Array>; readonly keysFor: KeysFor } | null> {
   const { io, complain, say } = session;
-  const given = await readSecrets(io, flags, manifest);
+  const given = await readSecrets(io, flags, secretsOf(manifest));
   if ("problem" in given) {
     complain(given.problem, given.next);
     return null;
   }
-  for (const [name, bytes] of given) {
-    if (bytes.at(-1) === 0x0a) say(`note: the secret "${name}" ends with a newline, which is part of it`);
-  }
+  noteNewlines(session, given);
   const file = knownDevicesFile(io, flags.knownDevices);
   const keysFor: KeysFor = async (fleet, id) => {
     const known = await readKnownDevices(file);

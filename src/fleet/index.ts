@@ -46,6 +46,7 @@ export type { Asked, LastKnown } from "./plan-basis.ts";
 export type { PlanOptions, PlanResult } from "./plan.ts";
 export type { RemoveAssetsOptions, RemovedAssets } from "./remove-assets.ts";
 export type { Prepared, RolloutWish } from "./rollout/prepare.ts";
+export type { SecretsForMany } from "./rollout/sealing.ts";
 export { LEASE_MS } from "./rollout/record.ts";
 export { failedIn, type RolloutProgress, type RunResult } from "./rollout/run.ts";
 export { isSilent, type Taken } from "./rollout/take.ts";

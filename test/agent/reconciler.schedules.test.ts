@@ -173,7 +173,7 @@ test("whatever comes when: one worker a Score, `after` kept, gathered in waves, 
     ),
     { numRuns: 150 },
   );
-}, 60_000);
+});
 
 test("whatever comes when, independent Scores are gathered once: no step that serves many is taken before all have come to theirs", async () => {
   await fc.assert(
@@ -197,4 +197,4 @@ test("whatever comes when, independent Scores are gathered once: no step that se
     ),
     { numRuns: 40 },
   );
-}, 60_000);
+});

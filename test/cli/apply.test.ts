@@ -153,5 +153,5 @@ describe("apply", () => {
     const { code, err } = await fleet.run(["apply", "m.ts", "--agent", "pi-7", "--check"], { cwd });
     expect(code).toBe(1);
     expect(err).toMatch(/m\.ts:1:7: TS2322/);
-  }, 60_000);
+  });
 });

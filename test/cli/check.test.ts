@@ -1,14 +1,12 @@
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { NEXT, type Report } from "harmony-edge/check";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { findCompiler } from "../../src/cli/compiler.ts";
 import { packageRoot } from "../../src/cli/package-root.ts";
 import { CLUSTER, folder, harmony, manifestOf, SENTENCE } from "./in-process.ts";
 
 // The compiler reads this whole package, which takes its time on a machine that does other things besides.
-vi.setConfig({ testTimeout: 60_000 });
-
 const document = {
   agentId: "pi-7",
   topology: "PiTopology",

@@ -2,14 +2,12 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { packageRoot } from "../../src/cli/package-root.ts";
 import { AgentStatus } from "../../src/wire/status.ts";
 import { CLUSTER, folder, harmony, type HowToRun, manifestOf, type Ran, SENTENCE } from "./in-process.ts";
 
 // Real processes, on a machine that may do other things besides.
-vi.setConfig({ testTimeout: 90_000 });
-
 const launcher = join(packageRoot(), "bin/harmony.js");
 
 /** The processes that were started for this root, by what they were called with. */

@@ -10,8 +10,6 @@ import { natsServer } from "../support/nats-server.ts";
 import { folder, harmony, type HowToRun, manifestOf } from "./in-process.ts";
 import { json } from "./scripted-fleet.ts";
 
-vi.setConfig({ testTimeout: 90_000 });
-
 let bundle = "";
 beforeAll(async () => {
   const installed = await install();

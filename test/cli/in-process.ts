@@ -26,9 +26,14 @@ export interface HowToRun {
   readonly onOutput?: (text: string) => void;
 }
 
+/** Settings of the user who runs the tests are none of theirs. */
+const settings = mkdtempSync(join(tmpdir(), "harmony-test-settings-"));
+process.once("exit", () => rmSync(settings, { recursive: true, force: true }));
+
 /** Runs a command in this process, as the launcher does, with outputs of its own. */
 export async function harmony(argv: readonly string[], how: HowToRun = {}): Promise<Ran> {
-  const { cwd = tmpdir(), env = {}, terminal = false, answer = null, signal = new AbortController().signal } = how;
+  const { cwd = tmpdir(), terminal = false, answer = null, signal = new AbortController().signal } = how;
+  const env = { XDG_CONFIG_HOME: settings, ...how.env };
   let out = "";
   let err = "";
   const code = await main(argv, {

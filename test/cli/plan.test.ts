@@ -8,8 +8,6 @@ import { natsServer } from "../support/nats-server.ts";
 import { folder, harmony, type HowToRun, manifestOf } from "./in-process.ts";
 import { json } from "./scripted-fleet.ts";
 
-vi.setConfig({ testTimeout: 60_000 });
-
 let bundle = "";
 beforeAll(async () => {
   const installed = await install();

@@ -62,7 +62,7 @@ test("a store that is at its limit refuses writes with its reason, and what wait
   const after = await control.ship(agent.id, "after");
   expect(await control.converged(agent, "after", after)).toMatchObject({ epoch });
   expect(await costsOn([server])).toEqual(costsOf(1));
-}, 120_000);
+});
 
 onDisks("a server whose disk is full", () => {
   test(

@@ -12,6 +12,7 @@ import { type DoctorArguments, trustedKeys } from "../arguments.ts";
 import { DROP_IN, dropInText } from "../cage/unit.ts";
 import { type DoctorReport, type Examined, judge, type ServerExamined } from "../doctor.ts";
 import { Keyring } from "../keyring.ts";
+import type { Linked } from "../linked.ts";
 import { assembleHost } from "../wiring.ts";
 import { SelfReportFile } from "./self-report-file.ts";
 import { StateDirectory, statePath } from "./state-directory.ts";
@@ -22,10 +23,11 @@ const SERVER_MS = 8_000;
 type Asked = Omit<DoctorArguments, "json">;
 
 /** Looks at all that an agent needs here, beside a running one too, and changes nothing. */
-export async function lookAtDevice(asked: Asked, log: Log): Promise<DoctorReport> {
+export async function lookAtDevice(linked: Linked, asked: Asked, log: Log): Promise<DoctorReport> {
   const path = statePath(asked.root, asked.stateDir === null ? null : resolve(asked.stateDir));
   const quiet: Log = (message, fields) => (message.startsWith("a bug") ? log(message, fields) : undefined);
   const host = assembleHost({
+    linked,
     root: asked.root,
     servers: serverList(asked.server),
     statePath: path,

@@ -18,6 +18,7 @@ export const addAgent: AddCommand = (program, run) => {
         "unit",
         "take",
         "status",
+        "kinds",
       ]),
     )
     .allowExcessArguments()

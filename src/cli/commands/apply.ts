@@ -76,6 +76,7 @@ export const addApply: AddCommand = (program, run) => {
         "pass show wifi | harmony apply wifi.ts --agent pi-7 --secret wifi-psk=-",
         "harmony apply bundle.json --agent pi-7",
         "harmony apply kiosks.ts --selector site=paris,role=kiosk --wave 1,10%,100% --soak 5m --max-failures 2",
+        "harmony apply wifi.ts --selector site=paris --secret wifi-psk=psk.txt",
       ),
     )
     .action(
@@ -86,10 +87,8 @@ export const addApply: AddCommand = (program, run) => {
         const { io } = session;
         const many = forMany(given);
         if (given.selector !== undefined && agent === undefined) {
-          if (!wait || plan || retryFailed || flags.secret.length > 0 || flags.secrets !== undefined) {
-            session.complain(
-              "--no-wait, --plan, --retry-failed, --secret and --secrets are for one device: name it by --agent",
-            );
+          if (!wait || plan || retryFailed || flags.pin) {
+            session.complain("--no-wait, --plan, --retry-failed and --pin are for one device: name it by --agent");
             return EXIT.usage;
           }
           return applyToMany(session, file, {
@@ -99,6 +98,7 @@ export const addApply: AddCommand = (program, run) => {
             message,
             sign,
             check,
+            secrets: flags,
           });
         }
         if (agent === undefined || given.selector !== undefined) {

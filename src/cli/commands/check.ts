@@ -22,6 +22,7 @@ import { loadAny } from "../load-manifest.ts";
 import { visible } from "../paint.ts";
 import { displayPath, type Problem } from "../problem.ts";
 import type { Session } from "../session.ts";
+import { secretsOf } from "../../fleet/secrets.ts";
 import { addSecretSources, readSecrets, SecretFlags, wipe } from "../secret-options.ts";
 import { type NamedTargets, namedTargets } from "../check-targets.ts";
 import { GivenSelector, selectorOption } from "../selector-option.ts";
@@ -182,7 +183,7 @@ async function unresolved(
   flags: Pick<SecretFlags, "secret" | "secrets">,
 ): Promise<readonly Finding[]> {
   if (flags.secret.length === 0 && flags.secrets === undefined) return [];
-  const given = await readSecrets(io, flags, manifest);
+  const given = await readSecrets(io, flags, secretsOf(manifest));
   if ("problem" in given) {
     const about = { scoreId: null, kind: null, capability: null, target: null } as const;
     return [{ ...about, rule: "SecretMissing", severity: "error", file, sentence: given.problem }];

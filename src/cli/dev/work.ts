@@ -8,6 +8,7 @@ import { reportApply } from "../apply-report.ts";
 import { EXIT, type ExitCode } from "../exit-code.ts";
 import { fitsOrTell, loadOrTell } from "../manifest-file.ts";
 import { displayPath } from "../problem.ts";
+import { secretsOf } from "../../fleet/secrets.ts";
 import { readSecrets, type SecretFlags, wipe } from "../secret-options.ts";
 import type { Session } from "../session.ts";
 import { uploadOrTell } from "../uploading.ts";
@@ -92,7 +93,7 @@ async function apply(
 ): Promise<ExitCode> {
   const failed = await uploadOrTell(session, machine.fleet, assets, { signal });
   if (failed !== null) return signal.aborted ? EXIT.done : failed;
-  const values = await readSecrets(session.io, flags, manifest);
+  const values = await readSecrets(session.io, flags, secretsOf(manifest));
   if ("problem" in values) {
     session.complain(values.problem, values.next);
     return EXIT.usage;

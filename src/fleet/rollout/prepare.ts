@@ -5,7 +5,7 @@ import type { KnownDevice, MadeManifest } from "../../topology/fleet-manifest.ts
 import type { Manifest } from "../../topology/manifest.ts";
 import { type Selector, selectorText } from "../../topology/selector.ts";
 import { sha256 } from "../../wire/digest.ts";
-import { encodeScores } from "../../wire/encode.ts";
+import { encodeScores, type SecretsToSend } from "../../wire/encode.ts";
 import type { AgentId } from "../../wire/keys.ts";
 import {
   type Rollout,
@@ -21,8 +21,10 @@ import { type CallOptions, ROLLOUTS, type Unreachable } from "../../wire/store.t
 import { authorsOf } from "../apply.ts";
 import type { Signers } from "../pack.ts";
 import type { FleetParts } from "../parts.ts";
+import { secretsOf } from "../secrets.ts";
 import { selectAgents } from "../selector.ts";
 import { writeRollout } from "./record.ts";
+import { type SecretsForMany, sealedForDevice } from "./sealing.ts";
 import { planWaves, type Reach, type WavePlan } from "./waves.ts";
 
 export interface RolloutWish {
@@ -41,6 +43,8 @@ export interface RolloutWish {
   readonly soakMs: number;
   readonly timeoutMs: number;
   readonly signers: Signers;
+  /** Default: all secrets are carried over. */
+  readonly secrets?: SecretsForMany | undefined;
   /** Why, in one line, for the history of each device. */
   readonly message?: string | undefined;
 }
@@ -80,7 +84,9 @@ export async function prepareRollout(
     sentence: `what it publishes cannot be read, so nobody knows whether the selector means it: ${message}`,
   }));
   const leftOut: AgentId[] = [];
-  /** Texts of manifests, with their numbers: most devices have the same. */
+  const { secrets = CARRIED, signers } = wish;
+  const stray = new Set(secrets.values.keys());
+  /** Texts of manifests, with their numbers: most devices have the same, unless secrets are sealed for each. */
   const texts = new Map<string, number>();
   const numberOf = new Map<AgentId, number>();
   for (const { agentId, document } of selected.agents) {
@@ -88,12 +94,26 @@ export async function prepareRollout(
     if (made._tag === "NotMeant") leftOut.push(agentId);
     else if (made._tag === "Refused") findings.push({ agentId, scoreId: null, sentence: made.message });
     else {
-      findings.push(...against(made.manifest, agentId, document, wish));
-      const text = JSON.stringify(storedOf(made.manifest));
+      const { manifest } = made;
+      const objected = against(manifest, agentId, document, wish);
+      findings.push(...objected);
+      for (const name of secretsOf(manifest)) stray.delete(name);
+      if (objected.length > 0) continue;
+      const published = document.sealingKey ?? null;
+      const sealed = await sealedForDevice(store, { manifest, agentId, published, secrets, signers }, call);
+      if (sealed._tag === "Unreachable") return sealed;
+      if (sealed._tag === "SecretsRefused") {
+        findings.push({ agentId, scoreId: null, sentence: `${sealed.message}. ${sealed.next}` });
+        continue;
+      }
+      const text = JSON.stringify(storedOf(manifest, sealed.secrets));
       const number = texts.get(text) ?? texts.size;
       texts.set(text, number);
       numberOf.set(agentId, number);
     }
+  }
+  for (const name of stray) {
+    findings.push({ agentId: null, scoreId: null, sentence: `no manifest refers to a secret "${name}"` });
   }
   if (findings.length > 0) return { _tag: "Refused", findings };
   const plan = planWaves([...numberOf.keys()], wish);
@@ -163,12 +183,15 @@ export async function beginRollout(
   }
 }
 
-const storedOf = (manifest: Manifest): StoredManifest => ({
-  scores: encodeScores(manifest),
+/** Nothing is given. */
+const CARRIED: SecretsForMany = { values: new Map(), trustedKeysOf: () => [] };
+
+const storedOf = (manifest: Manifest, secrets: SecretsToSend): StoredManifest => ({
+  scores: encodeScores(manifest, secrets),
   ...(manifest.rollbackOnFailure !== null && { rollbackOnFailure: manifest.rollbackOnFailure }),
 });
 
-/** All that `apply` would refuse, and secrets, which are sealed for one device at a time. */
+/** All that `apply` would refuse. */
 function against(
   manifest: Manifest,
   agentId: AgentId,
@@ -177,17 +200,9 @@ function against(
 ): readonly DeviceFinding[] {
   const agent: Target = { _tag: "Agent", document: { ...document, agentId } };
   const targets: readonly Target[] = [{ _tag: "Topology", topology: manifest.topology }, agent];
-  const found = [
+  return [
     ...objections(manifest, targets),
     ...unsigned(manifest, agent, authorsOf(signers)),
     ...unknownFields({ message }, { ...document, agentId }),
-  ];
-  const secrets = Object.entries(manifest.scores).flatMap(([scoreId, score]) =>
-    score.bind().secrets.map((name): DeviceFinding => ({
-      agentId,
-      scoreId,
-      sentence: `it refers to the secret "${name}", and a roll-out carries no secrets: apply it with --agent ${agentId}`,
-    })),
-  );
-  return [...found.map(({ scoreId, sentence }) => ({ agentId, scoreId, sentence })), ...secrets];
+  ].map(({ scoreId, sentence }) => ({ agentId, scoreId, sentence }));
 }

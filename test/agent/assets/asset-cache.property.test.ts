@@ -111,4 +111,4 @@ test("whatever is cut short, spoilt or taken away: it is whole or a typed failur
   );
   // All of it came about.
   expect([...seen]).toEqual(expect.arrayContaining(["here", "NotFound", "Corrupt", "TimedOut"]));
-}, 120_000);
+});

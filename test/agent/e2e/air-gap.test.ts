@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { beforeAll, expect, test, vi } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { KINDS } from "../../../src/scores/index.ts";
 import { publicKeyIn } from "../../../src/wire/authors.ts";
 import { readBundle } from "../../../src/wire/bundle.ts";
@@ -15,8 +15,6 @@ import { eventually } from "../support/eventually.ts";
 import { snapshot } from "../support/folder-snapshot.ts";
 import { AGENT, envelopeOf, file } from "../support/manifests.ts";
 import { Operator, reasonOf } from "../support/operator.ts";
-
-vi.setConfig({ testTimeout: 90_000 });
 
 let harmony = "";
 beforeAll(async () => {

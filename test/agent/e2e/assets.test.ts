@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { connect } from "nats";
-import { beforeAll, describe, expect, test, vi } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import type { AssetRef } from "../../../src/scores/asset.ts";
 import { FileScore } from "../../../src/scores/index.ts";
 import type { AnyScore } from "../../../src/scores/score.ts";
@@ -15,8 +15,6 @@ import { RestartableServer } from "../support/restartable-server.ts";
 import { stallingProxy } from "../support/stalling-proxy.ts";
 
 // For machines that are slow to start a process.
-vi.setConfig({ testTimeout: 60_000 });
-
 let harmony = "";
 beforeAll(async () => {
   const installed = await install();

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, type Msg } from "nats";
-import { beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { startNatsServer } from "../../../src/cli/nats-server.ts";
 import { AgentId, planSubject } from "../../../src/wire/keys.ts";
 import { folder, harmony as cli } from "../../cli/in-process.ts";
@@ -13,8 +13,6 @@ import { AGENT } from "../support/manifests.ts";
 import { Operator } from "../support/operator.ts";
 
 // For machines that are slow to start a process.
-vi.setConfig({ testTimeout: 180_000 });
-
 let harmony = "";
 beforeAll(async () => {
   const installed = await install();
@@ -121,6 +119,8 @@ test("a secret is nowhere but in its file: not on the wire, on the server's disk
   await writeFile(join(secrets, "wifi-psk"), SECOND);
   expect(await run("apply", "wifi.ts", ...to, ...given)).toBe(0);
   expect(await psk()).toBe(SECOND);
+  expect(await run("apply", "wifi.ts", "--selector", "*", ...given)).toBe(0);
+  expect(await run("rollout", "status", "--json")).toBe(0);
   // Something given by mistake in place of a file's name.
   expect(await run("apply", "wifi.ts", ...to, "--secret", FIRST)).toBe(2);
   expect(await run("plan", "plain.ts", ...to, "--json")).toBe(0);

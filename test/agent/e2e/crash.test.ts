@@ -103,4 +103,4 @@ test(`killed ${KILLS} times in the middle of its work, the agent ends where it s
   process.stdout.write(`${inTheMiddle.ofWork} of ${kills} kills came between the first and the last effect\n`);
   expect(inTheMiddle.ofWork).toBeGreaterThan(0);
   expect((await operator.status())?.epoch).toBeGreaterThan(KILLS / 3);
-}, 60_000);
+});

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { createHash, generateKeyPairSync } from "node:crypto";
 import { readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { beforeAll, expect, onTestFinished, test, vi } from "vitest";
+import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { readEventFile } from "../../../src/agent/event-log.ts";
 import { StateDirectory } from "../../../src/agent/adapters/state-directory.ts";
 import { ChainCheck, readEntry } from "../../../src/wire/event-chain.ts";
@@ -18,8 +18,6 @@ import { Author, authorsText } from "../support/authors.ts";
 import { AGENT, file, payloadOf } from "../support/manifests.ts";
 import { Operator, reasonOf } from "../support/operator.ts";
 import { RestartableServer } from "../support/restartable-server.ts";
-
-vi.setConfig({ testTimeout: 90_000 });
 
 let harmony = "";
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { StateDirectory } from "../../../src/agent/adapters/state-directory.ts";
 import { Ledger } from "../../../src/agent/ledger.ts";
 import { natsServer } from "../../support/nats-server.ts";
@@ -13,13 +13,11 @@ import {
   temporaryFolder,
 } from "../support/agent-process.ts";
 import { eventually } from "../support/eventually.ts";
-import { snapshot } from "../support/folder-snapshot.ts";
+import { atRest, snapshot } from "../support/folder-snapshot.ts";
 import { AGENT, directory, file, unknownKind } from "../support/manifests.ts";
 import { Operator } from "../support/operator.ts";
 
 // For machines that are slow to start a process.
-vi.setConfig({ testTimeout: 60_000 });
-
 let harmony = "";
 beforeAll(async () => {
   const installed = await install();
@@ -154,16 +152,15 @@ describe("the agent as it is shipped, against a real server", () => {
     const agent = start({ args: ["--drift-interval", "100ms"] });
     await operator.send({ generation: 1, scores, after: { motd: ["etc"] } });
     await operator.converged(1, () => agent.tail);
-    await eventually("it has come to rest", async () => {
-      const before = JSON.stringify(await snapshot(root));
-      await sleep(300);
-      return before === JSON.stringify(await snapshot(root));
+    const written = async () => ({
+      ...(await snapshot(root)),
+      status: `${await operator.revision("actual-state")}`,
     });
-    const [files, revision, lines] = [await snapshot(root), await operator.revision("actual-state"), agent.log.length];
+    const before = await atRest(written, () => agent.tail);
+    const lines = agent.log.length;
     // Time for some twenty passes.
     await sleep(2500);
-    expect(await snapshot(root)).toEqual(files);
-    expect(await operator.revision("actual-state")).toBe(revision);
+    expect(await written()).toEqual(before);
     expect(agent.log.slice(lines)).toEqual([]);
   });
 

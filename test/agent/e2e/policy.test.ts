@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from "node:crypto";
 import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { beforeAll, expect, test, vi } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { signPolicy } from "../../../src/wire/signed-policy.ts";
 import type { AgentStatus } from "../../../src/wire/status.ts";
 import { natsServer } from "../../support/nats-server.ts";
@@ -9,8 +9,6 @@ import { AgentProcess, install, temporaryFolder } from "../support/agent-process
 import { eventually } from "../support/eventually.ts";
 import { directory, file, type Wanted } from "../support/manifests.ts";
 import { Operator, reasonOf } from "../support/operator.ts";
-
-vi.setConfig({ testTimeout: 90_000 });
 
 let harmony = "";
 beforeAll(async () => {

@@ -1,13 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { beforeAll, expect, test, vi } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { natsServer } from "../../support/nats-server.ts";
 import { AgentProcess, install, temporaryFolder } from "../support/agent-process.ts";
 import { eventually } from "../support/eventually.ts";
 import { file, unknownKind } from "../support/manifests.ts";
 import { Operator } from "../support/operator.ts";
-
-vi.setConfig({ testTimeout: 60_000 });
 
 let harmony = "";
 beforeAll(async () => {

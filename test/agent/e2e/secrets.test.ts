@@ -1,6 +1,6 @@
 import { mkdir, readFile, rm, rmdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { beforeAll, describe, expect, test, vi } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { natsServer } from "../../support/nats-server.ts";
 import { folder, harmony as cli, type Ran } from "../../cli/in-process.ts";
 import { AgentProcess, install, temporaryFolder } from "../support/agent-process.ts";
@@ -9,8 +9,6 @@ import { AGENT } from "../support/manifests.ts";
 import { Operator } from "../support/operator.ts";
 
 // For machines that are slow to start a process.
-vi.setConfig({ testTimeout: 90_000 });
-
 let harmony = "";
 beforeAll(async () => {
   const installed = await install();

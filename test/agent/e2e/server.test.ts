@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { beforeAll, describe, expect, test, vi } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { natsServer } from "../../support/nats-server.ts";
 import { AgentProcess, install, temporaryFolder } from "../support/agent-process.ts";
 import { eventually } from "../support/eventually.ts";
@@ -11,8 +11,6 @@ import { Operator, reasonOf } from "../support/operator.ts";
 import { RestartableServer } from "../support/restartable-server.ts";
 
 // For machines that are slow to start a process.
-vi.setConfig({ testTimeout: 60_000 });
-
 let harmony = "";
 beforeAll(async () => {
   const installed = await install();

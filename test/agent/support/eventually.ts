@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** Long, because only a failing test waits for its end. */
-const DEADLINE_MS = 20_000;
+const DEADLINE_MS = 60_000;
 
 /** Waits until `look` gives something that is neither null, undefined nor false. `tell` is what the failure says was seen. */
 export async function eventually<T>(

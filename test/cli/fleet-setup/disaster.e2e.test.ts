@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from "node:crypto";
 import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { beforeAll, expect, test, vi } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { FleetDirectory } from "../../../src/cli/fleet-setup/fleet-directory.ts";
 import { connectStore } from "../../../src/wire/nats/connect.ts";
 import { AgentProcess, install, temporaryFolder } from "../../agent/support/agent-process.ts";
@@ -11,8 +11,6 @@ import { folder, harmony, manifestOf } from "../in-process.ts";
 import { enrollOn, serveFleet } from "./support.ts";
 
 // The steps of "Backup and restore" in docs/operating.md, in its order, on real servers and agents.
-vi.setConfig({ testTimeout: 120_000 });
-
 const ID = "pi-7";
 let launcher = "";
 beforeAll(async () => {

@@ -1,6 +1,6 @@
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { beforeAll, expect, onTestFinished, test, vi } from "vitest";
+import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { endsSoon, makeServerCertificate } from "../../../src/cli/fleet-setup/certificates.ts";
 import { connectStore } from "../../../src/wire/nats/connect.ts";
 import { credentialsFile } from "../../../src/wire/nats/credentials.ts";
@@ -12,8 +12,6 @@ import { folder, harmony, manifestOf } from "../in-process.ts";
 import { enrollOn, serveFleet } from "./support.ts";
 
 // Real processes, on a machine that may do other things besides.
-vi.setConfig({ testTimeout: 90_000 });
-
 let launcher = "";
 beforeAll(async () => {
   const installed = await install();

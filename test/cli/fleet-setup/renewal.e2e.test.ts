@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { beforeAll, expect, onTestFinished, test, vi } from "vitest";
+import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { KEYS } from "../../../src/agent/keyring.ts";
 import type { FleetDescription, Member } from "../../../src/cli/fleet-setup/description.ts";
 import { FleetDirectory } from "../../../src/cli/fleet-setup/fleet-directory.ts";
@@ -19,8 +19,6 @@ import { folder, harmony, manifestOf } from "../in-process.ts";
 import { enrollOn, serveFleet } from "./support.ts";
 
 // Real processes, on a machine that may do other things besides.
-vi.setConfig({ testTimeout: 120_000 });
-
 const ID = AgentId.parse("pi-7");
 let launcher = "";
 beforeAll(async () => {

@@ -7,6 +7,8 @@ import { agentPolicy } from "../../../src/agent/adapters/agent-policy.ts";
 import { StateDirectory } from "../../../src/agent/adapters/state-directory.ts";
 import type { Agent } from "../../../src/agent/agent.ts";
 import { Ledger } from "../../../src/agent/ledger.ts";
+import { ADAPTERS } from "../../../src/agent/adapters/offers/all.ts";
+import { KINDS } from "../../../src/scores/index.ts";
 import { assemble } from "../../../src/agent/wiring.ts";
 import { createFleet, FileScore, type Fleet, manifest, PiTopology, systemClock } from "../../../src/index.ts";
 import type { Manifest } from "../../../src/topology/manifest.ts";
@@ -69,6 +71,7 @@ export async function startAgent(options: {
   const own = { policyFile: null, signedPolicy: null, configFile: null, credsFile: null, trust: [] };
   const policy = await agentPolicy({ ...own, agentId: id, root, state, log: tell });
   const { agent, host } = assemble({
+    linked: { kinds: KINDS, adapters: ADAPTERS },
     agentId: id,
     root,
     servers,

@@ -5,6 +5,7 @@ import { createFleet, type RolloutProgress, type RolloutWish } from "../../../sr
 import { LEASE_MS, writeRollout } from "../../../src/fleet/rollout/record.ts";
 import { parseWaves } from "../../../src/fleet/rollout/waves.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
+import type { MadeManifest } from "../../../src/topology/fleet-manifest.ts";
 import type { Manifest } from "../../../src/topology/manifest.ts";
 import { sealPayload } from "../../../src/wire/sealed-payload.ts";
 import { digestOf, sha256 } from "../../../src/wire/digest.ts";
@@ -14,6 +15,8 @@ import { AgentId } from "../../../src/wire/keys.ts";
 import { MemoryServer } from "../../../src/wire/memory-server.ts";
 import { MemoryStore } from "../../../src/wire/memory-store.ts";
 import { type Rollout, RolloutId } from "../../../src/wire/rollout.ts";
+import { makeKeyPair } from "../../../src/wire/secrets/hpke.ts";
+import { keyIdOf, type SealingKey, sealingKeyOf, unseal } from "../../../src/wire/secrets/sealed.ts";
 import { writeDocument } from "../../../src/wire/status.ts";
 import { agentStatus, capabilities, Everything, failing, scoreStatus } from "../scripted-agent.ts";
 
@@ -285,15 +288,68 @@ describe("a roll-out", () => {
     expect(await it.rollouts.read(ID)).toEqual({ _tag: "Unknown" });
   });
 
-  test("carries no secrets, and says so of the Score that has one", async () => {
-    const it = await scene(1);
+  test("carries secrets, sealed for each device alone; what is not given is carried over from each device's own", async () => {
+    const it = await scene(2);
+    const pairs = new Map(["pi-1", "pi-2"].map((id) => [id, makeKeyPair()]));
+    const keyOf = (id: string): SealingKey => {
+      const pair = pairs.get(id);
+      if (pair === undefined) throw new Error(id);
+      return sealingKeyOf(pair);
+    };
+    for (const id of pairs.keys()) {
+      const document = capabilities({ agentId: AgentId.parse(id), sealingKey: keyOf(id) });
+      await it.devices.put("capabilities", id, writeDocument(document));
+    }
+    const wanted = (path: string) =>
+      manifest(PiTopology, { a: new FileScore({ path, content: secret("token") }) }, { rollbackOnFailure: true });
+    const more = (path: string, secrets: RolloutWish["secrets"]): Partial<RolloutWish> => ({
+      waves: parseWaves("100%") ?? [],
+      manifestOf: () => ({ _tag: "Made", group: "", manifest: wanted(path) }),
+      secrets,
+    });
+    const opened = async (id: string, by: string): Promise<string> => {
+      const found = await it.devices.get("desired-state", id);
+      const envelope = found._tag === "Value" ? openEnvelope(found.value) : null;
+      if (envelope?._tag !== "Inline") throw new Error(id);
+      const sealed = Payload.parse(JSON.parse(envelope.payload)).scores["a"];
+      const { secrets = {} } = WireScore.parse(sealed);
+      const pair = pairs.get(by);
+      if (pair === undefined || secrets["token"] === undefined) throw new Error(by);
+      const own = new Map([[keyIdOf(sealingKeyOf(pair)), pair]]);
+      const unsealed = unseal(secrets["token"], own, { agentId: AgentId.parse(id), name: "token" });
+      return unsealed._tag === "Opened" ? Buffer.from(unsealed.bytes).toString() : unsealed._tag;
+    };
+    const values = new Map([["token", Buffer.from("abc")]]);
+    const trustedKeysOf = (id: AgentId) => [keyOf(id)];
+    await it.settled(it.rollouts.run(await it.begin(more("/a", { values, trustedKeysOf }))));
+    expect([await opened("pi-1", "pi-1"), await opened("pi-2", "pi-2")]).toEqual(["abc", "abc"]);
+    expect(await opened("pi-1", "pi-2")).not.toBe("abc");
+    // The next one gives none.
+    await it.devices.delete("rollouts", ID);
+    const again = await it.settled(it.rollouts.run(await it.begin(more("/b", undefined))));
+    expect(again.rollout).toMatchObject({ state: "Done", manifests: { length: 2 } });
+    expect([await opened("pi-1", "pi-1"), await opened("pi-2", "pi-2")]).toEqual(["abc", "abc"]);
+  });
+
+  test("is refused where a secret is missing, is nobody's, or would be sealed for a key that is not pinned", async () => {
+    const it = await scene(2);
+    const told = { agentId: AgentId.parse("pi-1"), sealingKey: sealingKeyOf(makeKeyPair()) };
+    await it.devices.put("capabilities", "pi-1", writeDocument(capabilities(told)));
     const token = manifest(PiTopology, { a: new FileScore({ path: "/a", content: secret("token") }) });
-    const prepared = await it.rollouts.prepare(
-      it.wish({ manifestOf: () => ({ _tag: "Made", group: "", manifest: token }) }),
+    const sentences = async (given: readonly string[]): Promise<string> => {
+      const values = new Map(given.map((name) => [name, Buffer.from("abc")]));
+      const manifestOf = (): MadeManifest => ({ _tag: "Made", group: "", manifest: token });
+      const prepared = await it.rollouts.prepare(it.wish({ manifestOf, secrets: { values, trustedKeysOf: () => [] } }));
+      if (prepared._tag !== "Refused") throw new Error(prepared._tag);
+      return prepared.findings.map(({ agentId, sentence }) => `${agentId}: ${sentence}`).join("\n");
+    };
+    expect(await sentences([])).toMatch(
+      /^pi-1: the secret "token" is not given, and .* holds none of that name\. Say what/,
     );
-    expect(JSON.stringify(prepared)).toContain(
-      'it refers to the secret \\"token\\", and a roll-out carries no secrets',
-    );
+    expect(await sentences([])).toContain("pi-2: agent pi-2 takes no secrets");
+    expect(await sentences(["token"])).toMatch(/^pi-1: agent pi-1 publishes the sealing key .*nothing here says/);
+    expect(await sentences(["token", "other"])).toContain('null: no manifest refers to a secret "other"');
+    expect(await it.rollouts.read(ID)).toEqual({ _tag: "Unknown" });
   });
 
   test("leaves out devices of no group, and refuses where the file refuses one", async () => {

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, onTestFinished, test, vi } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import * as z from "zod";
 import { packageRoot } from "../../../src/cli/package-root.ts";
 import { Rollout } from "../../../src/wire/rollout.ts";
@@ -10,8 +10,6 @@ import { eventually } from "../../agent/support/eventually.ts";
 import { folder } from "../../cli/in-process.ts";
 import { natsServer } from "../../support/nats-server.ts";
 import { simulatedAgents } from "./simulated-agents.ts";
-
-vi.setConfig({ testTimeout: 120_000 });
 
 const AGENTS = 200;
 const FAILING = ["pi-007", "pi-011", "pi-019"];

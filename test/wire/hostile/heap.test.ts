@@ -40,4 +40,4 @@ test(`the whole corpus is decoded in a process whose heap may not pass ${HEAP_MI
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}, 90_000);
+});
