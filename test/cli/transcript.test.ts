@@ -36,7 +36,7 @@ const manifest = pageAt("docs/writing-a-score.md").blocks.find(({ text }) => tex
 /** What a command that is let run says once the next one can follow. */
 const IS_UP: readonly (readonly [command: RegExp, says: RegExp])[] = [
   [/^npx harmony dev\b/, /^server: /m],
-  [/^node agent\.cjs run\b/, / connected /],
+  [/^node agent\.cjs run\b/, / took an epoch /],
 ];
 
 const scratch = mkdtempSync(join(tmpdir(), "harmony-test-transcript-"));

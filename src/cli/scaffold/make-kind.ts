@@ -2,7 +2,7 @@ import { lstatSync } from "node:fs";
 import { chmod, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { upward } from "../compiler.ts";
-import { type Addition, byHand, withKind } from "./kinds-file.ts";
+import { type Addition, byHand, withKind } from "./kinds-list.ts";
 import type { KindName } from "./kind-name.ts";
 import { kindFiles } from "./templates.ts";
 import { writeNew } from "./write-new.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { byHand, withKind } from "../../../src/cli/scaffold/kinds-file.ts";
+import { byHand, withKind } from "../../../src/cli/scaffold/kinds-list.ts";
 
 const MOTD = { className: "MotdScore", from: "./kinds/motd.ts" };
 const lines = (...all: readonly string[]): string => `${all.join("\n")}\n`;
