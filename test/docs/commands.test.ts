@@ -82,10 +82,11 @@ describe("every harmony command and flag that is shown exists", () => {
 
 test("every npm script that is shown exists", () => {
   // Those of this package, and those of a repository that `harmony new fleet` makes.
-  const [own, made] = ["package.json", "templates/fleet/_package.json"].map((path): { readonly scripts?: object } =>
-    JSON.parse(readFileSync(join(root, path), "utf8")),
-  );
-  const scripts = { ...made?.scripts, ...own?.scripts };
+  const scriptsOf = (path: string): object => {
+    const read: { readonly scripts?: object } = JSON.parse(readFileSync(join(root, path), "utf8"));
+    return read.scripts ?? {};
+  };
+  const scripts = { ...scriptsOf("package.json"), ...scriptsOf("templates/fleet/_package.json") };
   const shown = pages.flatMap(({ text }) =>
     [...text.matchAll(/\bnpm (?:run ([\w:-]+)|(test))\b/g)].map(([, run, builtIn]) => run ?? builtIn),
   );

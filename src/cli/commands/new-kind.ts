@@ -33,17 +33,23 @@ export const addNewKind: AddCommand = (made, run) => {
           session.complain(done.message, done.next);
           return done._tag === "NoRepository" ? EXIT.usage : EXIT.finding;
         }
-        const { folder, files, add } = done;
+        const { folder, files, byHand } = done;
         if (session.json) {
           const paths = { directory: folder, files, kindsFile: "kinds.ts" };
-          printJson(session, { kind: name.name, class: name.className, ...paths, isInKindsFile: add === null, add });
+          printJson(session, {
+            kind: name.name,
+            class: name.className,
+            ...paths,
+            isInKindsFile: byHand === null,
+            add: byHand?.lines ?? [],
+          });
         }
         const shown = (path: string): string => displayPath(join(folder, path), io.cwd);
         say(`${name.name} is in ${files.map(shown).join(", with its contract test in ")}.`);
-        if (add === null) say(`${shown("kinds.ts")} has it, and so has each agent that is bundled from now on.`);
+        if (byHand === null) say(`${shown("kinds.ts")} has it, and so has each agent that is bundled from now on.`);
         else {
-          say(`${shown("kinds.ts")} is not as harmony new made it, and was left alone. Add there:`);
-          for (const line of add) say(`  ${line}`);
+          say(`${shown("kinds.ts")} ${byHand.why}, and was left alone. Add there:`);
+          for (const line of byHand.lines) say(`  ${line}`);
         }
         say("Next:");
         say("  npm test");

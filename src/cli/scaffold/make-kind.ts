@@ -14,8 +14,8 @@ export type MadeKind =
       readonly folder: string;
       /** What was written, by its path in there. */
       readonly files: readonly string[];
-      /** The lines to add to kinds.ts by hand; null: it has the kind. */
-      readonly add: readonly string[] | null;
+      /** Why kinds.ts was left alone, and the lines to add to it by hand; null: it has the kind. */
+      readonly byHand: { readonly why: string; readonly lines: readonly string[] } | null;
     }
   | {
       readonly _tag: "NoRepository" | "Known" | "InTheWay" | "Failed";
@@ -55,8 +55,9 @@ export async function makeKind(kind: KindName, cwd: string): Promise<MadeKind> {
   if (written._tag === "Failed") {
     return { _tag: "Failed", message: written.message, next: "Nothing was written that is not gone again." };
   }
-  const isAdded = edited._tag === "Edited" && (await replace(path, before, edited.text));
-  return { _tag: "Made", folder, files: [...files.keys()], add: isAdded ? null : byHand(addition) };
+  const why = edited._tag === "NotSafe" ? "is not as harmony new makes it" : await replace(path, before, edited.text);
+  const left = why === null ? null : { why, lines: byHand(addition) };
+  return { _tag: "Made", folder, files: [...files.keys()], byHand: left };
 }
 
 /** The nearest folder with a kinds.ts; not beyond one that is a package of its own. */
@@ -68,18 +69,18 @@ function repositoryAround(cwd: string): string | null {
   return folders.slice(0, end === -1 ? undefined : end + 1).find((folder) => has(folder, KINDS_FILE)) ?? null;
 }
 
-/** Whether it now holds `text`: not where somebody saved it meanwhile, or it cannot be written. A crash leaves either text. */
-async function replace(path: string, before: string, text: string): Promise<boolean> {
-  const temporary = join(dirname(path), `.${KINDS_FILE}.new`);
+/** Null once the file holds `text`; else why it holds what it held. A crash leaves either text. */
+async function replace(path: string, before: string, text: string): Promise<string | null> {
+  const temporary = join(dirname(path), `.${KINDS_FILE}.${process.pid}.new`);
   try {
     const { mode } = lstatSync(path);
     await writeFile(temporary, text, { flag: "wx" });
     await chmod(temporary, mode & 0o777);
-    if ((await readFile(path, "utf8")) !== before) return false;
+    if ((await readFile(path, "utf8")) !== before) return "was saved by somebody else meanwhile";
     await rename(temporary, path);
-    return (await readFile(path, "utf8")) === text;
-  } catch {
-    return false;
+    return (await readFile(path, "utf8")) === text ? null : "does not hold what was written";
+  } catch (error) {
+    return `could not be written (${error instanceof Error ? error.message : String(error)})`;
   } finally {
     await rm(temporary, { force: true });
   }

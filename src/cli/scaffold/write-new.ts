@@ -23,7 +23,11 @@ export async function writeNew(folder: string, files: ReadonlyMap<string, string
       // Whoever put something there since then keeps it.
       const file = await open(target, "wx");
       written.push(target);
-      await file.writeFile(text).finally(() => file.close());
+      try {
+        await file.writeFile(text);
+      } finally {
+        await file.close();
+      }
       if ((await readFile(target, "utf8")) !== text) throw new Error(`${target} does not hold what was written`);
     }
     return { _tag: "Written" };

@@ -22,7 +22,7 @@ test("where one cannot be written, what was written and made before is taken awa
     ["b/c/two/three", "3"],
   ]);
   expect(await writeNew(at, files)).toEqual({ _tag: "Failed", message: expect.stringMatching(/b\/c\/two/) });
-  expect(readdirSync(at, { recursive: true }).toSorted()).toEqual(["a", "a/theirs"]);
+  expect(readdirSync(at, { recursive: true, encoding: "utf8" }).toSorted()).toEqual(["a", "a/theirs"]);
 });
 
 test("a name that no file can have is told, and nothing is written", async () => {
