@@ -214,7 +214,7 @@ if (argv[1] !== undefined && resolve(argv[1]) === fileURLToPath(import.meta.url)
   const ofLibraries = sizes.filter(([file]) => file.startsWith("dist/lib/"));
   const all = ofLibraries.reduce((sum, [, bytes]) => sum + bytes, 0);
   for (const [file, bytes] of [
-    ...sizes.filter(([file]) => !file.startsWith("dist/lib/")),
+    ...sizes.filter((size) => !ofLibraries.includes(size)),
     /** @type {const} */ ([`dist/lib/ (${ofLibraries.length} files)`, all]),
   ]) {
     stderr.write(`${file} ${(bytes / 1024).toFixed(0)} KiB\n`);

@@ -76,7 +76,7 @@ test("several that start at once in a fresh clone all run, and leave no temporar
   const folder = await clone();
   const ran = await Promise.all([1, 2, 3, 4].map(async (n) => harmony(folder, String(n))));
   expect(ran.map(({ stdout }) => stdout)).toEqual(["cli 1\n", "cli 2\n", "cli 3\n", "cli 4\n"]);
-  expect((await readdir(join(folder, "dist"))).toSorted()).toEqual(["agent.cjs", "cli.js"]);
+  expect((await readdir(join(folder, "dist"))).toSorted()).toEqual(["agent.cjs", "cli.js", "lib"]);
 });
 
 test("sources that do not build are exit code 2 with the place, even where an older bundle lies", async () => {

@@ -4,8 +4,9 @@ import * as library from "../index.ts";
 import { KINDS } from "../scores/index.ts";
 import type { AnyScoreClass } from "../scores/score.ts";
 import { bundleManifest } from "./manifest-bundle.ts";
-import type { Problem } from "./problem.ts";
+import { type Problem, problemLine } from "./problem.ts";
 import { nextName, placeIn, problemOf, runBundle } from "./run-bundle.ts";
+import type { Session } from "./session.ts";
 
 /** A kind of a list, and the absolute path of the file that `Score()` is called in; null for one of Harmony's own. */
 export interface ListedKind {
@@ -57,6 +58,14 @@ export async function loadKinds(
   const isOurs = (kind: AnyScoreClass): boolean => KINDS.some((own: AnyScoreClass) => own === kind);
   const kinds = read.map((kind) => ({ kind, file: isOurs(kind) ? null : (madeIn.get(nameOf(kind)) ?? path) }));
   return { _tag: "Kinds", kinds, inputs: bundle.inputs };
+}
+
+/** The same, for a command: null where it cannot be loaded, which has been told. */
+export async function kindsOrTell({ io, complain }: Session, file: string): Promise<readonly AnyScoreClass[] | null> {
+  const loaded = await loadKinds(file, { cwd: io.cwd, print: io.err });
+  if (loaded._tag === "Kinds") return loaded.kinds.map(({ kind }) => kind);
+  for (const problem of loaded.problems) complain(problemLine(problem, io.cwd));
+  return null;
 }
 
 export const nameOf = ({ kind, version }: Pick<AnyScoreClass, "kind" | "version">): string => `${kind}@${version}`;

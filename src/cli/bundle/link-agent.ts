@@ -128,25 +128,25 @@ function modulesOf({ inputs, outputs }: Metafile) {
   );
 }
 
-/** The modules of Node that what belongs to the kinds asks for, and may not. */
+/** The modules of Node that the kinds, or what they are made of beside Harmony, ask for and may not. */
 function reachingOut({ inputs }: Metafile, file: string, own: OwnModules): readonly Problem[] {
   const folder = dirname(file);
-  const ofCore = new Set<string>();
-  const open = [relative(folder, ownModule(own, "agent/program")), relative(folder, ownModule(own, "index"))];
+  const isOwn = (path: string): boolean => !relative(own.folder, join(folder, path)).startsWith("..");
+  const found: Problem[] = [];
+  const seen = new Set<string>();
+  const open = [relative(folder, file)];
   for (let path = open.pop(); path !== undefined; path = open.pop()) {
-    if (ofCore.has(path)) continue;
-    ofCore.add(path);
-    for (const { path: imported, external } of inputs[path]?.imports ?? []) if (external !== true) open.push(imported);
+    if (seen.has(path) || isOwn(path)) continue;
+    seen.add(path);
+    for (const { path: asked, external } of inputs[path]?.imports ?? []) {
+      if (external !== true) open.push(asked);
+      else if (isBuiltin(asked) && !PURE.has(moduleOf(asked))) {
+        const message = `it imports ${asked}: a kind reaches the device by its ports alone, which policies and the agent's cage know of`;
+        found.push({ file: join(folder, path), message });
+      }
+    }
   }
-  return Object.entries(inputs).flatMap(([path, { imports }]): Problem[] => {
-    if (ofCore.has(path) || path === "agent" || !relative(own.folder, join(folder, path)).startsWith("..")) return [];
-    return imports
-      .filter(({ path: asked, external }) => external === true && isBuiltin(asked) && !PURE.has(moduleOf(asked)))
-      .map(({ path: asked }) => ({
-        file: join(folder, path),
-        message: `it imports ${asked}: a kind reaches the device by its ports alone, which policies and the agent's cage know of`,
-      }));
-  });
+  return found;
 }
 
 const moduleOf = (path: string): string => path.replace(/^node:/, "").split("/")[0] ?? "";

@@ -1,8 +1,12 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
 import { progressLine, type ProgressLine } from "../apply-progress.ts";
 import { type AddCommand, duration, examples, port } from "../command.ts";
 import { DEV_AGENT, startMachine } from "../dev/machine.ts";
+import { OwnAgent } from "../dev/own-agent.ts";
 import { applyAtEachSave, applyOnce, loadFitting, serveOnly } from "../dev/work.ts";
 import { EXIT, type ExitCode } from "../exit-code.ts";
 import { printable } from "../paint.ts";
@@ -15,6 +19,7 @@ const Options = z.object({
   once: z.boolean().default(false),
   port: z.number(),
   timeout: z.number(),
+  kinds: z.string().optional(),
   ...SecretFlags.pick({ secret: true, secrets: true }).shape,
 });
 type Options = z.infer<typeof Options>;
@@ -30,12 +35,18 @@ export const addDev: AddCommand = (program, run) => {
     .argument("[FILE]", "TypeScript or JavaScript whose default export was made by manifest()")
     .option("--root <DIR>", "the directory that is / to every Score (default: a fresh temporary one)")
     .option("--once", "apply FILE, wait, show the status, stop everything")
+    .option("--kinds <FILE>", "an agent that knows the kinds which FILE lists, as harmony bundle makes it")
     .option("--port <N>", "the server's port on 127.0.0.1 (default: any free one)", port(0), 0)
     .option("--timeout <TIME>", "how long to wait for the agent: 500ms, 60s, 5m", duration, 60_000);
   addSecretSources(command)
     .addHelpText(
       "after",
-      examples("harmony dev kiosk.ts", "harmony dev kiosk.ts --root ./device", "harmony dev kiosk.ts --once --json"),
+      examples(
+        "harmony dev kiosk.ts",
+        "harmony dev kiosk.ts --root ./device",
+        "harmony dev kiosk.ts --once --json",
+        "harmony dev kiosk.ts --kinds ./kinds.ts",
+      ),
     )
     .action(
       run(async (session, args, given) => {
@@ -54,6 +65,22 @@ export const addDev: AddCommand = (program, run) => {
 };
 
 async function dev(session: Session, file: string | undefined, options: Options): Promise<ExitCode> {
+  if (options.kinds === undefined) return onMachine(session, file, options, null);
+  const scratch = await mkdtemp(join(tmpdir(), "harmony-dev-agent-"));
+  try {
+    const ownAgent = new OwnAgent(session, options.kinds, join(scratch, "agent.cjs"));
+    return (await ownAgent.build()) ? await onMachine(session, file, options, ownAgent) : EXIT.finding;
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+async function onMachine(
+  session: Session,
+  file: string | undefined,
+  options: Options,
+  ownAgent: OwnAgent | null,
+): Promise<ExitCode> {
   const { io, say, complain } = session;
   let progress: ProgressLine | null = null;
   const begin = (): ProgressLine => (progress = progressLine(session, DEV_AGENT));
@@ -65,6 +92,7 @@ async function dev(session: Session, file: string | undefined, options: Options)
     cwd: io.cwd,
     root: options.root,
     port: options.port,
+    program: ownAgent?.program ?? null,
     signal: io.signal,
     say,
     agentLine,
@@ -89,7 +117,7 @@ async function dev(session: Session, file: string | undefined, options: Options)
   };
   const died = watchChildren();
   try {
-    const work = { session, machine, signal, timeoutMs: options.timeout, begin, flags: options };
+    const work = { session, machine, ownAgent, signal, timeoutMs: options.timeout, begin, flags: options };
     const working =
       file === undefined ? serveOnly(work) : options.once ? applyOnce(work, file) : applyAtEachSave(work, file);
     const code = await working;

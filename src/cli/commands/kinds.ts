@@ -3,11 +3,13 @@ import { KINDS } from "../../scores/index.ts";
 import type { AnyScoreClass } from "../../scores/score.ts";
 import { type AddCommand, examples } from "../command.ts";
 import { EXIT } from "../exit-code.ts";
+import { kindsOrTell } from "../kinds-file.ts";
 import { nearest } from "../nearest.ts";
 import { printJson } from "../session.ts";
 import { table } from "../table.ts";
 
 const Args = z.tuple([z.string().optional()]);
+const Options = z.object({ kinds: z.string().optional() });
 
 export const addKinds: AddCommand = (program, run) => {
   program
@@ -17,13 +19,25 @@ export const addKinds: AddCommand = (program, run) => {
       "Lists the kinds of Score that this build knows, or shows one of them: the JSON Schema of its spec, and what it requires.",
     )
     .argument("[KIND]", "one kind, such as File")
-    .addHelpText("after", examples("harmony kinds", "harmony kinds File", "harmony kinds File --json | jq .spec"))
+    .option("--kinds <FILE>", "those that FILE lists, for harmony bundle, in place of this build's")
+    .addHelpText(
+      "after",
+      examples(
+        "harmony kinds",
+        "harmony kinds File",
+        "harmony kinds File --json | jq .spec",
+        "harmony kinds --kinds ./kinds.ts Motd",
+      ),
+    )
     .action(
-      run(async (session, args) => {
+      run(async (session, args, options) => {
         const [name] = Args.parse(args);
+        const { kinds: file } = Options.parse(options);
         const { io, json, paintOut } = session;
+        const known = file === undefined ? KINDS : await kindsOrTell(session, file);
+        if (known === null) return EXIT.usage;
         if (name === undefined) {
-          const all = KINDS.map(({ kind, version, requires }) => ({
+          const all = known.map(({ kind, version, requires }) => ({
             kind,
             version,
             requires: requires.map((each) => each.name),
@@ -40,13 +54,15 @@ export const addKinds: AddCommand = (program, run) => {
           }
           return EXIT.done;
         }
-        const [newest] = KINDS.filter(({ kind }) => kind === name).toSorted((a, b) => b.version - a.version);
+        const [newest] = known.filter(({ kind }) => kind === name).toSorted((a, b) => b.version - a.version);
         if (newest === undefined) {
-          const names = KINDS.map(({ kind }) => kind);
+          const names = known.map(({ kind }) => kind);
           const meant = nearest(name, names);
           session.complain(
             `there is no kind ${name}`,
-            meant === null ? `This build knows ${names.join(", ")}.` : `Did you mean ${meant}?`,
+            meant === null
+              ? `${file === undefined ? "This build knows" : "It lists"} ${names.join(", ")}.`
+              : `Did you mean ${meant}?`,
           );
           return EXIT.usage;
         }

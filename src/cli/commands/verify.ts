@@ -7,6 +7,7 @@ import { bundleIn } from "../bundle-file.ts";
 import { type AddCommand, agentId, examples } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit-code.ts";
 import { visible } from "../paint.ts";
+import { kindsOrTell } from "../kinds-file.ts";
 import { printJson, type Session } from "../session.ts";
 import { readDevicePolicy, readTrust, trustOption } from "../trust-option.ts";
 
@@ -14,6 +15,7 @@ const Options = z.object({
   trust: z.array(z.string()).default([]),
   authors: z.string().optional(),
   policy: z.string().optional(),
+  kinds: z.string().optional(),
   agent: AgentId.optional(),
 });
 
@@ -30,6 +32,7 @@ export const addVerify: AddCommand = (program, run) => {
     .option("--authors <FILE>", "trust the authors in this file, as harmony agent run --authors does")
     .option("--policy <FILE>", "the policy of the device")
     .option("--agent <ID>", "the agent whose it has to be", agentId)
+    .option("--kinds <FILE>", "the agent knows the kinds which FILE lists, as harmony bundle made it")
     .addHelpText(
       "after",
       examples(
@@ -40,7 +43,7 @@ export const addVerify: AddCommand = (program, run) => {
     .action(
       run(async (session, args, given) => {
         const [file] = z.tuple([z.string()]).parse(args);
-        const { trust, authors, policy: policyFile, agent = null } = Options.parse(given);
+        const { trust, authors, policy: policyFile, agent = null, kinds: listed } = Options.parse(given);
         if (trust.length === 0 && authors === undefined) {
           session.complain(
             "nobody is trusted",
@@ -52,10 +55,12 @@ export const addVerify: AddCommand = (program, run) => {
         if (trusted === null) return EXIT.usage;
         const policy = policyFile === undefined ? undefined : await readDevicePolicy(session, policyFile);
         if (policy === null) return EXIT.usage;
+        const kinds = listed === undefined ? KINDS : await kindsOrTell(session, listed);
+        if (kinds === null) return EXIT.usage;
         const bundle = await bundleIn(session, file);
         if (bundle === null) session.complain(`${file} is no bundle`, "harmony sign makes one.");
         if (bundle === null || bundle === "Unreadable") return EXIT.usage;
-        const against = { trust: trusted, agentId: agent, kinds: KINDS, policy, now: new Date() };
+        const against = { trust: trusted, agentId: agent, kinds, policy, now: new Date() };
         return tell(session, bundle, verifyBundle(bundle, against));
       }),
     );

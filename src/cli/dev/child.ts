@@ -15,11 +15,22 @@ const STOP_MS = 12_000;
 
 /** Starts an agent as a process of its own, the way an operator would. */
 export async function startAgent(
-  { id, root, server }: { readonly id: string; readonly root: string; readonly server: string },
+  {
+    id,
+    root,
+    server,
+    program: own,
+  }: {
+    readonly id: string;
+    readonly root: string;
+    readonly server: string;
+    /** A bundle of `harmony bundle`; null: the agent that comes with this command line. */
+    readonly program: string | null;
+  },
   onLine: (line: string) => void,
 ): Promise<AgentChild> {
-  const launcher = join(packageRoot(), "bin/harmony.js");
-  const words = [process.execPath, launcher, "agent", "run", "--id", id, "--root", root, "--server", server];
+  const agent = own === null ? [join(packageRoot(), "bin/harmony.js"), "agent"] : [own];
+  const words = [process.execPath, ...agent, "run", "--id", id, "--root", root, "--server", server];
   const [program = process.execPath, ...args] = [...(await dieWithParent()), ...words];
   // Credentials in the environment are for another server.
   const { HARMONY_CREDS: _, ...env } = process.env;

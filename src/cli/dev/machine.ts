@@ -11,6 +11,9 @@ import { lockRoot } from "./lock.ts";
 /** The one agent of `dev`. */
 export const DEV_AGENT = AgentId.parse("dev");
 
+/** While one ends and the next one has not begun. */
+const NO_AGENT: AgentChild = { exited: new Promise(() => {}), stop: async () => {} };
+
 /** A server and an agent on this machine, and a way to steer them. */
 export interface Machine {
   readonly _tag: "Machine";
@@ -19,6 +22,8 @@ export interface Machine {
   readonly fleet: Fleet;
   /** Resolves when one of the two is gone without having been told to; the value says which, and why. */
   readonly died: Promise<string>;
+  /** Ends the agent and starts it anew, of the same program as it is now. */
+  restartAgent(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -28,6 +33,8 @@ export interface MachineOptions {
   readonly root: string | undefined;
   /** 0: any free one. */
   readonly port: number;
+  /** The agent's own bundle; null: the one that comes with this command line. */
+  readonly program: string | null;
   readonly signal: AbortSignal;
   readonly say: (line: string) => void;
   readonly agentLine: (line: string) => void;
@@ -43,6 +50,7 @@ export async function startMachine({
   cwd,
   root: given,
   port,
+  program,
   signal,
   say,
   agentLine,
@@ -78,17 +86,29 @@ export async function startMachine({
     undo.push(() => store.close());
     const ready = await store.ensureBuckets({ signal });
     if (ready._tag === "Unreachable") throw new Error(ready.message);
-    const agent: AgentChild = await startAgent({ id: DEV_AGENT, root, server: server.url }, agentLine);
+    const start = (): Promise<AgentChild> =>
+      startAgent({ id: DEV_AGENT, root, server: server.url, program }, agentLine);
+    let agent = await start();
+    let agentDied = (_why: string): void => {};
+    const died = new Promise<string>((tell) => (agentDied = tell));
+    const watch = (child: AgentChild): void =>
+      // One that was told to end makes way for another.
+      void child.exited.then((why) => child === agent && agentDied(`the agent ended: ${why}`));
+    watch(agent);
     undo.push(() => agent.stop());
     return {
       _tag: "Machine",
       root,
       url: server.url,
       fleet: createFleet({ store, clock: systemClock }),
-      died: Promise.race([
-        server.exited.then((why) => `nats-server ended: ${why}`),
-        agent.exited.then((why) => `the agent ended: ${why}`),
-      ]),
+      died: Promise.race([server.exited.then((why) => `nats-server ended: ${why}`), died]),
+      async restartAgent() {
+        const before = agent;
+        agent = NO_AGENT;
+        await before.stop();
+        agent = await start();
+        watch(agent);
+      },
       stop,
     };
   } catch (error) {

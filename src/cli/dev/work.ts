@@ -13,12 +13,15 @@ import { readSecrets, type SecretFlags, wipe } from "../secret-options.ts";
 import type { Session } from "../session.ts";
 import { uploadOrTell } from "../uploading.ts";
 import { DEV_AGENT, type Machine } from "./machine.ts";
+import type { OwnAgent } from "./own-agent.ts";
 import { Saves } from "./saves.ts";
 
 /** What `dev` does once its machine is there. */
 export interface Work {
   readonly session: Session;
   readonly machine: Machine;
+  /** Where the agent knows kinds of the author's own; else null. */
+  readonly ownAgent: OwnAgent | null;
   /** Ends it. */
   readonly signal: AbortSignal;
   readonly timeoutMs: number;
@@ -63,7 +66,7 @@ export async function applyOnce(work: Work, file: string): Promise<ExitCode> {
 
 /** Goes on until it is ended; a FILE that is broken for the moment is told, and the device stays as it was. */
 export async function applyAtEachSave(work: Work, file: string): Promise<ExitCode> {
-  const { session, machine, signal } = work;
+  const { session, machine, ownAgent, signal } = work;
   const path = resolve(session.io.cwd, file);
   session.say(`In another shell: HARMONY_SERVER=${machine.url} harmony status ${DEV_AGENT}`);
   let stale = new AbortController();
@@ -75,7 +78,8 @@ export async function applyAtEachSave(work: Work, file: string): Promise<ExitCod
       // A save while it is applied calls the waiting off: what comes then is newer.
       const over = AbortSignal.any([signal, stale.signal]);
       const checked = await loadFitting(session, file);
-      saves.watch([path, ...checked.inputs]);
+      if (ownAgent?.isStale === true && (await ownAgent.build())) await machine.restartAgent();
+      saves.watch([path, ...checked.inputs, ...(ownAgent?.inputs ?? [])]);
       if (checked._tag === "Fits") await apply(work, checked, over);
       if (!over.aborted) session.say(`watching ${displayPath(path, session.io.cwd)}; Ctrl-C ends it`);
       await aborted(over);
