@@ -34,7 +34,17 @@ describe("completion for bash", () => {
 
   test("offers the values of a flag, and files and folders where they belong", async () => {
     expect(await offered("check", "x.ts", "--format", "")).toEqual(["github", "json", "junit", "sarif", "text"]);
-    expect(await offered("agent", "")).toEqual(["audit", "doctor", "enroll", "key", "run", "status", "take", "unit"]);
+    expect(await offered("agent", "")).toEqual([
+      "audit",
+      "doctor",
+      "enroll",
+      "key",
+      "kinds",
+      "run",
+      "status",
+      "take",
+      "unit",
+    ]);
     expect(await offered("events", "--type", "Job")).toEqual(["JobBegins", "JobChecked", "JobEnded", "JobInterrupted"]);
     expect(await offered("kinds", "Di")).toEqual(["Directory"]);
     expect(await offered("fleet", "")).toEqual(["accept", "capabilities", "init", "list", "rekey", "revoke", "serve"]);
