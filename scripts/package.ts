@@ -3,6 +3,7 @@
 // is the time of all that is in it.
 //
 //   npm run package
+//   npm run package -- --agent agent.cjs --package-version 1.2.3   with an agent that harmony bundle made
 import { execFileSync, spawnSync } from "node:child_process";
 import {
   chmodSync,
@@ -18,8 +19,9 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { argv, env, exit, stderr } from "node:process";
+import { argv, env, execPath, exit, stderr } from "node:process";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { gzipSync } from "node:zlib";
 import * as z from "zod";
 import { OPTIONS } from "../src/agent/arguments.ts";
@@ -143,7 +145,7 @@ function completion(): string {
     about: "",
     value: type === "boolean" ? null : (values[name] ?? ({ _tag: "Free" } as const)),
   }));
-  const words = ["run", "doctor", "enroll", "unit", "take", "status"];
+  const words = ["run", "doctor", "enroll", "unit", "take", "status", "kinds"];
   const agent = { name: "agent", about: "", flags, value: { _tag: "Words", words } as const };
   return bash({ name: "harmony", about: "", flags: [], value: null, commands: [agent] });
 }
@@ -161,9 +163,23 @@ function sourceDate(): number {
   }
 }
 
+/** @throws Error with a sentence where it is no agent, or one that does not start. */
+function knows(bundle: string): void {
+  const ran = spawnSync(execPath, [bundle, "kinds"], { encoding: "utf8", timeout: 60_000 });
+  if (ran.status !== 0) throw new Error(`${bundle} is no agent of harmony bundle: ${ran.stderr.trim().slice(-300)}`);
+  stderr.write(ran.stdout);
+}
+
 if (argv[1] !== undefined && resolve(argv[1]) === fileURLToPath(import.meta.url)) {
   try {
-    const file = await buildPackage({ outdir: join(root, "dist") });
+    const { values } = parseArgs({ options: { agent: { type: "string" }, "package-version": { type: "string" } } });
+    const { agent: bundle, "package-version": version } = values;
+    if (bundle !== undefined) knows(bundle);
+    const file = await buildPackage({
+      outdir: join(root, "dist"),
+      ...(bundle !== undefined && { bundle }),
+      ...(version !== undefined && { version }),
+    });
     stderr.write(`${file.slice(root.length + 1)} ${(statSync(file).size / 1024).toFixed(0)} KiB\n`);
   } catch (error) {
     stderr.write(`package: ${error instanceof Error ? error.message : String(error)}\n`);

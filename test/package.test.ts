@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { buildPackage } from "../scripts/package.ts";
 
@@ -59,4 +60,20 @@ test("without dpkg-deb it says what to install", async () => {
   vi.stubEnv("PATH", at);
   onTestFinished(() => void vi.unstubAllEnvs());
   await expect(buildPackage({ outdir: at, bundle: join(at, "agent.cjs") })).rejects.toThrow("apt-get install dpkg");
+});
+
+test("takes an agent that was bundled elsewhere, if it is one, under a version of its own", async () => {
+  const at = await folder();
+  const [good, bad] = [join(at, "good.cjs"), join(at, "bad.cjs")];
+  await writeFile(good, 'console.log("Motd@1 requires FileSystemHost");');
+  await writeFile(bad, 'throw new Error("not today");');
+  const command = ["--conditions=harmony-edge-source", "scripts/package.ts", "--package-version", "9.9.9~test"];
+  const make = (bundle: string) =>
+    spawnSync(process.execPath, [...command, "--agent", bundle], { encoding: "utf8", timeout: 60_000 });
+  expect(make(bad)).toMatchObject({ status: 1, stderr: expect.stringContaining("is no agent of harmony bundle") });
+  expect(make(good)).toMatchObject({ status: 0, stderr: expect.stringMatching(/^Motd@1 requires .*\n.*9\.9\.9~test/) });
+  const deb = fileURLToPath(new URL("../dist/harmony-agent_9.9.9~test_all.deb", import.meta.url));
+  onTestFinished(() => rm(deb, { force: true }));
+  run("dpkg-deb", "-R", deb, join(at, "tree"));
+  expect(await readFile(join(at, "tree/usr/lib/harmony-agent/agent.cjs"), "utf8")).toContain("Motd@1");
 });

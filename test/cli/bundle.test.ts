@@ -126,7 +126,7 @@ export default manifest(PiTopology, { www: new DirectoryScore({ path: "/srv" }) 
     // A kind that it was not linked with is refused before it is shipped, by name.
     expect(await run("apply", "directory.ts", "--agent", "pi-7")).toMatchObject({
       code: 1,
-      err: expect.stringContaining("agent pi-7 does not know the kind Directory; it knows File@1, Motd@1"),
+      err: expect.stringContaining("agent pi-7 does not know the kind Directory; it knows File, Motd"),
     });
     expect(await run("apply", "file.ts", "--agent", "pi-7")).toMatchObject({ code: 0 });
     expect(readdirSync(join(device, "etc/motd.d"))).toEqual(["theirs"]);

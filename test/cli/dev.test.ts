@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -289,5 +289,42 @@ describe("the launcher", () => {
     const lacking = start(["check", "js.js"], cwd);
     expect(await lacking.exited).toBe(1);
     expect(lacking.err()).toContain(SENTENCE);
+  });
+});
+
+describe("dev --kinds", () => {
+  const MOTD = readFileSync(join(packageRoot(), "examples/own-kind.ts"), "utf8");
+
+  test("runs an agent that knows them, and another one once a file of theirs was saved", async () => {
+    const cwd = folder({
+      "motd.ts": MOTD,
+      "kinds.ts": 'import { MotdScore } from "./motd.ts"; export default [MotdScore];',
+      "site.ts": `import { manifest, PiTopology } from "harmony-edge"; import { MotdScore } from "./motd.ts";
+export default manifest(PiTopology, { motd: new MotdScore({ text: "hello" }) });`,
+      "device/etc/hosts": "",
+    });
+    mkdirSync(join(cwd, "node_modules"));
+    for (const name of ["zod", "@noble", "ts-pattern"]) {
+      symlinkSync(join(packageRoot(), "node_modules", name), join(cwd, "node_modules", name));
+    }
+    const motd = (): string => {
+      const path = join(cwd, "device/etc/motd");
+      return existsSync(path) ? readFileSync(path, "utf8") : "";
+    };
+    const run = dev(["site.ts", "--kinds", "kinds.ts", "--root", "device"], { cwd });
+    await until("the message is there", () => motd() === "hello\n" && run.text().includes("watching site.ts"));
+    expect(MOTD).toContain("`${text}\\n`");
+    save(join(cwd, "motd.ts"), MOTD.replace("`${text}\\n`", "`** ${text}\\n`"));
+    await until("the next agent has written its own", () => motd() === "** hello\n");
+    expect(await run.end()).toMatchObject({ code: 0 });
+    expect(run.text().match(/agent: \S+ started/g)).toHaveLength(2);
+    expect(processesOf(join(cwd, "device"))).toEqual([]);
+  });
+
+  test("begins nothing where the agent cannot be built", async () => {
+    const cwd = folder({ "kinds.js": "export default [];", "site.js": manifestOf({ a: ["/a", "1"] }) });
+    const ran = await harmony(["dev", "site.js", "--once", "--kinds", "kinds.js", "--root", "device"], { cwd });
+    expect(ran).toMatchObject({ code: 1, out: "", err: expect.stringContaining("the list is empty") });
+    expect(existsSync(join(cwd, "device"))).toBe(false);
   });
 });
