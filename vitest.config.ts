@@ -14,7 +14,8 @@ export default defineConfig({
   },
   test: {
     environment: "node",
-    include: ["test/**/*.test.ts"],
+    // What `harmony new` writes has to work as it stands.
+    include: ["test/**/*.test.ts", "templates/**/*.test.ts"],
     // These need root and a machine of their own, or several servers; they have their own commands.
     exclude: ["test/compile-fail/**", "test/device/**", "test/permissions/**"],
     // The agent's tests change process-wide things (signals, umask), which threads would share.

@@ -34,7 +34,7 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: "each start takes the epoch of the one before",
-    near: 508,
+    near: 1541,
     file: "agent/presence.ts",
     snippet: "const epoch = 1 + Math.max(",
     instead: "const epoch = Math.max(1, ",
@@ -47,7 +47,7 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: "a fenced agent publishes its capabilities",
-    near: 640,
+    near: 2843,
     file: "agent/presence.ts",
     snippet:
       ' || found._tag === "Unreachable" || this.#stopped) return;\n    const written = await store.put("capabilities"',
@@ -61,6 +61,7 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: "the status is dropped on conflict",
+    near: 239,
     file: "agent/reporter.ts",
     snippet: '    this.#isFencedBy(found);\n    return "again";',
     instead: '    this.#isFencedBy(found);\n    return "stored";',
@@ -138,7 +139,7 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: "two passes at the same time",
-    near: 165,
+    near: 717,
     file: "agent/reconcile-loop.ts",
     snippet: "if (this.#isBeginning || this.#working !== null || this.#isPaused) return;",
     instead: "if (this.#isPaused) return;",
@@ -157,7 +158,7 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: "what could not be removed is not tried again",
-    near: 862,
+    near: 1116,
     file: "agent/retirements.ts",
     snippet: '      retirement.stage = "due";\n      this.#around.onDue();',
     instead: "      this.#around.onDue();",

@@ -17,6 +17,7 @@ import { addFleet } from "./commands/fleet.ts";
 import { addHistory } from "./commands/history.ts";
 import { addKinds } from "./commands/kinds.ts";
 import { addMan } from "./commands/man.ts";
+import { addNew } from "./commands/new.ts";
 import { addPlan } from "./commands/plan.ts";
 import { addPolicy } from "./commands/policy.ts";
 import { addRemove } from "./commands/remove.ts";
@@ -72,13 +73,19 @@ function programOf(io: Io, run: Run): Command {
     .exitOverride()
     .addHelpText(
       "after",
-      examples("harmony dev examples/kiosk.ts", "harmony check kiosk.ts", "harmony apply kiosk.ts --agent pi-7"),
+      examples(
+        "harmony new fleet",
+        "harmony dev examples/kiosk.ts",
+        "harmony check kiosk.ts",
+        "harmony apply kiosk.ts --agent pi-7",
+      ),
     )
     .addHelpText(
       "after",
       "Exit codes: 0 done; 1 a finding, refusal or FAILURE; 2 wrong usage; 3 timed out waiting; 4 server or agent unreachable.",
     );
   for (const add of [
+    addNew,
     addDev,
     addCheck,
     addPlan,

@@ -7,7 +7,7 @@ import { natsServer } from "../support/nats-server.ts";
 import { folder, harmony, manifestOf } from "./in-process.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const MOTD = readFileSync(join(root, "examples/own-kind.ts"), "utf8");
+const MOTD = readFileSync(join(root, "templates/kind/motd.ts"), "utf8");
 const LIST = `import { FileScore } from "harmony-edge"; import { MotdScore } from "./motd.ts"; export default [FileScore, MotdScore] as const;`;
 
 /** A repository of somebody's own, with what is installed there. */
@@ -103,7 +103,7 @@ export default manifest(PiTopology, { www: new DirectoryScore({ path: "/srv" }) 
     expect(readFileSync(join(cwd, "out/agent.cjs"))).toEqual(readFileSync(join(cwd, "agent.cjs")));
 
     const { url } = await natsServer();
-    const device = folder({ "etc/hosts": "127.0.0.1 localhost\n" });
+    const device = folder({ "etc/motd.d/theirs": "theirs\n" });
     const words = [join(cwd, "out/agent.cjs"), "run", "--id", "pi-7", "--root", device, "--server", url];
     const child = spawn(process.execPath, words, { stdio: ["ignore", "ignore", "pipe"] });
     const ended = new Promise<number | null>((tell) => child.once("close", tell));
@@ -119,7 +119,7 @@ export default manifest(PiTopology, { www: new DirectoryScore({ path: "/srv" }) 
     expect(await run("check", "motd-site.ts", "--fleet")).toMatchObject({ code: 0 });
     expect(await run("plan", "motd-site.ts", "--agent", "pi-7")).toMatchObject({ code: 0 });
     expect(await run("apply", "motd-site.ts", "--agent", "pi-7")).toMatchObject({ code: 0 });
-    expect(readFileSync(join(device, "etc/motd"), "utf8")).toBe("hello\n");
+    expect(readFileSync(join(device, "etc/motd.d/motd"), "utf8")).toBe("  hello\n");
     expect(JSON.parse((await run("status", "pi-7", "--json")).out)).toMatchObject({
       scores: { motd: { kind: "Motd", version: 1, state: "Ready" } },
     });
@@ -129,7 +129,7 @@ export default manifest(PiTopology, { www: new DirectoryScore({ path: "/srv" }) 
       err: expect.stringContaining("agent pi-7 does not know the kind Directory; it knows File, Motd"),
     });
     expect(await run("apply", "file.ts", "--agent", "pi-7")).toMatchObject({ code: 0 });
-    expect(existsSync(join(device, "etc/motd"))).toBe(false);
+    expect(readdirSync(join(device, "etc/motd.d"))).toEqual(["theirs"]);
     child.kill("SIGTERM");
     expect(await ended).toBe(0);
   });

@@ -48,6 +48,7 @@ describe("completion for bash", () => {
     expect(await offered("events", "--type", "Job")).toEqual(["JobBegins", "JobChecked", "JobEnded", "JobInterrupted"]);
     expect(await offered("kinds", "Di")).toEqual(["Directory"]);
     expect(await offered("fleet", "")).toEqual(["accept", "capabilities", "init", "list", "rekey", "revoke", "serve"]);
+    expect(await offered("new", "")).toEqual(["fleet", "kind"]);
     expect(await offered("rollout", "")).toEqual(["resume", "status", "stop"]);
     expect(await offered("apply", "x.ts", "--wa")).toEqual(["--wave"]);
     expect(await offered("fleet", "init", "--ho")).toEqual(["--host"]);

@@ -293,7 +293,7 @@ describe("the launcher", () => {
 });
 
 describe("dev --kinds", () => {
-  const MOTD = readFileSync(join(packageRoot(), "examples/own-kind.ts"), "utf8");
+  const MOTD = readFileSync(join(packageRoot(), "templates/kind/motd.ts"), "utf8");
 
   test("runs an agent that knows them, and another one once a file of theirs was saved", async () => {
     const cwd = folder({
@@ -301,21 +301,21 @@ describe("dev --kinds", () => {
       "kinds.ts": 'import { MotdScore } from "./motd.ts"; export default [MotdScore];',
       "site.ts": `import { manifest, PiTopology } from "harmony-edge"; import { MotdScore } from "./motd.ts";
 export default manifest(PiTopology, { motd: new MotdScore({ text: "hello" }) });`,
-      "device/etc/hosts": "",
+      "device/etc/motd.d/theirs": "",
     });
     mkdirSync(join(cwd, "node_modules"));
     for (const name of ["zod", "@noble", "ts-pattern"]) {
       symlinkSync(join(packageRoot(), "node_modules", name), join(cwd, "node_modules", name));
     }
     const motd = (): string => {
-      const path = join(cwd, "device/etc/motd");
+      const path = join(cwd, "device/etc/motd.d/motd");
       return existsSync(path) ? readFileSync(path, "utf8") : "";
     };
     const run = dev(["site.ts", "--kinds", "kinds.ts", "--root", "device"], { cwd });
-    await until("the message is there", () => motd() === "hello\n" && run.text().includes("watching site.ts"));
-    expect(MOTD).toContain("`${text}\\n`");
-    save(join(cwd, "motd.ts"), MOTD.replace("`${text}\\n`", "`** ${text}\\n`"));
-    await until("the next agent has written its own", () => motd() === "** hello\n");
+    await until("the message is there", () => motd() === "  hello\n" && run.text().includes("watching site.ts"));
+    expect(MOTD).toContain("${line}\\n`");
+    save(join(cwd, "motd.ts"), MOTD.replace("${line}\\n`", "** ${line}\\n`"));
+    await until("the next agent has written its own", () => motd() === "  ** hello\n");
     expect(await run.end()).toMatchObject({ code: 0 });
     expect(run.text().match(/agent: \S+ started/g)).toHaveLength(2);
     expect(processesOf(join(cwd, "device"))).toEqual([]);

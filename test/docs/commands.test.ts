@@ -24,7 +24,7 @@ const calls: readonly Said[] = [
     [...prose.matchAll(/`([^`\n]+)`/g)].map(({ 1: text = "" }) => ({ place: path, text })),
   ),
 ].flatMap(({ place, text }) => {
-  const words = /^(?:ExecStart=\S*\/|npx )?harmony (.+)$/.exec(text)?.[1]?.split(/\s+/);
+  const words = /^(?:ExecStart=\S*\/|npx )?harmony(?:-edge)? (.+)$/.exec(text)?.[1]?.split(/\s+/);
   return words === undefined ? [] : [{ place, words }];
 });
 
@@ -71,7 +71,7 @@ describe("every harmony command and flag that is shown exists", () => {
     async ({ words }) => {
       const [first = ""] = words;
       const command = first.startsWith("-") ? undefined : first;
-      const hasParts = ["fleet", "agent", "asset", "context", "policy", "rollout"].includes(command ?? "");
+      const hasParts = ["fleet", "agent", "asset", "context", "new", "policy", "rollout"].includes(command ?? "");
       const text = await help(command, hasParts ? words[1] : undefined);
       expect(text).not.toBe("");
       const flags = words.filter((word) => /^--?[a-z]/.test(word)).map((word) => word.replace(/=.*$/, ""));
@@ -81,12 +81,17 @@ describe("every harmony command and flag that is shown exists", () => {
 });
 
 test("every npm script that is shown exists", () => {
-  const manifest: { readonly scripts?: object } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  // Those of this package, and those of a repository that `harmony new fleet` makes.
+  const scriptsOf = (path: string): object => {
+    const read: { readonly scripts?: object } = JSON.parse(readFileSync(join(root, path), "utf8"));
+    return read.scripts ?? {};
+  };
+  const scripts = { ...scriptsOf("package.json"), ...scriptsOf("templates/fleet/_package.json") };
   const shown = pages.flatMap(({ text }) =>
     [...text.matchAll(/\bnpm (?:run ([\w:-]+)|(test))\b/g)].map(([, run, builtIn]) => run ?? builtIn),
   );
   expect(shown.length).toBeGreaterThan(5);
-  expect(shown.filter((name) => name === undefined || !(name in (manifest.scripts ?? {})))).toEqual([]);
+  expect(shown.filter((name) => name === undefined || !(name in scripts))).toEqual([]);
 });
 
 test("every flag of the agent is told in the guide for operators", () => {

@@ -25,12 +25,13 @@ const FENCE = /^```(\w*)(.*)\n([^]*?)^```$/gm;
 
 const lineAt = (text: string, index: number): number => text.slice(0, index).split("\n").length;
 
-/** Every page for people: those of the top folder, and all under docs. */
+/** Every page for people: those of the top folder, all under docs, and the one that `harmony new fleet` writes. */
 export const pages: readonly Page[] = [
   ...readdirSync(root).filter((name) => name.endsWith(".md")),
   ...readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".md"))
     .map((name) => join("docs", name)),
+  "templates/fleet/_README.md",
 ].map((path) => {
   const text = readFileSync(join(root, path), "utf8");
   const blocks = [...text.matchAll(FENCE)].map(({ index, 1: language = "", 2: info = "", 3: body = "" }) => ({

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { compile } from "../types/compiler.ts";
@@ -13,6 +13,9 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const nameOf = (at: number): string => `block-${at}.ts`;
 for (const [at, { text }] of all.entries()) writeFileSync(join(folder, nameOf(at)), text);
+// What `harmony new kind Motd` writes: the guide's own kind, beside its test, and beside the manifest that uses it.
+mkdirSync(join(folder, "kinds"));
+for (const at of [".", "kinds"]) copyFileSync(join(root, "templates/kind/motd.ts"), join(folder, at, "motd.ts"));
 writeFileSync(
   join(folder, "tsconfig.json"),
   JSON.stringify({
@@ -62,7 +65,7 @@ describe("what is said to be an error is one, in the words that are told, and no
 });
 
 describe("a file that the guide shows whole is shown as it is", () => {
-  test.each(["examples/own-kind.ts", "test/docs/own-kind.test.ts"])("%s", (file) => {
+  test.each(["templates/kind/motd.ts", "templates/kind/motd.test.ts"])("%s", (file) => {
     expect(all.map(({ text }) => text)).toContain(readFileSync(join(root, file), "utf8"));
   });
 });

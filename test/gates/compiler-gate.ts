@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { type CompileError, compile } from "../types/compiler.ts";
@@ -24,23 +24,39 @@ export interface Batch {
 const CASES_A_FILE = 500;
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
+/**
+ * One for all batches of a process: what the compiler found of the sources stays there, and is an eighth of the work of
+ * the next. Beneath the repository, where `harmony-edge` is the sources for Node too.
+ */
+let kept: string | null = null;
+function folderOfAll(): string {
+  if (kept !== null) return kept;
+  mkdirSync(join(root, "dist"), { recursive: true });
+  const folder = mkdtempSync(join(root, "dist/.gates-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  return (kept = folder);
+}
+let batches = 0;
+
 /** Compiles and loads the cases, all of them in one run of the compiler. */
 export async function compileCases(cases: readonly Case[]): Promise<Batch> {
-  mkdirSync(join(root, "dist"), { recursive: true });
-  // Beneath the repository, where `harmony-edge` is the sources for Node too.
-  const folder = mkdtempSync(join(root, "dist/.gates-"));
+  const folder = folderOfAll();
+  // Node loads a file of the same name once.
+  const batch = `batch-${(batches += 1)}`;
   try {
     const files = Array.from({ length: Math.ceil(cases.length / CASES_A_FILE) }, (_, nth) => {
       const of = cases.slice(nth * CASES_A_FILE, (nth + 1) * CASES_A_FILE);
       const source = sourceOf(of);
-      const name = `cases-${nth}.ts`;
+      const name = `${batch}-${nth}.ts`;
       writeFileSync(join(folder, name), source.text);
       return { name, of, source, first: nth * CASES_A_FILE };
     });
     // A compiler shortens what it prints of a Score that lacks six things at once. By default four checkers work side by
     // side, and each of them works out the types of the sources for itself.
-    const compilerOptions = { noErrorTruncation: true, noUnusedLocals: false, rootDir: root, checkers: 2 };
-    const settings = { extends: join(root, "tsconfig.json"), compilerOptions, include: ["*.ts"], exclude: [] };
+    const printing = { noErrorTruncation: true, noUnusedLocals: false };
+    const again = { incremental: true, tsBuildInfoFile: join(folder, "known.json") };
+    const compilerOptions = { ...printing, ...again, rootDir: root, checkers: 2 };
+    const settings = { extends: join(root, "tsconfig.json"), compilerOptions, include: [`${batch}-*.ts`], exclude: [] };
     writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(settings));
     const errors = await compile("tsc", folder);
 
@@ -67,7 +83,7 @@ export async function compileCases(cases: readonly Case[]): Promise<Batch> {
     }
     return { compiled, modules };
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    for (const name of readdirSync(folder)) if (name.startsWith(`${batch}-`)) rmSync(join(folder, name));
   }
 }
 
