@@ -9,6 +9,7 @@ import * as library from "../src/index.ts";
 import { KINDS } from "../src/scores/index.ts";
 import type { AnyScoreClass } from "../src/scores/score.ts";
 import type { Topology } from "../src/topology/topology.ts";
+import { classOf } from "./kind-fields.ts";
 import { type KindClass, KindSources, type SchemaComments } from "./kind-sources.ts";
 import { describe, type FieldRow, type NamedTypes, rowsOf } from "./kind-types.ts";
 
@@ -21,12 +22,6 @@ const filesIn = (folder: string): readonly string[] =>
     .filter((file) => file.endsWith(".ts"))
     .toSorted()
     .map((file) => join(root, folder, file));
-
-function classOf({ kind, version }: AnyScoreClass): KindClass {
-  const found = filesIn("src/scores").flatMap((file) => sources.classOf(file, kind, version) ?? []);
-  if (found[0] === undefined) throw new Error(`no class of src/scores is ${kind}@${version}`);
-  return found[0];
-}
 
 /** For a cell of a table. What is code, or a link, stays as it is; elsewhere a star is a star. */
 const cell = (text: string): string =>

@@ -62,16 +62,25 @@ const Health = z
   .discriminatedUnion("type", [
     /** The agent asks from outside: the image needs no tool. A status from 200 to 399 is well. */
     z.strictObject({
+      /** Who asks, and how: `http` and `tcp` from outside, `command` in the container. */
       type: z.literal("http"),
+      /** The port that is asked, 1 to 65535. */
       port: Port,
+      /** What is asked for. Default `/`. */
       path: HttpPath.default("/"),
       ...often,
     }),
     /** The agent asks from outside: whether something listens. */
-    z.strictObject({ type: z.literal("tcp"), port: Port, ...often }),
+    z.strictObject({
+      type: z.literal("tcp"),
+      /** The port that is asked, 1 to 65535. */
+      port: Port,
+      ...often,
+    }),
     /** Runs in the container, also while the agent does not. The program is an absolute path. */
     z.strictObject({
       type: z.literal("command"),
+      /** The program, by its absolute path, and its arguments; no shell. It is well where it ends with 0. */
       command: Words.refine(([program = ""]) => /^(\/[\w.+-]+)+$/.test(program), "the first word is an absolute path"),
       ...often,
     }),
@@ -106,7 +115,9 @@ const Volume = z.strictObject({
 const PublishedPort = z.strictObject({
   /** An address of the device. Default: all of them. */
   address: Address.optional(),
+  /** The port of the device, 1 to 65535. */
   hostPort: Port,
+  /** The port in the container, 1 to 65535. */
   containerPort: Port,
   /** Default `tcp`. */
   protocol: z.enum(["tcp", "udp"]).default("tcp"),
@@ -116,7 +127,16 @@ const Secret = z.strictObject({
   /** `secret("name")`, which is given when the manifest is shipped; or the name of one that the runtime has already. */
   secret: z.union([Name, SecretRef]),
   /** How the container gets it: a file that its user alone can read, or a variable. */
-  as: z.union([z.strictObject({ file: MountPath }), z.strictObject({ env: Variable })]),
+  as: z.union([
+    z.strictObject({
+      /** The file's absolute path in the container. */
+      file: MountPath,
+    }),
+    z.strictObject({
+      /** The variable's name. */
+      env: Variable,
+    }),
+  ]),
 });
 
 export const ContainerSpec = z

@@ -14,7 +14,10 @@ export const Content = z.union([
       (text) => !/\p{Surrogate}/u.test(text),
       "half of a surrogate pair has no UTF-8: use { base64 } for bytes that are no text",
     ),
-  z.strictObject({ base64: z.base64() }),
+  z.strictObject({
+    /** The bytes in base64, at most about 48 KiB of them: 64 KiB of text. */
+    base64: z.base64(),
+  }),
   AssetRef,
   SecretRef,
 ]);

@@ -19,8 +19,9 @@ import { AbsolutePath, Account, Mode } from "./paths.ts";
 import { Score } from "./score.ts";
 
 const spec = z.strictObject({
+  /** Where it is. Links are never followed: the path names real directories. */
   path: AbsolutePath,
-  /** Default `"0755"`. */
+  /** Four octal digits. Default `"0755"`. */
   mode: Mode.default("0755"),
   /** Default: whoever owns it, which for a new directory is the agent's own user. */
   owner: Account.optional(),

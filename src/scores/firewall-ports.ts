@@ -5,6 +5,7 @@ import { canonicalNetwork, isNetwork } from "./addresses.ts";
 import { Score } from "./score.ts";
 import type { Frozen } from "./spec.ts";
 
+/** A port, 1 to 65535. */
 const Port = z.int().min(1).max(65_535);
 
 /** As Linux takes them: up to 15 bytes without a slash or white space; and no `*`, which would mean others too. */
@@ -35,7 +36,12 @@ const spec = z.strictObject({
         port: z.union([
           Port,
           z
-            .strictObject({ first: Port, last: Port })
+            .strictObject({
+              /** The lowest port of the range, 1 to 65535. */
+              first: Port,
+              /** The highest port, which belongs to it. */
+              last: Port,
+            })
             .refine(({ first, last }) => first <= last, "the first port comes first"),
         ]),
         /** Default `tcp`. */

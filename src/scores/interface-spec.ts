@@ -27,7 +27,9 @@ export const InterfaceSpec = z
     /** How it comes to its IPv4 addresses. */
     ipv4: z.discriminatedUnion("method", [
       z.strictObject({
+        /** `static`: these addresses; `dhcp`: as a server says; `off`: no IPv4 at all. */
         method: z.literal("static"),
+        /** With the length of the network's prefix: `"192.0.2.7/24"`. */
         addresses: z.array(Ipv4Interface).min(1).max(16),
         /** Default: none, so that it leads to its own networks alone. */
         gateway: Ipv4Address.optional(),
@@ -39,7 +41,9 @@ export const InterfaceSpec = z
     ipv6: z
       .discriminatedUnion("method", [
         z.strictObject({
+          /** `static`: these addresses; `auto`: what routers announce; `link-local`: that alone; `off`: no IPv6 at all. */
           method: z.literal("static"),
+          /** With the length of the network's prefix: `"2001:db8::7/64"`. */
           addresses: z.array(Ipv6Interface).min(1).max(16),
           /** Default: none. */
           gateway: Ipv6Address.optional(),
@@ -53,6 +57,7 @@ export const InterfaceSpec = z
     routes: z
       .array(
         z.strictObject({
+          /** The network that it leads to: `"198.51.100.0/24"`. */
           to: Cidr,
           /** Default: what is on the link itself. */
           via: IpAddress.optional(),

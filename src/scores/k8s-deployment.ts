@@ -9,11 +9,13 @@ const Label = z
   .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "a name is 1 to 63 of a-z, 0-9 and -, not - at its ends");
 
 const spec = z.strictObject({
+  /** The name of the Deployment. */
   name: Label,
   /** Default `"default"`. */
   namespace: Label.default("default"),
+  /** What its one container runs: `"nginx:1"`. */
   image: z.string().min(1).max(512),
-  /** Default 1. */
+  /** How many of it run. Default 1. */
   replicas: z.int().min(0).max(1000).default(1),
 });
 

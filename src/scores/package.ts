@@ -21,6 +21,7 @@ const VersionConditions = z
 
 const spec = z
   .strictObject({
+    /** As Debian calls it: `"nginx"`. */
     name: PackageName,
     /** Default `present`. */
     state: z.enum(["present", "absent"]).default("present"),

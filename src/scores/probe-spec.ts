@@ -2,6 +2,7 @@ import * as z from "zod";
 
 /** How a Score says what is asked of the thing it runs, and how often: of all kinds that run something. */
 
+/** A port, 1 to 65535. */
 export const Port = z.int().min(1).max(65_535);
 export const HttpPath = z
   .string()
@@ -41,8 +42,9 @@ const often = {
 /** The agent asks from outside. A status from 200 to 399 is well. */
 const Http = z.strictObject({
   type: z.literal("http"),
+  /** The port that is asked, 1 to 65535. */
   port: Port,
-  /** Default `/`. */
+  /** What is asked for. Default `/`. */
   path: HttpPath.default("/"),
   /** Where it listens. Default `127.0.0.1`. */
   address: Address.default("127.0.0.1"),
@@ -52,6 +54,7 @@ const Http = z.strictObject({
 /** The agent asks from outside: whether something takes a connection. */
 const Tcp = z.strictObject({
   type: z.literal("tcp"),
+  /** The port that is asked, 1 to 65535. */
   port: Port,
   /** Where it listens. Default `127.0.0.1`. */
   address: Address.default("127.0.0.1"),
@@ -59,7 +62,12 @@ const Tcp = z.strictObject({
 });
 
 /** Well is what ends with 0. It runs as the service's user and group, outside of its hardening, for `timeoutSeconds`. */
-const Command = z.strictObject({ type: z.literal("command"), command: CheckCommand, ...often });
+const Command = z.strictObject({
+  type: z.literal("command"),
+  /** A program by its absolute path, and its arguments, each of them as it is: no shell. */
+  command: CheckCommand,
+  ...often,
+});
 
 /** Whether it is to be called Ready. */
 export const Readiness = z.discriminatedUnion("type", [

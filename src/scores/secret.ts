@@ -11,7 +11,10 @@ export const SecretName = z
   );
 
 /** A secret in a spec: its name, and nothing of it. */
-export const SecretRef = z.strictObject({ secret: SecretName });
+export const SecretRef = z.strictObject({
+  /** Its name; write `secret("name")`. What it is is given when the manifest is shipped, at most 16 KiB. */
+  secret: SecretName,
+});
 export type SecretRef = Readonly<z.infer<typeof SecretRef>>;
 
 /** The largest secret in bytes; the smallest has one. */
