@@ -15,6 +15,7 @@ import { addEvents } from "./commands/events.ts";
 import { addFleet } from "./commands/fleet.ts";
 import { addHistory } from "./commands/history.ts";
 import { addKinds } from "./commands/kinds.ts";
+import { addLogs } from "./commands/logs.ts";
 import { addMan } from "./commands/man.ts";
 import { addPlan } from "./commands/plan.ts";
 import { addPolicy } from "./commands/policy.ts";
@@ -92,6 +93,7 @@ function programOf(io: Io, run: Run): Command {
     addSign,
     addVerify,
     addEvents,
+    addLogs,
     addKinds,
     addAsset,
     addAgent,

@@ -9,6 +9,7 @@ import { type Blame, blame } from "./blame.ts";
 import { publishedKey } from "./capabilities.ts";
 import { type Desired, readDesired } from "./desired.ts";
 import { type History, history, type HistoryOptions } from "./history.ts";
+import { type LogNews, logs, type LogsOptions } from "./logs.ts";
 import { type FoundManifest, manifestsOf } from "./manifests.ts";
 import type { FleetParts } from "./parts.ts";
 import type { ScoreDifference } from "./differences.ts";
@@ -37,6 +38,7 @@ export type { Blame } from "./blame.ts";
 export { differences, type FieldChange, type ScoreDifference } from "./differences.ts";
 export type { History, HistoryEntry, HistoryOptions } from "./history.ts";
 export { authorsIn, type ManifestResult } from "./results.ts";
+export type { LogNews, LogsOptions } from "./logs.ts";
 export type { FoundManifest, ShippedManifest } from "./manifests.ts";
 export type { Rollback, RollbackOptions } from "./rollback.ts";
 export { STALE_MS } from "./liveness.ts";
@@ -91,6 +93,8 @@ export interface Fleet {
     generations: readonly number[],
     options?: CallOptions,
   ): Promise<ReadonlyMap<number, FoundManifest> | Unreachable>;
+  /** The agent's own log, or that of what one of its Scores runs: in parts, as they come. */
+  logs(agentId: AgentId, options: LogsOptions): AsyncGenerator<LogNews, void, void>;
   /** An earlier manifest as one of a new generation, to be looked at and then shipped with `applyBundle`. */
   prepareRollback(agentId: AgentId, options: RollbackOptions): Promise<Rollback | Unreachable>;
   /** Since when a Score is as it is, and by whom. */
@@ -139,6 +143,7 @@ export const createFleet = (parts: FleetParts): Fleet => ({
   sealingKey: (agentId, options = {}) => publishedKey(parts.store, agentId, options),
   history: (agentId, options) => history(parts, agentId, options),
   manifests: (agentId, generations, options = {}) => manifestsOf(parts, agentId, generations, options),
+  logs: (agentId, options) => logs(parts, agentId, options),
   prepareRollback: (agentId, options) => prepareRollback(parts, agentId, options),
   blame: (agentId, scoreId, options) => blame(parts, agentId, scoreId, options),
   status: (agentId, options) => status(parts, agentId, options),
