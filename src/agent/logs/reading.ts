@@ -10,9 +10,11 @@ export const PAGE_BYTES = 192 * 1024;
 const PAGE_LINES = 1000;
 /** What a reader gets of one log in a second, over time. */
 export const LINES_A_SECOND = 500;
-export const BYTES_A_SECOND = 128 * 1024;
-/** Who follows, and is so far behind what is logged, is told how much is left out instead. */
+const BYTES_A_SECOND = 128 * 1024;
+/** Who follows, and is so far behind what is logged, is told how much is left out instead, */
 const BEHIND_MS = READER_MS;
+/** until it is no further behind than that. */
+const CAUGHT_UP_MS = 1000;
 /** For more of the same to come: one answer for many lines. */
 const GATHER_MS = 50;
 
@@ -54,6 +56,7 @@ export class Reading {
   #wakeReader = (): void => {};
   #wakePump = (): void => {};
   readonly #within: Within = { key: false };
+  #isBehind = false;
   #notBefore = 0;
   #cancelLease = (): void => {};
 
@@ -207,7 +210,9 @@ export class Reading {
     if (entry._tag === "Gap") return false;
     if (this.#isOld(entry)) return this.#old <= 0;
     const { clock, query } = this.#parts;
-    return query.follow && clock.now().getTime() - Date.parse(entry.at) > BEHIND_MS;
+    const behindMs = clock.now().getTime() - Date.parse(entry.at);
+    this.#isBehind = query.follow && behindMs > (this.#isBehind ? CAUGHT_UP_MS : BEHIND_MS);
+    return this.#isBehind;
   }
 }
 
