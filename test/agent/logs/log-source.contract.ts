@@ -153,7 +153,7 @@ export const logSourceContract: readonly Rule[] = [
         `long ${"x".repeat(5000)}`,
         "Grüße, 日本 🙂",
         '{"json": "in \\"it\\""}',
-        "\ttab  and spaces ",
+        "tab\tand  spaces",
         "\u001B[31mred\u001B[0m",
       ];
       await place.log(...texts);
