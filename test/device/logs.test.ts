@@ -65,7 +65,8 @@ onMachines("the journal of a real machine, read from elsewhere", () => {
   };
   const logs = (...words: readonly string[]) =>
     harmony(["logs", agent.agentId, ...words], { env: { HARMONY_SERVER: agent.url } });
-  const readers = async (): Promise<number> => Number(await sh("cat /proc/[0-9]*/comm 2>/dev/null | grep -cx journalctl || true"));
+  const readers = async (): Promise<number> =>
+    Number(await sh("cat /proc/[0-9]*/comm 2>/dev/null | grep -cx journalctl || true"));
 
   beforeAll(async () => {
     machine = await boot({ name: "logs" });

@@ -88,7 +88,7 @@ async function show(
       code = await tell(session, fleet, agent, each);
       continue;
     }
-    // A follower that went on after an outage is well again.
+    if (code !== EXIT.done) session.say("The agent answers again: it goes on where it was.");
     code = EXIT.done;
     const { agentId: told, source, units } = each;
     about = { agentId: told, source, units };
