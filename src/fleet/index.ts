@@ -22,7 +22,8 @@ import { type AssetSource, upload, type UploadOptions } from "./upload.ts";
 import { beginRollout, type Prepared, prepareRollout, type RolloutWish } from "./rollout/prepare.ts";
 import { readRollout } from "./rollout/record.ts";
 import { type RunOptions, type RunResult, runRollout } from "./rollout/run.ts";
-import { listRollouts, stopRollout, type Taken, takeRollout, type Taking } from "./rollout/take.ts";
+import { listRollouts, removeRollout, stopRollout, type Taken, takeRollout, type Taking } from "./rollout/take.ts";
+import { watchRollout } from "./rollout/watch.ts";
 import { selectAgents } from "./selector.ts";
 import type { Selector } from "../topology/selector.ts";
 import type { Rollout, RolloutId } from "../wire/rollout.ts";
@@ -117,7 +118,11 @@ export interface Rollouts {
   /** Runs what this process has begun or taken. */
   run(held: { readonly rollout: Rollout; readonly revision: number }, options?: RunOptions): Promise<RunResult>;
   stop(id: RolloutId, signal: AbortSignal): ReturnType<typeof stopRollout>;
+  /** Takes one away that has ended. */
+  remove(id: RolloutId, options?: CallOptions): ReturnType<typeof removeRollout>;
   read(id: RolloutId, options?: CallOptions): ReturnType<typeof readRollout>;
+  /** Goes on until it has ended. */
+  watch(id: RolloutId, signal: AbortSignal): ReturnType<typeof watchRollout>;
   list(options?: CallOptions): ReturnType<typeof listRollouts>;
 }
 
@@ -155,7 +160,9 @@ export const createFleet = (parts: FleetParts): Fleet => ({
     take: (id, taking) => takeRollout(parts, id, taking),
     run: (held, options) => runRollout(parts, held, options),
     stop: (id, signal) => stopRollout(parts, id, signal),
+    remove: (id, options) => removeRollout(parts, id, options),
     read: (id, options) => readRollout(parts, id, options),
+    watch: (id, signal) => watchRollout(parts, id, signal),
     list: (options) => listRollouts(parts, options),
   },
   watch: (whom, options) => watch(parts, whom, options),

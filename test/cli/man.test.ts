@@ -67,6 +67,8 @@ test("groff or mandoc finds nothing wrong with any of them", ({ skip }) => {
   expect(all.size).toBeGreaterThan(40);
   for (const [name, page] of all) {
     const ran = spawnSync(found[0], found[1], { input: page, encoding: "utf8" });
-    expect({ name, said: `${ran.stdout}${ran.stderr}` }).toEqual({ name, said: "" });
+    // Which day it was made is not said, so that the same sources make the same page.
+    const said = `${ran.stdout}${ran.stderr}`.split("\n").filter((line) => !line.includes("missing date"));
+    expect({ name, said: said.join("\n") }).toEqual({ name, said: "" });
   }
 });

@@ -79,6 +79,7 @@ async function show(session: Session, asked: Asked): Promise<ExitCode> {
       } else if (!json) io.out(eventLine(each, paintOut));
       else if (isFollowing) printJson({ ...session, jsonLines: true }, asJson(each));
       else shown.push(each);
+      if (isFollowing) await io.outTaken?.();
     }
     if (json && !isFollowing) printJson(session, { events: shown.map(asJson), findings: findings.map(asJson) });
     else if (told === 0 && !isFollowing) {
