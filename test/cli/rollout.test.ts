@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
+import * as z from "zod";
 import { packageRoot } from "../../src/cli/package-root.ts";
 import { writeDocument } from "../../src/wire/status.ts";
-import { capabilities, failing } from "../fleet/scripted-agent.ts";
+import { capabilities, failing, scoreStatus } from "../fleet/scripted-agent.ts";
+import { eventually } from "../agent/support/eventually.ts";
 import { CLUSTER, folder, harmony, manifestOf } from "./in-process.ts";
 import { json, ScriptedFleet } from "./scripted-fleet.ts";
 
@@ -48,6 +50,48 @@ describe("harmony apply --selector", () => {
     const near = await fleet.run(["rollout", "status", `${id.slice(0, -1)}z`]);
     expect(near).toMatchObject({ code: 1, err: expect.stringContaining(`Did you mean ${id}?`) });
   });
+
+  test("is watched until it has ended, and forgotten after that, and not before", async () => {
+    await fleet.begin({ tells: () => [{ a: scoreStatus("Ready") }] });
+    await labelled({ role: "kiosk", site: "paris" });
+    const cwd = folder({ "m.ts": ONE });
+    const words = ["apply", "m.ts", "--selector", "role=kiosk", "--soak", "4s"];
+    const applying = fleet.run(words, { cwd });
+    const id = await running();
+    expect(await fleet.run(["rollout", "rm", id])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining(`${id} has not ended: wave 1 of 1 is under way`),
+    });
+    const watching = fleet.run(["rollout", "status", id, "--watch", "--json"]);
+    expect(await applying).toMatchObject({ code: 0 });
+    const watched = await watching;
+    expect(watched).toMatchObject({ code: 0, err: "" });
+    const lines = watched.out.trim().split("\n").map(json);
+    expect(lines.length).toBeGreaterThan(1);
+    expect([lines[0], lines.at(-1)]).toMatchObject([{ state: "Running" }, { state: "Done" }]);
+    expect(watched.out).not.toContain('"key"');
+
+    expect(await fleet.run(["rollout", "rm", `${id.slice(0, -1)}z`, id])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining(`Did you mean ${id}?`),
+    });
+    expect(await fleet.run(["rollout", "status", id])).toMatchObject({ code: 1 });
+    const ended = await fleet.run(["rollout", "rm", "--ended", "--json"]);
+    expect(ended.code).toBe(0);
+    expect(await fleet.run(["rollout", "rm", "--ended"])).toMatchObject({ code: 0, err: "No roll-out has ended.\n" });
+    for (const wrong of [["rm"], ["rm", id, "--ended"], ["status", "--watch"]]) {
+      expect(await fleet.run(["rollout", ...wrong])).toMatchObject({ code: 2, out: "" });
+    }
+  });
+
+  /** The roll-out that is under way. */
+  async function running(): Promise<string> {
+    const Listed = z.object({ rollouts: z.array(z.object({ id: z.string(), state: z.string() })) });
+    return eventually("it runs", async () => {
+      const { out } = await fleet.run(["rollout", "status", "--json"]);
+      return Listed.parse(json(out)).rollouts.find(({ state }) => state === "Running")?.id;
+    });
+  }
 
   test("ends with 1 where a device fails, and tells why and what to do", async () => {
     await fleet.begin({ tells: () => [{ a: failing("Failed") }] });
