@@ -1,5 +1,7 @@
+import { join } from "node:path";
 import { beforeAll, describe, expect, test, vi } from "vitest";
-import { harmony as cli } from "../../cli/in-process.ts";
+import { folder, harmony as cli } from "../../cli/in-process.ts";
+import { foundIn } from "../../support/canary.ts";
 import { natsServer } from "../../support/nats-server.ts";
 import { connected } from "../../wire/nats/connected.ts";
 import { AgentProcess, install, temporaryFolder } from "../support/agent-process.ts";
@@ -139,6 +141,32 @@ describe("harmony logs", () => {
     expect(old.err).toContain("agent pi-7 (0.1.0) answers no question for logs\n  It is of an older version");
     const score = await cli(["logs", AGENT, "nothing", "-n", "-1"], { env });
     expect(score.code).toBe(2);
+  });
+
+  test("shows no secret that the agent itself has logged, by an author's mistake", async () => {
+    const { url } = await natsServer();
+    const { agent, store } = await running(url);
+    const token = "cAn4ry-in-a-path-7fQz";
+    const isThere = async (): Promise<boolean> => (await store.get("capabilities", AGENT))._tag === "Value";
+    await eventually("the agent tells its key", isThere);
+    const cwd = folder({
+      token: `${token}\n`,
+      "m.ts": `import { FileScore, manifest, PiTopology, secret } from "harmony-edge";
+        export default manifest(PiTopology, {
+          held: new FileScore({ path: "/held", content: secret("token") }),
+          named: new FileScore({ path: "/${token}", content: "x" }),
+        });`,
+    });
+    const env = { HARMONY_SERVER: url, HARMONY_KNOWN_DEVICES: join(cwd, "known.json") };
+    const apply = ["apply", "m.ts", "--agent", AGENT, "--secret", "token=token", "--pin"];
+    expect(await cli(apply, { cwd, env })).toMatchObject({ code: 0 });
+    await eventually("it logged it", () => JSON.stringify(agent.log).includes(token));
+    for (const words of [[], ["--json"], ["--tail", "10000"]]) {
+      const { code, out } = await cli(["logs", AGENT, ...words], { env });
+      expect(code).toBe(0);
+      expect(out).toContain('"path":"/[redacted]"'.replaceAll('"', words.includes("--json") ? String.raw`\"` : '"'));
+      expect(foundIn(out, token)).toEqual([]);
+    }
   });
 
   test("of a Score that is not there, or runs nothing, says so, with the one that was meant", async () => {
