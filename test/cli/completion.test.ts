@@ -92,10 +92,11 @@ test.each([
     expect(out).toMatch(/no-wait/);
     const checked = spawnSync(shell, argv, { input: out, encoding: "utf8" });
     const missing = checked.error !== undefined;
-    if (missing)
+    if (missing) {
       process.stderr.write(
         `${shell} is not installed here; its syntax check was left out; test/device/shells.test.ts has the real one\n`,
       );
+    }
     expect(missing ? "" : checked.stderr).toBe("");
   },
 );

@@ -46,12 +46,12 @@ test("package.json names a page of each command, and no other", () => {
 });
 
 test("the agent's page has what its help has: each option, what it means, and how it ends", () => {
-  const page = pages(AGENT_HELPS).get("harmony-agent-enroll.1") ?? "";
-  expect(page).toContain("\n.SH SYNOPSIS\n.nf\nharmony agent enroll \\-\\-id ID [options]\n.fi\n");
-  expect(page).toContain("\n.TP\n.B \\-\\-config FILE\ntake the id, and where the key goes");
-  expect(page.match(/^\.B /gm)).toHaveLength(ENROLL_USAGE.match(/^ {2}-/gm)?.length ?? -1);
-  expect(page).toContain("\n.SH EXAMPLES\n.nf\nharmony agent enroll \\-\\-id pi\\-7 \\-\\-ca ca.pem\n");
-  expect(page).toContain("\n.SH EXIT STATUS\n0 done, 1 ");
+  const enroll = pages(AGENT_HELPS).get("harmony-agent-enroll.1") ?? "";
+  expect(enroll).toContain("\n.SH SYNOPSIS\n.nf\nharmony agent enroll \\-\\-id ID [options]\n.fi\n");
+  expect(enroll).toContain("\n.TP\n.B \\-\\-config FILE\ntake the id, and where the key goes");
+  expect(enroll.match(/^\.B /gm)).toHaveLength(ENROLL_USAGE.match(/^ {2}-/gm)?.length ?? -1);
+  expect(enroll).toContain("\n.SH EXAMPLES\n.nf\nharmony agent enroll \\-\\-id pi\\-7 \\-\\-ca ca.pem\n");
+  expect(enroll).toContain("\n.SH EXIT STATUS\n0 done, 1 ");
 });
 
 test("groff or mandoc finds nothing wrong with any of them", ({ skip }) => {
@@ -65,8 +65,8 @@ test("groff or mandoc finds nothing wrong with any of them", ({ skip }) => {
   if (found === undefined) return;
   const all = pages(AGENT_HELPS);
   expect(all.size).toBeGreaterThan(40);
-  for (const [name, page] of all) {
-    const ran = spawnSync(found[0], found[1], { input: page, encoding: "utf8" });
+  for (const [name, text] of all) {
+    const ran = spawnSync(found[0], found[1], { input: text, encoding: "utf8" });
     // Which day it was made is not said, so that the same sources make the same page.
     const said = `${ran.stdout}${ran.stderr}`.split("\n").filter((line) => !line.includes("missing date"));
     expect({ name, said: said.join("\n") }).toEqual({ name, said: "" });

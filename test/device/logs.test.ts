@@ -57,7 +57,7 @@ onMachines("the journal of a real machine, read from elsewhere", () => {
   let kept: readonly Kept[] = [];
 
   const sh = (script: string): Promise<string> => machine.run(["sh", "-ec", script]);
-  const apply = async (what: typeof wanted | typeof withContainer, value?: string) => {
+  const apply = async (what: typeof wanted, value?: string) => {
     const key = await agent.fleet.sealingKey(agent.agentId);
     if (typeof key !== "string") throw new Error("the agent has published no key");
     const values = value === undefined ? undefined : new Map([["api-token", Buffer.from(value)]]);

@@ -32,12 +32,8 @@ export const addCompletion: AddCommand = (program, run) => {
         if (shell === IDS) {
           const known = await readKnownDevices(knownDevicesFile(io, undefined));
           // Whoever is completing a word is told of no problem in between.
-          if ("devices" in known)
-            io.out(
-              Object.keys(known.devices)
-                .map((id) => `${id}\n`)
-                .join(""),
-            );
+          const ids = "devices" in known ? Object.keys(known.devices) : [];
+          io.out(ids.map((id) => `${id}\n`).join(""));
           return EXIT.done;
         }
         io.out(completionScript(shell, treeOf(program)));

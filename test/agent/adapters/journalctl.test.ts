@@ -91,8 +91,8 @@ test("what is no entry, or a larger one than is read, is counted in its place", 
 
 test("what it says is wrong is told, and that it is not there", async () => {
   const { source } = program(`process.stderr.write("Failed to open files: corrupt\\n"); process.exitCode = 1;`);
-  const problem = (source: Journalctl) =>
-    read(source).then(String, (error: unknown) => (error instanceof PortError ? error.problem : error));
+  const problem = (of: Journalctl) =>
+    read(of).then(String, (error: unknown) => (error instanceof PortError ? error.problem : error));
   expect(await problem(source)).toMatchObject({ code: "Failed", message: expect.stringContaining("corrupt") });
   expect(await problem(new Journalctl({ programs: ["/nowhere/journalctl"] }))).toMatchObject({ code: "NotFound" });
   const noProgram = program("");

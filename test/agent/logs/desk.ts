@@ -97,7 +97,7 @@ export async function desk({ maxPayload, journal, ownUnit = null, gate: other = 
     },
 
     /** Somebody who reads; `until` lets time pass for as long as it takes. */
-    reads(options: Partial<LogsOptions> = {}) {
+    reads: (options: Partial<LogsOptions> = {}) => {
       const over = new AbortController();
       const news: LogNews[] = [];
       readers += 1;

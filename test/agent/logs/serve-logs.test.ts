@@ -248,7 +248,7 @@ describe("the bounds", () => {
           // A flood: two thousand lines a second, for a minute.
           for (let second = 0; second < 60 && !signal.aborted; second += 1) {
             while (clock.monotonicMs() < second * 1000) await new Promise((resume) => setImmediate(resume));
-            yield Array.from({ length: 2000 }, (_, nth) =>
+            yield Array.from({ length: 2000 }, (__, nth) =>
               entry(second * 2000 + nth, new Date(Date.parse("2026-01-01T00:00:00.000Z") + second * 1000)),
             );
           }
