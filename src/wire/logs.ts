@@ -17,7 +17,7 @@ export const READER_MS = 30_000;
 
 const At = z.iso.datetime();
 /** Where a reading goes on; only the agent that gave it knows what it means. */
-const Cursor = z.string().max(1024);
+const Cursor = z.string().regex(/^[!-~]{1,1024}$/, "a cursor is up to 1024 printable characters");
 
 export const LogRequest = z.object({
   /** Made by the reader, another one for each reading: by this the agent knows it again. */

@@ -10,6 +10,8 @@ const ENVIRONMENT = { LC_ALL: "C", TZ: "UTC", SYSTEMD_PAGER: "cat" };
 const FIELDS = "MESSAGE,PRIORITY,SYSLOG_IDENTIFIER,_COMM,_PID,CONTAINER_NAME";
 /** Of the JSON of one entry. What has more is skipped: it is no line that somebody reads. */
 const ENTRY_BYTES = 512 * 1024;
+/** The newest so many are told where it is not known from where on. */
+const FOREIGN_TAIL = 10;
 /** Of what it says is wrong. */
 const COMPLAINT_BYTES = 1024;
 
@@ -42,8 +44,12 @@ export class Journalctl implements LogSource {
     this.#programs = programs;
   }
 
-  async *read(query: LogQuery, signal: AbortSignal): AsyncGenerator<readonly (LogEntry | LogGap)[], void, void> {
+  async *read(asked: LogQuery, signal: AbortSignal): AsyncGenerator<readonly (LogEntry | LogGap)[], void, void> {
     if (signal.aborted) return;
+    // A place in the memory of an agent whose log went elsewhere before.
+    const isForeign = asked.after !== null && !asked.after.startsWith("s=");
+    const query = isForeign ? { ...asked, after: null, tail: FOREIGN_TAIL, since: null } : asked;
+    if (isForeign) yield [{ _tag: "Gap", lines: null, why: "Forgotten" }];
     const program = this.#programs.find((path) => existsSync(path));
     if (program === undefined) throw noJournal();
     const child = spawn(program, [...argumentsFor(query), ...this.#more], {

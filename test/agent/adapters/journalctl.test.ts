@@ -79,6 +79,13 @@ test("an entry has its place, its time, its words, how grave it is, and who wrot
   ]);
 });
 
+test("a place that is none of the journal's is told to be forgotten, and the newest lines come", async () => {
+  const { source, note } = program(`fs.writeFileSync(note, process.argv.join(" "));`);
+  expect(await read(source, { after: "m:start:7" })).toEqual([{ _tag: "Gap", lines: null, why: "Forgotten" }]);
+  expect(note()).toContain("--lines=10");
+  expect(note()).not.toContain("cursor");
+});
+
 test("what is no entry, or a larger one than is read, is counted in its place", async () => {
   const { source } = program(`
     const ok = ${JSON.stringify(entry({}))};

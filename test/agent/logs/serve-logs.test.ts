@@ -288,6 +288,7 @@ describe("the bounds", () => {
       JSON.stringify({ ...question, tail: 1e9 }),
       JSON.stringify({ ...question, since: "yesterday" }),
       JSON.stringify({ ...question, after: "x".repeat(5000) }),
+      JSON.stringify({ ...question, after: "s=1\0--file=/etc/shadow" }),
     ]) {
       const reply = await operator.request(logsSubject(AGENT), Buffer.from(asked));
       const read = reply._tag === "Reply" ? LogReply.parse(JSON.parse(Buffer.from(reply.value).toString())) : reply;
