@@ -1,5 +1,5 @@
-// Builds dist/harmony-agent_<version>_all.deb: the agent's bundle, its systemd unit, its configuration and completion for
-// bash. The same sources give the same bytes, whoever builds them: SOURCE_DATE_EPOCH, else the time of the last commit,
+// Builds dist/harmony-agent_<version>_all.deb: the agent's bundle, its systemd unit, its configuration, manual pages and
+// completion for bash. The same sources give the same bytes, whoever builds them: SOURCE_DATE_EPOCH, else the time of the last commit,
 // is the time of all that is in it.
 //
 //   npm run package
@@ -24,10 +24,14 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { gzipSync } from "node:zlib";
 import * as z from "zod";
-import { OPTIONS } from "../src/agent/arguments.ts";
+import { OPTIONS, USAGE } from "../src/agent/arguments.ts";
 import { CONFIGURATION, UNIT, unitText } from "../src/agent/cage/unit.ts";
+import { ENROLL_USAGE } from "../src/agent/enrol-arguments.ts";
+import { KEY_USAGE } from "../src/agent/key-arguments.ts";
+import { LOCAL_USAGE } from "../src/agent/local-arguments.ts";
 import { bash } from "../src/cli/completions/bash.ts";
 import type { Value } from "../src/cli/completions/tree.ts";
+import { usagePages } from "../src/cli/man-page.ts";
 import { PiTopology } from "../src/topology/pi.ts";
 import { VERSION } from "../src/wire/version.ts";
 import { build } from "./build.mjs";
@@ -90,10 +94,22 @@ function fill(tree: string, { version, bundle, epoch }: { version: string; bundl
   const command = `/usr/bin/harmony agent run --config ${CONFIGURATION}/agent.json`;
   put(`usr/lib/systemd/system/${UNIT}`, unitText(command, nothing));
   put("usr/share/bash-completion/completions/harmony", completion());
+  for (const [name, page] of usagePages(AGENT_HELPS)) {
+    put(`usr/share/man/man1/${name}.gz`, gzipSync(page, { level: 9 }));
+  }
+  // Of the command line it has the agent alone.
+  put("usr/share/man/man1/harmony.1.gz", gzipSync(".so man1/harmony-agent.1\n", { level: 9 }));
   for (const script of ["postinst", "prerm", "postrm"]) copy(join(parts, script), `DEBIAN/${script}`);
   put("DEBIAN/conffiles", `${CONFIGURATION}/agent.json\n`);
   put("DEBIAN/control", control(version, tree));
 }
+
+const AGENT_HELPS = {
+  "harmony agent": USAGE,
+  "harmony agent enroll": ENROLL_USAGE,
+  "harmony agent key": KEY_USAGE,
+  "harmony agent take": LOCAL_USAGE,
+};
 
 const control = (version: string, tree: string): string => `Package: ${NAME}
 Version: ${version}

@@ -13,6 +13,7 @@ import * as devicePolicy from "../src/wire/device-policy.ts";
 import * as envelope from "../src/wire/envelope.ts";
 import * as events from "../src/wire/events.ts";
 import * as keys from "../src/wire/keys.ts";
+import * as logs from "../src/wire/logs.ts";
 import * as rollout from "../src/wire/rollout.ts";
 import * as status from "../src/wire/status.ts";
 import { kindDoc, type SchemaDoc, schemaDocs } from "./schema-docs.ts";
@@ -67,6 +68,12 @@ const DOCUMENTS: readonly Document[] = [
     title: "Plan",
     description: "What an agent answers to the question what it would do with an envelope.",
     schema: status.PlanReply,
+  },
+  {
+    file: "logs.schema.json",
+    title: "Logs",
+    description: "What an agent answers to the question for a log; where that ends, it is asked again.",
+    schema: logs.LogReply,
   },
   {
     file: "envelope.schema.json",

@@ -1,8 +1,9 @@
 import { spawnSync } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { gunzipSync } from "node:zlib";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { buildPackage } from "../scripts/package.ts";
 
@@ -51,6 +52,16 @@ test("the package holds the bundle as it is, root's files, scripts that parse, a
   const unit = await readFile(join(at, "tree/usr/lib/systemd/system/harmony-agent.service"), "utf8");
   expect(unit).toMatch(/^CapabilityBoundingSet=$/m);
   expect(unit).not.toMatch(/^(ReadWritePaths|CapabilityBoundingSet)=./m);
+  const man = join(at, "tree/usr/share/man/man1");
+  expect((await readdir(man)).toSorted()).toEqual([
+    "harmony-agent-enroll.1.gz",
+    "harmony-agent-key.1.gz",
+    "harmony-agent-take.1.gz",
+    "harmony-agent.1.gz",
+    "harmony.1.gz",
+  ]);
+  const page = gunzipSync(await readFile(join(man, "harmony-agent.1.gz"))).toString();
+  expect(page).toMatch(/^\.TH "HARMONY-AGENT" 1 .*\n\.SH NAME\nharmony\\-agent \\- /);
   run("bash", "-n", join(at, "tree/usr/share/bash-completion/completions/harmony"));
 });
 

@@ -11,6 +11,7 @@ import type { DeviceKeys } from "./device-keys.ts";
 import type { AssetCache } from "./assets/asset-cache.ts";
 import type { AgentHost } from "./host.ts";
 import type { Ledger } from "./ledger.ts";
+import type { AgentLogs } from "./logs/serve-logs.ts";
 import type { AgentPresence, PresenceParts } from "./presence.ts";
 import type { Trail } from "./trail.ts";
 import type { Told } from "./status-document.ts";
@@ -35,6 +36,8 @@ export interface AgentParts {
   readonly labels?: Labels | undefined;
   readonly store: Store;
   readonly ledger: Ledger;
+  /** Default: it answers no question for logs. */
+  readonly logs?: AgentLogs | undefined;
   /** Default: Scores that refer to assets fail. */
   readonly assets?: AssetCache | undefined;
   readonly clock: Clock;

@@ -16,6 +16,7 @@ import { floorOf } from "./generation-mark.ts";
 import { FreeSpace } from "./free-space.ts";
 import { stillWanted } from "./permits.ts";
 import type { Accepted } from "./saved-manifest.ts";
+import { serveLogs } from "./logs/serve-logs.ts";
 import { servePlans } from "./planner.ts";
 import { watchFile } from "./policy-watch.ts";
 import { type AgentPresence, Presence, type PresenceParts } from "./presence.ts";
@@ -190,7 +191,7 @@ export class Agent {
   }
 
   start(): void {
-    const { store, log, host, policy, authors, clock, trail, ledger } = this.#parts;
+    const { store, log, host, policy, authors, clock, trail, ledger, logs } = this.#parts;
     if (this.#parts.pair === undefined) {
       trail?.record({ type: "AgentStarted", version: asName(VERSION), topology: asName(host.topology.name) });
       trail?.record(this.#asEvents.policy(policy?.()));
@@ -205,6 +206,7 @@ export class Agent {
     this.#scheduleDriftPass();
     ledger.onTrouble = () => this.#report(true);
     void this.#space.look();
+    if (logs !== undefined) this.#endings.push(serveLogs({ ...this.#parts, gate: this.#gate, logs }));
     let wasConnected = false;
     this.#endings.push(
       servePlans({

@@ -12,9 +12,10 @@ export function capabilitiesOf({
   labels = {},
   policy,
   deviceKeys,
+  logs,
 }: Pick<
   AgentParts,
-  "agentId" | "host" | "device" | "kinds" | "labels" | "policy" | "deviceKeys"
+  "agentId" | "host" | "device" | "kinds" | "labels" | "policy" | "deviceKeys" | "logs"
 >): CapabilitiesDocument {
   const { name, absent } = host.topology;
   const kinds: Record<string, number[]> = {};
@@ -29,6 +30,7 @@ export function capabilitiesOf({
     kinds,
     agentVersion: VERSION,
     takes: [...LATER_FIELDS],
+    answers: ["plan", ...(logs === undefined ? [] : ["logs"])],
     ...(Object.keys(labels).length > 0 && { labels }),
     ...(policy && { policy: policy() }),
     ...(deviceKeys && { sealingKey: deviceKeys.published }),

@@ -17,6 +17,7 @@ import { SelfReportFile } from "./adapters/self-report-file.ts";
 import { lockState } from "./adapters/state-lock.ts";
 import { enroll } from "./adapters/enrolling.ts";
 import { showKey } from "./adapters/showing-key.ts";
+import { hasJournal, Journalctl, ownUnit } from "./adapters/journalctl.ts";
 import { systemClock } from "./adapters/system-clock.ts";
 import { systemdNotify } from "./adapters/systemd-notify.ts";
 import { tellUnit } from "./adapters/unit-file.ts";
@@ -37,6 +38,7 @@ import { lookAtDevice } from "./adapters/device-look.ts";
 import { Keyring } from "./keyring.ts";
 import { Ledger } from "./ledger.ts";
 import { type Linked, linkedDocument, linkedText } from "./linked.ts";
+import { LogRing } from "./logs/log-ring.ts";
 import { answer } from "./local-requests.ts";
 import { openRecording } from "./recording.ts";
 import { Renewal } from "./renewal.ts";
@@ -137,7 +139,9 @@ async function audit({ root, stateDir, json, verify }: AuditArguments): Promise<
 
 async function run(linked: Linked, given: AgentArguments): Promise<number> {
   const root = resolve(given.root);
-  const log = logTo(process.stderr);
+  const bootId = randomUUID();
+  const memory = new LogRing(bootId);
+  const log = logTo(process.stderr, memory);
   // Whoever read the log may be gone; that is no reason to stop.
   process.stderr.on("error", () => {});
   const state = await StateDirectory.open(root, given.stateDir === null ? null : resolve(given.stateDir));
@@ -173,7 +177,6 @@ async function run(linked: Linked, given: AgentArguments): Promise<number> {
   const { agentId } = given;
   const renewal =
     keyring && new Renewal({ agentId, store, keyring, switchTo, clock: systemClock, random: Math.random, log });
-  const bootId = randomUUID();
   const ledgers = [ledger, ...(pair === null ? [] : [pair.ledger])];
   const assets = await openAssets({ ...given, root, statePath: state.path, store, ledgers, log });
   const policy = await agentPolicy({ ...given, root, state, log });
@@ -205,6 +208,8 @@ async function run(linked: Linked, given: AgentArguments): Promise<number> {
     store,
     ledger,
     assets,
+    // An agent that works in a directory is told nothing of the machine.
+    logs: { memory, journal: root === "/" && hasJournal() ? new Journalctl() : null, ownUnit: ownUnit(process.env) },
     trail: recording.trail,
     log,
     pair,
@@ -274,8 +279,10 @@ const signalled = (): Promise<string> =>
 
 /** One line an event: a constant message and its fields as JSON, so that both people and journald's readers find it. */
 const logTo =
-  (stream: NodeJS.WritableStream): Log =>
+  (stream: NodeJS.WritableStream, memory?: LogRing): Log =>
   (message, fields = {}) => {
-    const rest = Object.keys(fields).length === 0 ? "" : ` ${JSON.stringify(fields)}`;
-    stream.write(`${new Date().toISOString()} ${message}${rest}\n`);
+    const at = new Date().toISOString();
+    const line = `${message}${Object.keys(fields).length === 0 ? "" : ` ${JSON.stringify(fields)}`}`;
+    memory?.add(at, line);
+    stream.write(`${at} ${line}\n`);
   };

@@ -54,6 +54,8 @@ export interface AgentSettings extends HostSettings {
   readonly deviceKeys?: DeviceKeys;
   readonly store: Store;
   readonly ledger: Ledger;
+  /** Default: it answers no question for logs. */
+  readonly logs?: AgentParts["logs"];
   /** Default: Scores that refer to assets fail. */
   readonly assets?: AssetCache;
   /** The pair that the agent is a member of, and where that is remembered; null: none. */
@@ -146,7 +148,7 @@ function failover(from: Parts): Failover | null {
 
 function agentParts(from: Parts): AgentParts {
   const settings = from.get(Settings);
-  const { agentId, bootId, trustedKeys, authors, policy, deviceKeys, store, ledger, assets, driftPassMs, trail } =
+  const { agentId, bootId, trustedKeys, authors, policy, deviceKeys, store, ledger, assets, driftPassMs, trail, logs } =
     settings;
   return {
     agentId,
@@ -160,6 +162,7 @@ function agentParts(from: Parts): AgentParts {
     labels: settings.labels,
     store,
     ledger,
+    logs,
     assets,
     driftPassMs,
     trail,

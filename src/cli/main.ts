@@ -16,6 +16,7 @@ import { addEvents } from "./commands/events.ts";
 import { addFleet } from "./commands/fleet.ts";
 import { addHistory } from "./commands/history.ts";
 import { addKinds } from "./commands/kinds.ts";
+import { addLogs } from "./commands/logs.ts";
 import { addMan } from "./commands/man.ts";
 import { addNew } from "./commands/new.ts";
 import { addPlan } from "./commands/plan.ts";
@@ -28,6 +29,7 @@ import { addStatus } from "./commands/status.ts";
 import { addVerify } from "./commands/verify.ts";
 import { EXIT, type ExitCode } from "./exit-code.ts";
 import { type Io, withProcessIo } from "./io.ts";
+import { manPages, type Usages } from "./man-page.ts";
 import { DEFAULT_SERVER, NoSession, openSession } from "./session.ts";
 
 /**
@@ -58,7 +60,16 @@ export async function main(argv: readonly string[], io?: Io): Promise<number> {
   }
 }
 
-function programOf(io: Io, run: Run): Command {
+/** All manual pages, by the names of their files. */
+export function pages(agent: Usages): ReadonlyMap<string, string> {
+  const silent = { out: () => {}, err: () => {} };
+  return manPages(
+    programOf(silent, () => () => Promise.resolve()),
+    agent,
+  );
+}
+
+function programOf(io: Pick<Io, "out" | "err">, run: Run): Command {
   const program = new Command("harmony")
     .description("Typed descriptions of what should be so on edge devices, and the agent that makes it so.")
     .version(VERSION)
@@ -100,6 +111,7 @@ function programOf(io: Io, run: Run): Command {
     addSign,
     addVerify,
     addEvents,
+    addLogs,
     addKinds,
     addBundle,
     addAsset,

@@ -117,7 +117,7 @@ const Shown = Rollout.omit({ manifests: true, lease: true });
 const numberIn = ({ devices }: Rollout, ids: readonly string[], state: Rollout["devices"][string]["state"]): number =>
   ids.filter((id) => devices[id]?.state === state).length;
 
-const counts = (rollout: Rollout): string => {
+export const counts = (rollout: Rollout): string => {
   const all = Object.keys(rollout.devices);
   return `${numberIn(rollout, all, "Ready")} of ${all.length} Ready, ${numberIn(rollout, all, "Failed")} failed`;
 };

@@ -1,5 +1,6 @@
 import type { Fleet } from "../fleet/index.ts";
 import type { AgentId } from "../wire/keys.ts";
+import { nearest } from "./nearest.ts";
 import { EXIT, type ExitCode } from "./exit-code.ts";
 import { tellUnreachable } from "./server.ts";
 import type { Session } from "./session.ts";
@@ -18,6 +19,7 @@ export async function tellUnknown(session: Session, fleet: Fleet, agent: AgentId
     ids.length === 0
       ? "No agent is known to this server."
       : `Known are ${ids.slice(0, MOST).join(", ")}${ids.length > MOST ? ` and ${ids.length - MOST} more` : ""}.`;
-  session.complain(`nothing is known of agent ${agent}`, known);
+  const meant = nearest(agent, ids);
+  session.complain(`nothing is known of agent ${agent}`, meant === null ? known : `Did you mean ${meant}? ${known}`);
   return EXIT.finding;
 }

@@ -9,6 +9,7 @@ import { type Blame, blame } from "./blame.ts";
 import { publishedKey } from "./capabilities.ts";
 import { type Desired, readDesired } from "./desired.ts";
 import { type History, history, type HistoryOptions } from "./history.ts";
+import { type LogNews, logs, type LogsOptions } from "./logs.ts";
 import { type FoundManifest, manifestsOf } from "./manifests.ts";
 import type { FleetParts } from "./parts.ts";
 import type { ScoreDifference } from "./differences.ts";
@@ -21,7 +22,8 @@ import { type AssetSource, upload, type UploadOptions } from "./upload.ts";
 import { beginRollout, type Prepared, prepareRollout, type RolloutWish } from "./rollout/prepare.ts";
 import { readRollout } from "./rollout/record.ts";
 import { type RunOptions, type RunResult, runRollout } from "./rollout/run.ts";
-import { listRollouts, stopRollout, type Taken, takeRollout, type Taking } from "./rollout/take.ts";
+import { listRollouts, removeRollout, stopRollout, type Taken, takeRollout, type Taking } from "./rollout/take.ts";
+import { watchRollout } from "./rollout/watch.ts";
 import { selectAgents } from "./selector.ts";
 import type { Selector } from "../topology/selector.ts";
 import type { Rollout, RolloutId } from "../wire/rollout.ts";
@@ -37,6 +39,7 @@ export type { Blame } from "./blame.ts";
 export { differences, type FieldChange, type ScoreDifference } from "./differences.ts";
 export type { History, HistoryEntry, HistoryOptions } from "./history.ts";
 export { authorsIn, type ManifestResult } from "./results.ts";
+export type { LogNews, LogsOptions } from "./logs.ts";
 export type { FoundManifest, ShippedManifest } from "./manifests.ts";
 export type { Rollback, RollbackOptions } from "./rollback.ts";
 export { STALE_MS } from "./liveness.ts";
@@ -92,6 +95,8 @@ export interface Fleet {
     generations: readonly number[],
     options?: CallOptions,
   ): Promise<ReadonlyMap<number, FoundManifest> | Unreachable>;
+  /** The agent's own log, or that of what one of its Scores runs: in parts, as they come. */
+  logs(agentId: AgentId, options: LogsOptions): AsyncGenerator<LogNews, void, void>;
   /** An earlier manifest as one of a new generation, to be looked at and then shipped with `applyBundle`. */
   prepareRollback(agentId: AgentId, options: RollbackOptions): Promise<Rollback | Unreachable>;
   /** Since when a Score is as it is, and by whom. */
@@ -114,7 +119,11 @@ export interface Rollouts {
   /** Runs what this process has begun or taken. */
   run(held: { readonly rollout: Rollout; readonly revision: number }, options?: RunOptions): Promise<RunResult>;
   stop(id: RolloutId, signal: AbortSignal): ReturnType<typeof stopRollout>;
+  /** Takes one away that has ended. */
+  remove(id: RolloutId, options?: CallOptions): ReturnType<typeof removeRollout>;
   read(id: RolloutId, options?: CallOptions): ReturnType<typeof readRollout>;
+  /** Goes on until it has ended. */
+  watch(id: RolloutId, signal: AbortSignal): ReturnType<typeof watchRollout>;
   list(options?: CallOptions): ReturnType<typeof listRollouts>;
 }
 
@@ -140,6 +149,7 @@ export const createFleet = (parts: FleetParts): Fleet => ({
   sealingKey: (agentId, options = {}) => publishedKey(parts.store, agentId, options),
   history: (agentId, options) => history(parts, agentId, options),
   manifests: (agentId, generations, options = {}) => manifestsOf(parts, agentId, generations, options),
+  logs: (agentId, options) => logs(parts, agentId, options),
   prepareRollback: (agentId, options) => prepareRollback(parts, agentId, options),
   blame: (agentId, scoreId, options) => blame(parts, agentId, scoreId, options),
   status: (agentId, options) => status(parts, agentId, options),
@@ -151,7 +161,9 @@ export const createFleet = (parts: FleetParts): Fleet => ({
     take: (id, taking) => takeRollout(parts, id, taking),
     run: (held, options) => runRollout(parts, held, options),
     stop: (id, signal) => stopRollout(parts, id, signal),
+    remove: (id, options) => removeRollout(parts, id, options),
     read: (id, options) => readRollout(parts, id, options),
+    watch: (id, signal) => watchRollout(parts, id, signal),
     list: (options) => listRollouts(parts, options),
   },
   watch: (whom, options) => watch(parts, whom, options),

@@ -47,6 +47,7 @@ export class ContainerScore extends Score(
   {
     deadlineMs: ({ image }) => DEADLINE_MS + (typeof image === "string" ? 0 : fetchMs(image)),
     identity: ({ name }) => `container:${name}`,
+    units: ({ name }) => [`${name}.service`],
     reach: ({ name, image, volumes }) => [
       { _tag: "unit", unit: `${name}.service` },
       ...imageOf(image),

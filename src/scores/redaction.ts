@@ -39,7 +39,17 @@ export const longestSpelling = (secrets: readonly string[]): number =>
  * rest of a secret that was cut in two, and is left out altogether. Secrets are whole Unicode text, none of them empty.
  */
 export function redact(text: string, secrets: readonly string[], from = 0): string {
-  const spans = [...known(text, secrets), ...guessed(text, from > 0)].toSorted(([a], [b]) => a - b);
+  return withoutSpans(text, [...known(text, allSpellings(secrets)), ...guessed(text, from > 0)], from);
+}
+
+/** As {@link redact}, for many texts that may hold the same secrets. */
+export function redactor(secrets: readonly string[]): (text: string) => string {
+  const all = allSpellings(secrets);
+  return (text) => withoutSpans(text, [...known(text, all), ...guessed(text, false)], 0);
+}
+
+function withoutSpans(text: string, found: readonly Span[], from: number): string {
+  const spans = found.toSorted(([a], [b]) => a - b);
   let shown = "";
   let at = from;
   for (const [begin, end] of spans) {
@@ -53,8 +63,10 @@ export function redact(text: string, secrets: readonly string[], from = 0): stri
 
 type Span = readonly [begin: number, end: number];
 
-function* known(text: string, secrets: readonly string[]): Iterable<Span> {
-  for (const spelling of new Set(secrets.flatMap(spellings))) {
+const allSpellings = (secrets: readonly string[]): ReadonlySet<string> => new Set(secrets.flatMap(spellings));
+
+function* known(text: string, all: ReadonlySet<string>): Iterable<Span> {
+  for (const spelling of all) {
     // Also those that overlap.
     for (let at = text.indexOf(spelling); at >= 0; at = text.indexOf(spelling, at + 1)) {
       yield [at, at + spelling.length];

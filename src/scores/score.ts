@@ -103,6 +103,10 @@ export interface Interpretation<N extends Needs, Spec, Seen, Step> {
    * anything: where a policy has such a rule it is refused, unless the policy names the kind under `unbounded`.
    */
   reach?(spec: Spec): readonly Reach[];
+  /** Pure. The supervisor's units that it runs as, whose logs are its own. Default: it runs nothing. */
+  units?(spec: Spec): readonly string[];
+  /** Pure. Texts of the spec that are never to be shown. Default: none. */
+  hides?(spec: Spec): readonly string[];
   /**
    * Pure. The names of the secrets that the spec refers to: those alone can be had, and the gate refuses the Score where
    * one of them is not there or cannot be opened. Default: none.
@@ -135,6 +139,9 @@ export interface Bound<N extends Needs, Seen, Step> {
   exists(observed: Seen): boolean;
   /** Null where the kind does not tell. */
   readonly reach: readonly Reach[] | null;
+  /** Units of the supervisor; null where the kind runs nothing. */
+  readonly units: readonly string[] | null;
+  readonly hides: readonly string[];
   /** Names, each once. */
   readonly secrets: readonly string[];
   readonly deadlineMs: number;
@@ -163,6 +170,8 @@ export interface ScoreClass<Kind extends string, Version extends number, N exten
   readonly kind: Kind;
   readonly version: Version;
   readonly requires: N;
+  /** Whether it runs something that logs. */
+  readonly runs: boolean;
   readonly schema: {
     readonly spec: z.core.$ZodType<Out, In>;
     readonly observed: z.core.$ZodType<Seen>;
@@ -177,6 +186,8 @@ export interface AnyScoreClass {
   readonly kind: string;
   readonly version: number;
   readonly requires: Needs;
+  /** Default: it does not. */
+  readonly runs?: boolean;
   readonly schema: {
     readonly spec: z.core.$ZodType;
     readonly observed: z.core.$ZodType;
@@ -226,6 +237,7 @@ export function Score<
     static readonly kind = kind;
     static readonly version = shape.version;
     static readonly requires = shape.requires;
+    static readonly runs = how.units !== undefined;
     static readonly schema = { spec: shape.spec, observed: shape.observed, step: shape.step };
     readonly spec: Spec;
     /** Made once, since the spec never changes and each look at the device asks for it. */
@@ -326,6 +338,12 @@ class Binding<N extends Needs, Spec, Seen, Step> implements Bound<N, Seen, Step>
   }
   get everPauses(): boolean {
     return this.#how.pauses !== undefined;
+  }
+  get units(): readonly string[] | null {
+    return this.#how.units?.(this.#spec) ?? null;
+  }
+  get hides(): readonly string[] {
+    return this.#how.hides?.(this.#spec) ?? [];
   }
   get reach(): readonly Reach[] | null {
     return this.#how.reach?.(this.#spec) ?? null;

@@ -144,6 +144,7 @@ export class ShellJobScore extends Score(
     turns: "lane",
 
     identity: ({ name }) => `job:${name}`,
+    hides: secretsIn,
     reach: () => [{ _tag: "program", what: "its commands", unit: null }],
     // What the commands make is nothing that can be seen; that they have made it is.
     exists: (_, { state }) => state === "so",
@@ -196,8 +197,9 @@ const isHalfDone = ({ lastRun }: Seen): boolean =>
 const argvOf = (command: AnyCommand): readonly string[] =>
   "script" in command ? [command.interpreter, "-c", command.script] : command;
 
-const secretsOf = ({ environment, redact: hidden }: Spec): readonly string[] =>
-  hidden.flatMap((name) => environment[name] ?? []);
+function secretsIn({ environment, redact: hidden }: Spec): readonly string[] {
+  return hidden.flatMap((name) => environment[name] ?? []);
+}
 
 const commandOf = (wanted: Spec, command: AnyCommand): ShellCommand => ({
   job: wanted.name,
@@ -205,7 +207,7 @@ const commandOf = (wanted: Spec, command: AnyCommand): ShellCommand => ({
   runAs: wanted.runAs,
   workingDirectory: wanted.workingDirectory ?? "/",
   environment: wanted.environment,
-  secrets: secretsOf(wanted),
+  secrets: secretsIn(wanted),
   timeoutMs: wanted.timeoutSeconds * 1000,
   approver: wanted.approver,
   expires: wanted.expires.toISOString(),
@@ -214,7 +216,7 @@ const commandOf = (wanted: Spec, command: AnyCommand): ShellCommand => ({
 /** For people who read a plan. */
 const toldOf = (wanted: Spec, command: AnyCommand): { name: string; runAs: string; command: string } => {
   const words = argvOf(command).map((word) => (/^[\w./:=@%+,-]+$/.test(word) ? word : JSON.stringify(word)));
-  const text = redact(words.join(" "), secretsOf(wanted));
+  const text = redact(words.join(" "), secretsIn(wanted));
   return {
     name: wanted.name,
     runAs: wanted.runAs,

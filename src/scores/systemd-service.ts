@@ -130,6 +130,7 @@ export class SystemdServiceScore extends Score(
     // A service may take its time to start and to stop; systemd itself gives up after 90 s, unless it is told otherwise.
     deadlineMs: ({ readiness }) => 120_000 + (readiness?.type === "notify" ? readiness.startPeriodSeconds * 1000 : 0),
     identity: ({ name }) => `unit:${name}.service`,
+    units: ({ name }) => [`${name}.service`],
     reach: ({ name, wants, requires }) => [
       { _tag: "unit", unit: `${name}.service` },
       // Systemd starts these with it.

@@ -60,6 +60,7 @@ export class SystemdTimerScore extends Score(
   { version: 1, requires: [SystemdHost], spec, observed: SeenOwnUnit, step: OwnUnitStep },
   {
     identity: ({ name }) => `unit:${name}.timer`,
+    units: ({ name, unit = `${name}.service` }) => [`${name}.timer`, unit],
     reach: ({ name, unit = `${name}.service` }) => [
       { _tag: "unit", unit: `${name}.timer` },
       { _tag: "unit", unit },

@@ -93,6 +93,7 @@ export class SystemdUnitScore extends Score(
   {
     deadlineMs: 120_000,
     identity: ({ unit }) => `unit:${unit}`,
+    units: ({ unit }) => [unit],
     // A setting can be another program.
     reach: ({ unit, settings }) => [
       { _tag: "unit", unit },

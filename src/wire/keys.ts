@@ -10,5 +10,11 @@ export type AgentId = z.infer<typeof AgentId>;
 /** Where an agent answers what it would do with a manifest; `*`: all agents. */
 export const planSubject = (id: AgentId | "*"): string => `fleet.plan.${id}`;
 
+/** Where an agent is asked for its logs; `*`: all agents. */
+export const logsSubject = (id: AgentId | "*"): string => `fleet.logs.${id}`;
+
+/** All that is asked of agents. */
+export const askedSubjects = (id: AgentId | "*"): readonly string[] => [planSubject(id), logsSubject(id)];
+
 /** Where the fleet's own server is asked about an agent's key, and for its renewal; `*`: all agents. */
 export const renewSubject = (id: AgentId | "*"): string => `fleet.renew.${id}`;

@@ -139,9 +139,17 @@ export class MemoryStore implements Store, StoreAdmin, EventStream, Revisions {
     );
   }
 
-  async delete(bucket: Bucket, key: string, options?: CallOptions): Promise<Written | Unreachable> {
+  async delete(
+    bucket: Bucket,
+    key: string,
+    options?: CallOptions & { readonly expect?: number | undefined },
+  ): Promise<Written | Unreachable> {
     if (!isKey(key)) return noKey(key);
-    return this.#run("delete", options, () => this.server.write(bucket, key, undefined, undefined) ?? noBuckets());
+    return this.#run(
+      "delete",
+      options,
+      () => this.server.write(bucket, key, undefined, options?.expect) ?? noBuckets(),
+    );
   }
 
   async revisionAt(

@@ -2,6 +2,7 @@ import * as z from "zod";
 import { DevicePolicies } from "./device-policy.ts";
 import { AgentId } from "./keys.ts";
 import { Labels } from "./labels.ts";
+import type { LogReply, LogRequest } from "./logs.ts";
 import { MANIFEST_REFUSALS, SCORE_REFUSALS } from "./refusal.ts";
 import { measure } from "./scan.ts";
 import { SealingKey } from "./secrets/sealed.ts";
@@ -264,6 +265,8 @@ export const CapabilitiesDocument = z.object({
    * a pair, which members of two versions would write over each other's: each member says it in its own.
    */
   takes: z.array(z.string()).exactOptional(),
+  /** What it answers when it is asked, such as `logs`; missing where an older agent says nothing of it: that answers `plan` alone. */
+  answers: z.array(z.string()).exactOptional(),
   /** What secrets for this device are sealed for. Whoever seals holds it against what the device itself showed. */
   sealingKey: SealingKey.exactOptional(),
   /** Only where the id is a pair's: what each of its members offers. All that they have in common is what the pair offers. */
@@ -330,5 +333,6 @@ export function readDocument<T>(schema: z.ZodType<T>, bytes: Uint8Array): Read<T
     : { _tag: "Unreadable", message: z.prettifyError(read.error) };
 }
 
-export const writeDocument = (document: AgentStatus | Heartbeat | CapabilitiesDocument | PlanReply): Uint8Array =>
-  new TextEncoder().encode(JSON.stringify(document));
+export const writeDocument = (
+  document: AgentStatus | Heartbeat | CapabilitiesDocument | PlanReply | LogRequest | LogReply,
+): Uint8Array => new TextEncoder().encode(JSON.stringify(document));

@@ -89,8 +89,12 @@ export interface Store {
     value: Uint8Array,
     options?: CallOptions & { readonly expect?: number | undefined },
   ): Promise<Written | Unreachable>;
-  /** Leaves a deletion marker, so that a reader can tell it from a key that never was. */
-  delete(bucket: Bucket, key: string, options?: CallOptions): Promise<Written | Unreachable>;
+  /** Leaves a deletion marker, so that a reader can tell it from a key that never was. `expect`: as for `put`, but for 0. */
+  delete(
+    bucket: Bucket,
+    key: string,
+    options?: CallOptions & { readonly expect?: number | undefined },
+  ): Promise<Written | Unreachable>;
   /** Keys with a live value. Control plane only: an agent lacks the right. */
   keys(bucket: Bucket, options?: CallOptions): Promise<readonly string[] | Unreachable>;
   /**

@@ -1,6 +1,11 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
+import { makeKeyPair } from "../../src/wire/secrets/hpke.ts";
+import { sealingKeyOf } from "../../src/wire/secrets/sealed.ts";
 import { folder, harmony } from "./in-process.ts";
+
+/** What a device has shown once. */
+const KEY = sealingKeyOf(makeKeyPair());
 
 const scriptFor = async (shell: string): Promise<string> => (await harmony(["completion", shell])).out;
 
@@ -49,7 +54,7 @@ describe("completion for bash", () => {
     expect(await offered("kinds", "Di")).toEqual(["Directory"]);
     expect(await offered("fleet", "")).toEqual(["accept", "capabilities", "init", "list", "rekey", "revoke", "serve"]);
     expect(await offered("new", "")).toEqual(["fleet", "kind"]);
-    expect(await offered("rollout", "")).toEqual(["resume", "status", "stop"]);
+    expect(await offered("rollout", "")).toEqual(["resume", "rm", "status", "stop"]);
     expect(await offered("apply", "x.ts", "--wa")).toEqual(["--wave"]);
     expect(await offered("fleet", "init", "--ho")).toEqual(["--host"]);
     expect(await offered("fleet", "serve", "--dir", "")).toEqual(["dir"]);
@@ -59,6 +64,17 @@ describe("completion for bash", () => {
     expect(await offered("status", "")).toEqual([]);
     expect(await offered("apply", "x.ts", "--agent", "")).toEqual([]);
   });
+});
+
+test("the scripts are told the devices that are known here, and nothing where none can be read", async () => {
+  const devices = Object.fromEntries(
+    ["pi-7", "kiosk-1"].map((id) => [id, { sealingKeys: [KEY], pinnedAt: "2026-01-01T00:00:00.000Z" }]),
+  );
+  const cwd = folder({ "known.json": JSON.stringify({ version: 1, devices }), "broken.json": "{" });
+  const ids = (file: string) => harmony(["completion", "ids"], { cwd, env: { HARMONY_KNOWN_DEVICES: file } });
+  expect(await ids("known.json")).toEqual({ code: 0, out: "pi-7\nkiosk-1\n", err: "" });
+  for (const file of ["none.json", "broken.json"]) expect(await ids(file)).toEqual({ code: 0, out: "", err: "" });
+  expect(await harmony(["completion", "tcsh"])).toMatchObject({ code: 2, out: "" });
 });
 
 test.each([
@@ -87,7 +103,11 @@ test.each([
     expect(out).toMatch(/no-wait/);
     const checked = spawnSync(shell, argv, { input: out, encoding: "utf8" });
     const missing = checked.error !== undefined;
-    if (missing) process.stderr.write(`${shell} is not installed here; its syntax check was left out\n`);
+    if (missing) {
+      process.stderr.write(
+        `${shell} is not installed here; its syntax check was left out; test/device/shells.test.ts has the real one\n`,
+      );
+    }
     expect(missing ? "" : checked.stderr).toBe("");
   },
 );

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { sha256Of } from "../../src/wire/event-chain.ts";
 import { AgentId } from "../../src/wire/keys.ts";
+import { eventually } from "../agent/support/eventually.ts";
+import { RestartableServer } from "../agent/support/restartable-server.ts";
 import { natsServer } from "../support/nats-server.ts";
 import { connected } from "../wire/nats/connected.ts";
 import { harmony } from "./in-process.ts";
@@ -92,6 +94,43 @@ describe("harmony events", () => {
       .split("\n")
       .map((line): unknown => JSON.parse(line));
     expect(lines).toMatchObject([{ record: { sequence: 1 } }, { record: { sequence: 2 } }]);
+  });
+
+  test("follows on after the server was killed and came back: tells of the outage once, and each event once", async () => {
+    const server = await RestartableServer.start();
+    const store = await connected({ servers: server.url });
+    await store.ensureBuckets();
+    const tell = (line: string) => store.tellEvent(PI, Buffer.from(line), sha256Of(line));
+    await tell(accepted);
+    const end = new AbortController();
+    let all = "";
+    const running = harmony(["events", PI, "--follow", "--json", "--server", server.url], {
+      signal: end.signal,
+      onOutput: (text) => (all += text),
+    });
+    await eventually("it shows what there is", () => all.includes('"sequence":1'));
+    await server.kill();
+    await eventually(
+      "it tells of the outage",
+      () => all.includes("error: "),
+      () => all,
+    );
+    await server.again();
+    await eventually("the next one is told", async () => (await tell(refused))._tag === "Told");
+    await eventually(
+      "it goes on",
+      () => all.includes('"sequence":2'),
+      () => all,
+    );
+    end.abort();
+    const { code, out, err } = await running;
+    expect(code).toBe(0);
+    const lines = out.trimEnd().split("\n");
+    expect(lines.map((line): unknown => JSON.parse(line))).toMatchObject([
+      { record: { sequence: 1 } },
+      { record: { sequence: 2 } },
+    ]);
+    expect(err.match(/error: /g)).toHaveLength(1);
   });
 
   test("says where there are none, and ends with 4 where there is no stream or no server", async () => {

@@ -1,11 +1,13 @@
 import { describe, expect, test } from "vitest";
+import * as z from "zod";
 import { packageRoot } from "../../src/cli/package-root.ts";
 import { openEnvelope } from "../../src/wire/decode.ts";
 import { Payload } from "../../src/wire/envelope.ts";
 import { makeKeyPair } from "../../src/wire/secrets/hpke.ts";
 import { keyIdOf, sealingKeyOf } from "../../src/wire/secrets/sealed.ts";
 import { writeDocument } from "../../src/wire/status.ts";
-import { capabilities, failing, PI } from "../fleet/scripted-agent.ts";
+import { capabilities, failing, PI, scoreStatus } from "../fleet/scripted-agent.ts";
+import { eventually } from "../agent/support/eventually.ts";
 import { CLUSTER, folder, harmony, manifestOf } from "./in-process.ts";
 import { json, ScriptedFleet } from "./scripted-fleet.ts";
 
@@ -53,50 +55,8 @@ describe("harmony apply --selector", () => {
     expect(near).toMatchObject({ code: 1, err: expect.stringContaining(`Did you mean ${id}?`) });
   });
 
-  test("gives secrets to those that refer to them, for keys that are pinned, and reads no other file", async () => {
-    await fleet.begin();
-    const sealingKey = sealingKeyOf(makeKeyPair());
-    await fleet.device.put("capabilities", PI, writeDocument(capabilities({ sealingKey })));
-    const wifi = `import { FileScore, manifest, PiTopology, secret } from "harmony-edge";
-export default manifest(PiTopology, { a: new FileScore({ path: "/a", content: secret("psk") }) });`;
-    const known = {
-      version: 1,
-      devices: { [PI]: { sealingKeys: [sealingKey], pinnedAt: "2026-01-02T03:04:05.000Z" } },
-    };
-    const cwd = folder({
-      "wifi.ts": wifi,
-      "s/psk": "correct horse",
-      "s/other": "staple",
-      "known.json": JSON.stringify(known),
-    });
-    const run = (...words: readonly string[]) => fleet.run(["apply", "wifi.ts", "--selector", "*", ...words], { cwd });
-    expect(await run("--secrets", "s")).toMatchObject({
-      code: 1,
-      err: expect.stringContaining("says that this is the device's"),
-    });
-    expect(fleet.agent?.accepted).toEqual([]);
-    expect(await run("--secrets", "s", "--known-devices", "known.json")).toMatchObject({ code: 0 });
-    // The agent of these tests has no key: what lies there for it is looked at as it is.
-    const shipped = async (): Promise<Payload> => {
-      const found = await fleet.device.get("desired-state", PI);
-      const opened = found._tag === "Value" ? openEnvelope(found.value) : null;
-      if (opened?._tag !== "Inline") throw new Error("nothing readable was shipped");
-      return Payload.parse(JSON.parse(opened.payload));
-    };
-    const first = await shipped();
-    expect(first.scores["a"]).toMatchObject({ secrets: { psk: [{ key: keyIdOf(sealingKey) }] } });
-    expect(JSON.stringify(first)).not.toContain("staple");
-    // What is not given again is carried over, still sealed.
-    expect(await run("--known-devices", "known.json")).toMatchObject({ code: 0 });
-    expect((await shipped()).scores).toEqual(first.scores);
-    expect(await run("--secret", "other=s/other", "--known-devices", "known.json")).toMatchObject({
-      code: 1,
-      err: expect.stringContaining('no manifest refers to a secret "other"'),
-    });
-    expect(await run("--secret", "psk")).toMatchObject({ code: 2, err: expect.stringContaining("NAME=FILE") });
-    expect(await run("--secrets", "none")).toMatchObject({ code: 2, err: expect.stringContaining("cannot be read") });
-  });
-
+  import { capabilities, failing, PI, scoreStatus } from "../fleet/scripted-agent.ts";
+  import { eventually } from "../agent/support/eventually.ts";
   test("ends with 1 where a device fails, and tells why and what to do", async () => {
     await fleet.begin({ tells: () => [{ a: failing("Failed") }] });
     await labelled({ role: "kiosk" });

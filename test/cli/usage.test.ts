@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { VERSION } from "../../src/wire/version.ts";
 import { folder, harmony, manifestOf } from "./in-process.ts";
+import { leaves } from "./leaves.ts";
 
 const COMMANDS = [
   "dev",
@@ -47,16 +48,6 @@ describe("help", () => {
       expect(out).toContain("--json");
     },
   );
-
-  /** Every command that does something, with the words that lead to it. */
-  async function leaves(words: readonly string[] = []): Promise<readonly (readonly string[])[]> {
-    const { out } = await harmony([...words, "--help"]);
-    const [, listed] = /^Commands:\n((?: .*\n)+)/m.exec(out) ?? [];
-    if (listed === undefined) return [words];
-    const names = [...listed.matchAll(/^ {2}([a-z]+)\b/gm)].map(([, name = ""]) => name);
-    const parts = names.filter((name) => name !== "help").map((name) => leaves([...words, name]));
-    return (await Promise.all(parts)).flat();
-  }
 
   test("of every command there is has examples that begin with it", async () => {
     // The agent has a help of its own, for it does without what the others share.

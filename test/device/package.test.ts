@@ -142,6 +142,13 @@ onMachines("the agent's package", () => {
         expect(absent["PacketFilter"]).toMatch(/not enabled on this device/);
       }, patience);
       await converged(kiosk);
+      // Its cage lets it read the journal, and its grants have it asked.
+      const asking = ["--server", at.server, "--creds", "fleet/keys/author.creds"];
+      const told = await at.harmony("logs", ID, "clock", ...asking);
+      expect(told).toMatch(/systemd\[1\]: Started clock\.service/);
+      expect(await at.harmony("logs", ID, "-n", "1000", ...asking)).toMatch(
+        /harmony-agent\[\d+\]|node\[\d+\]|harmony\[\d+\]/,
+      );
       const score = await exposure();
       tell(`exposure ${score} with files below /srv and services`);
       expect(score).toBeLessThanOrEqual(EXPOSURE_AT_MOST.kiosk);

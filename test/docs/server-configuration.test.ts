@@ -59,15 +59,17 @@ describe.each(configurations)("$page:$line", ({ text }) => {
       isNew: true,
     });
     const poked = new Promise<string>((resolve) => void agent.onChange("desired-state", AGENT, resolve));
-    const stop = agent.serve(`fleet.plan.${AGENT}`, (asked) => Promise.resolve(asked));
-    onTestFinished(stop);
+    const subjects = [`fleet.plan.${AGENT}`, `fleet.logs.${AGENT}`];
+    for (const subject of subjects) onTestFinished(agent.serve(subject, (asked) => Promise.resolve(asked)));
     const asset = await control.putAsset(bytes("large"));
     if (asset._tag !== "Stored") throw new Error(asset.message);
     expect(await agent.getAsset(asset.sha256, { limit: 100 })).toMatchObject({ _tag: "Value" });
     await control.put("desired-state", AGENT, bytes("wanted"));
     expect(await poked).toBe(AGENT);
     expect(await textOf(agent, "desired-state", AGENT)).toBe("wanted");
-    expect(await control.request(`fleet.plan.${AGENT}`, bytes("?"))).toMatchObject({ _tag: "Reply" });
+    for (const subject of subjects) {
+      expect(await control.request(subject, bytes("?"))).toMatchObject({ _tag: "Reply" });
+    }
     onTestFinished(control.serve(`fleet.renew.${AGENT}`, (asked) => Promise.resolve(asked)));
     await control.get("heartbeat", AGENT);
     expect(await agent.request(`fleet.renew.${AGENT}`, bytes("?"))).toMatchObject({ _tag: "Reply" });
@@ -85,6 +87,7 @@ describe.each(configurations)("$page:$line", ({ text }) => {
     expect(await agent.eventAt(AgentId.parse(AGENT), 1)).toMatchObject(denied);
     expect(await agent.keys("desired-state")).toMatchObject(denied);
     expect(await agent.request(`fleet.plan.${OTHER}`, bytes("?"))).toMatchObject(denied);
+    expect(await agent.request(`fleet.logs.${OTHER}`, bytes("?"))).toMatchObject(denied);
     expect(await agent.request(`fleet.renew.${OTHER}`, bytes("?"))).toMatchObject(denied);
 
     const raw = await connect({ servers: url, user: AGENT, pass: PASSWORD, inboxPrefix: `_INBOX.${AGENT}` });

@@ -91,13 +91,14 @@ const writes = (by: User, buckets: readonly Bucket[]): readonly Allowed[] =>
     },
   ]);
 
-const asksForAPlan = (by: User): Allowed => ({
+const asks = (by: User, what: "plan" | "logs", of: "agent" | "member" = "agent"): Allowed => ({
   by,
-  what: "gets an agent's answer to a plan",
+  what: `gets an answer for ${what} of ${of === "agent" ? "an agent" : "a pair"}`,
   isSo: async (scene) => {
-    const stop = (await scene.store("agent")).serve(`fleet.plan.${AGENT}`, (asked) => Promise.resolve(asked));
-    await (await scene.store("agent")).get("heartbeat", AGENT);
-    const reply = await (await scene.store(by)).request(`fleet.plan.${AGENT}`, bytes("?"));
+    const subject = `fleet.${what}.${of === "agent" ? AGENT : PAIR}`;
+    const stop = (await scene.store(of)).serve(subject, (asked) => Promise.resolve(asked));
+    await (await scene.store(of)).get("heartbeat", of === "agent" ? AGENT : PAIR);
+    const reply = await (await scene.store(by)).request(subject, bytes("?"));
     stop();
     return reply._tag === "Reply" || reply;
   },
@@ -210,7 +211,9 @@ export const ALLOWED: readonly Allowed[] = [
   ...(["operator", "author"] as const).flatMap((by) => [
     readsAnAsset(by),
     ...writes(by, ["desired-state", "rollouts"]),
-    asksForAPlan(by),
+    asks(by, "plan"),
+    asks(by, "logs"),
+    asks(by, "logs", "member"),
     storesAnAsset(by),
   ]),
   readsAnAsset("viewer"),

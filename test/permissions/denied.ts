@@ -130,6 +130,8 @@ const listening = (by: User): readonly Denied[] =>
     "$SYS.>",
     "fleet.>",
     "fleet.plan.*",
+    "fleet.logs.*",
+    "fleet.logs.>",
     "fleet.renew.*",
     `fleet.renew.${AGENT}`,
     `fleet.renew.${OTHER}`,
@@ -199,6 +201,10 @@ const agent: readonly Denied[] = [
   publish("agent", `fleet.hint.desired-state.${OTHER}`),
   publish("agent", `fleet.hint.desired-state.${AGENT}`),
   publish("agent", `fleet.plan.${OTHER}`, "{}"),
+  publish("agent", `fleet.logs.${OTHER}`, "{}"),
+  publish("agent", `fleet.logs.${AGENT}`, "{}"),
+  publish("member", `fleet.logs.${PAIR}`, "{}"),
+  subscribe("member", `fleet.logs.${AGENT}`),
   publish("agent", `fleet.renew.${OTHER}`, { ask: "look" }),
   publish("agent", "fleet.renew.*", { ask: "look" }),
   publish("agent", "fleet.info.KV_desired-state"),
@@ -219,6 +225,15 @@ const agent: readonly Denied[] = [
   subscribe("agent", `fleet.hint.desired-state.${OTHER}`),
   subscribe("agent", "fleet.hint.*.*"),
   subscribe("agent", `fleet.plan.${OTHER}`),
+  subscribe("agent", `fleet.logs.${OTHER}`),
+  subscribe("agent", `fleet.logs.${PAIR}`),
+  {
+    _tag: "Subscribe",
+    by: "agent",
+    what: "subscribe fleet.logs of another in a queue",
+    subject: `fleet.logs.${OTHER}`,
+    queue: "q",
+  },
   {
     _tag: "Subscribe",
     by: "agent",
@@ -282,6 +297,9 @@ const reader = (by: "viewer" | "dashboard"): readonly Denied[] => [
   publish(by, "$O.assets.C.x", "evil"),
   publish(by, "$O.assets.M.x", "evil"),
   publish(by, `fleet.plan.${OTHER}`, "{}"),
+  // A log is for those who may write what logs.
+  publish(by, `fleet.logs.${OTHER}`, "{}"),
+  publish(by, `fleet.logs.${PAIR}`, "{}"),
   ...injections(by, READ_BY_VIEWERS),
 ];
 

@@ -134,6 +134,7 @@ async function changed(session: Session, change: (known: Contexts) => Contexts |
     );
     return EXIT.finding;
   }
+  if (session.json) printJson(session, { current: next.current, contexts: next.contexts });
   return EXIT.done;
 }
 

@@ -6,6 +6,7 @@ import { AgentId } from "../../wire/keys.ts";
 import { type AddCommand, agentId, examples, several } from "../command.ts";
 import { eventLine, findingLine } from "../event-report.ts";
 import { EXIT, type ExitCode } from "../exit-code.ts";
+import { sinceWhen } from "../since-option.ts";
 import { tellUnreachable, withStore } from "../server.ts";
 import { printJson, type Session } from "../session.ts";
 
@@ -18,7 +19,6 @@ const Options = z.object({
 });
 
 const DEFAULT_LIMIT = 100;
-const UNIT_MS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
 export const addEvents: AddCommand = (program, run) => {
   program
@@ -79,6 +79,7 @@ async function show(session: Session, asked: Asked): Promise<ExitCode> {
       } else if (!json) io.out(eventLine(each, paintOut));
       else if (isFollowing) printJson({ ...session, jsonLines: true }, asJson(each));
       else shown.push(each);
+      if (isFollowing) await io.outTaken?.();
     }
     if (json && !isFollowing) printJson(session, { events: shown.map(asJson), findings: findings.map(asJson) });
     else if (told === 0 && !isFollowing) {
@@ -96,20 +97,6 @@ const asJson = (each: ToldEvent | EventFinding): object => {
   const { position, storedAt, sha256, line } = each;
   return { position, storedAt: storedAt.toISOString(), sha256, record: JSON.parse(line) as unknown };
 };
-
-function sinceWhen(text: string): Date {
-  const [, number = "", unit = ""] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
-  if (unit === "s" || unit === "m" || unit === "h" || unit === "d") {
-    return new Date(Date.now() - Number(number) * UNIT_MS[unit]);
-  }
-  const at = /^\d{4}-\d\d-\d\d/.test(text) ? new Date(text) : new Date(Number.NaN);
-  if (Number.isNaN(at.getTime())) {
-    throw new InvalidArgumentError(
-      "It is a number and s, m, h or d, such as 12h, or a date such as 2026-11-24T08:00Z.",
-    );
-  }
-  return at;
-}
 
 function typeNamed(text: string, before: unknown): readonly unknown[] {
   const known = EVENT_TYPES.find((type) => type.toLowerCase() === text.toLowerCase());

@@ -1,11 +1,11 @@
 import { match } from "ts-pattern";
 import * as z from "zod";
 import { type Fleet, LEASE_MS } from "../../fleet/index.ts";
-import { RolloutId } from "../../wire/rollout.ts";
-import { type AddCommand, examples, word } from "../command.ts";
+import { type Rollout, RolloutId } from "../../wire/rollout.ts";
+import { type AddCommand, examples, several, word } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit-code.ts";
 import { nearest } from "../nearest.ts";
-import { reportRollout, reportRun, rolloutProgress, standing, publicView } from "../rollout-report.ts";
+import { counts, reportRollout, reportRun, rolloutProgress, standing, publicView } from "../rollout-report.ts";
 import { runner } from "../rolling-out.ts";
 import { count } from "../selector-option.ts";
 import { tellUnreachable, withFleet } from "../server.ts";
@@ -24,8 +24,10 @@ const ResumeOptions = z.object({
 export const addRollout: AddCommand = (program, run) => {
   const rollout = program
     .command("rollout")
-    .summary("roll-outs to many devices (status, resume, stop)")
-    .description("Looks at roll-outs that harmony apply --selector began, goes on with them, and stops them.");
+    .summary("roll-outs to many devices (status, resume, stop, rm)")
+    .description(
+      "Looks at roll-outs that harmony apply --selector began, goes on with them, stops them, and forgets those that have ended.",
+    );
 
   rollout
     .command("status")
@@ -34,13 +36,59 @@ export const addRollout: AddCommand = (program, run) => {
       "Tells how far a roll-out is, what failed and why, and what can be done; without ID one line for each.",
     )
     .argument("[ID]", "the roll-out (default: all)", word(RolloutId))
-    .addHelpText("after", examples("harmony rollout status", "harmony rollout status r-20260102-0304-5f6a --json"))
+    .option("-w, --watch", "go on and show each change until it has ended; with --json one document a line")
+    .addHelpText(
+      "after",
+      examples(
+        "harmony rollout status",
+        "harmony rollout status r-20260102-0304-5f6a --json",
+        "harmony rollout status r-20260102-0304-5f6a --watch",
+      ),
+    )
     .action(
-      run(async (session, args) => {
+      run(async (session, args, options) => {
         const [id] = z.tuple([RolloutId.optional()]).parse(args);
+        const { watch } = z.object({ watch: z.boolean().default(false) }).parse(options);
+        if (watch && id === undefined) {
+          session.complain("one roll-out can be watched, and none was named", "harmony rollout status lists them.");
+          return EXIT.usage;
+        }
         return withFleet(session, (fleet) =>
-          id === undefined ? tellAll(session, fleet) : tellOne(session, fleet, id),
+          id === undefined
+            ? tellAll(session, fleet)
+            : watch
+              ? follow({ ...session, jsonLines: true }, fleet, id)
+              : tellOne(session, fleet, id),
         );
+      }),
+    );
+
+  rollout
+    .command("rm")
+    .summary("forgets roll-outs that have ended")
+    .description(
+      "Takes what is known of roll-outs off the server: those that are done or were stopped, and none that is running. What they " +
+        "shipped stays as it is.",
+    )
+    .argument("[ID...]", "the roll-outs", oneMore)
+    .option("--ended", "all that are done or were stopped")
+    .addHelpText(
+      "after",
+      examples(
+        "harmony rollout rm r-20260102-0304-5f6a",
+        "harmony rollout rm --ended",
+        "harmony rollout rm --ended --json",
+      ),
+    )
+    .action(
+      run(async (session, args, options) => {
+        const [ids = []] = z.tuple([z.array(RolloutId).optional()]).parse(args);
+        const { ended } = z.object({ ended: z.boolean().default(false) }).parse(options);
+        if (ended === ids.length > 0) {
+          session.complain("which roll-outs is not said", "Name them, or say --ended; not both.");
+          return EXIT.usage;
+        }
+        return withFleet(session, (fleet) => forget(session, fleet, ended ? null : ids));
       }),
     );
 
@@ -113,6 +161,58 @@ export const addRollout: AddCommand = (program, run) => {
       }),
     );
 };
+
+const oneMore = (text: string, before: unknown): readonly unknown[] => several(word(RolloutId)(text), before);
+
+/** `ids`: null: all that have ended. */
+async function forget(session: Session, fleet: Fleet, ids: readonly RolloutId[] | null): Promise<ExitCode> {
+  const { signal } = session.io;
+  const removed: RolloutId[] = [];
+  let code: ExitCode = EXIT.done;
+  let all = ids;
+  if (all === null) {
+    const listed = await fleet.rollouts.list({ signal });
+    if ("_tag" in listed) {
+      tellUnreachable(session, listed);
+      return EXIT.unreachable;
+    }
+    all = listed.rollouts.filter(({ state }) => state !== "Running").map(({ id }) => id);
+  }
+  for (const id of all) {
+    const done = await fleet.rollouts.remove(id, { signal });
+    if (done._tag === "Removed") {
+      removed.push(id);
+      if (!session.json) session.say(`${id} is forgotten.`);
+    } else if (done._tag === "Running") {
+      const { rollout: now } = done;
+      session.complain(`${id} has not ended: ${standing(now, new Date())}`, `harmony rollout stop ${id} stops it.`);
+      code = EXIT.finding;
+    } else if (done._tag !== "Unknown" || ids !== null) {
+      code = await tellNone(session, fleet, id, done);
+    }
+    if (code === EXIT.unreachable) break;
+  }
+  if (session.json) printJson(session, { removed });
+  else if (ids === null && removed.length === 0) session.say("No roll-out has ended.");
+  return code;
+}
+
+/** On a terminal and elsewhere one line for each change; in the end all about it. */
+async function follow(session: Session, fleet: Fleet, id: RolloutId): Promise<ExitCode> {
+  let last: Rollout | null = null;
+  for await (const found of fleet.rollouts.watch(id, session.io.signal)) {
+    if (found._tag === "Unreachable") tellUnreachable(session, found);
+    else if (found._tag !== "Rollout") return tellNone(session, fleet, id, found);
+    else {
+      last = found.rollout;
+      if (last.state !== "Running") return reportRollout(session, last, new Date());
+      if (session.json) printJson(session, publicView(last));
+      else session.say(`${counts(last)}: ${standing(last, new Date())}`);
+      await session.io.outTaken?.();
+    }
+  }
+  return last === null ? EXIT.unreachable : EXIT.done;
+}
 
 async function tellAll(session: Session, fleet: Fleet): Promise<ExitCode> {
   const listed = await fleet.rollouts.list({ signal: session.io.signal });

@@ -1,5 +1,5 @@
 import { match } from "ts-pattern";
-import { flagNames, type Tree, type Value, valued } from "./tree.ts";
+import { ASKS_FOR_AGENTS, flagNames, type Tree, type Value, valued } from "./tree.ts";
 
 const reply = (value: Value): string =>
   match(value)
@@ -9,8 +9,15 @@ const reply = (value: Value): string =>
       { _tag: "Directory" },
       () => `compopt -o filenames; local IFS=$'\\n'; COMPREPLY=($(compgen -d -- "$current"))`,
     )
+    .with({ _tag: "Agents" }, () => `COMPREPLY=($(compgen -W "$(${ASKS_FOR_AGENTS})" -- "$current"))`)
     .with({ _tag: "Free" }, () => "COMPREPLY=()")
     .exhaustive();
+
+/** Of an id that stands behind another word it is not known that it is one of an agent. */
+const wordOf = (value: Value | null): string =>
+  value?._tag === "Agents"
+    ? `if [[ "$previous" == "$command" || "$previous" == -* ]]; then ${reply(value)}; fi`
+    : reply(value ?? { _tag: "Free" });
 
 export function bash({ commands, ...program }: Tree): string {
   const names = commands.map(({ name }) => name);
@@ -20,7 +27,7 @@ export function bash({ commands, ...program }: Tree): string {
     ...valued(node).map(({ names: flags, value }) => `        ${flags.join("|")}) ${reply(value)}; return ;;`),
     "      esac",
     `      if [[ "$current" == -* ]]; then COMPREPLY=($(compgen -W "${flagNames(node)}" -- "$current")); return; fi`,
-    `      ${node === program ? reply({ _tag: "Words", words: names }) : reply(node.value ?? { _tag: "Free" })} ;;`,
+    `      ${node === program ? reply({ _tag: "Words", words: names }) : wordOf(node.value)} ;;`,
   ]);
   return `${[
     "# Completion of harmony for bash: source <(harmony completion bash)",

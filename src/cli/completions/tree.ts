@@ -6,6 +6,8 @@ export type Value =
   | { readonly _tag: "Words"; readonly words: readonly string[] }
   | { readonly _tag: "File" }
   | { readonly _tag: "Directory" }
+  /** The id of an agent: those of known devices are offered, whom the script asks the program for. */
+  | { readonly _tag: "Agents" }
   /** A name or number that cannot be guessed. */
   | { readonly _tag: "Free" };
 
@@ -65,6 +67,7 @@ const flagOf = ({ long, short, description, flags, argChoices, required, optiona
 function valueOf(name: string, choices: Argument["argChoices"]): Value {
   if (choices !== undefined) return { _tag: "Words", words: choices };
   if (name.startsWith("FILE") || name.endsWith("=FILE")) return { _tag: "File" };
+  if (name === "ID") return { _tag: "Agents" };
   if (name === "DIR") return { _tag: "Directory" };
   return name === "KIND" ? { _tag: "Words", words: [...new Set(KINDS.map(({ kind }) => kind))] } : { _tag: "Free" };
 }
@@ -72,6 +75,9 @@ function valueOf(name: string, choices: Argument["argChoices"]): Value {
 /** The flags of a command that are followed by a value, with their values. */
 export const valued = ({ flags }: Node): readonly { readonly names: readonly string[]; readonly value: Value }[] =>
   flags.flatMap(({ names, value }) => (value === null ? [] : [{ names, value }]));
+
+/** By this the scripts learn which agents there are: one id a line, none where none are known. */
+export const ASKS_FOR_AGENTS = "harmony completion ids 2>/dev/null";
 
 export const flagNames = ({ flags }: Node): string => flags.flatMap(({ names }) => names).join(" ");
 

@@ -1,13 +1,20 @@
 import { match } from "ts-pattern";
-import { flagNames, quoted, type Tree, type Value, valued } from "./tree.ts";
+import { ASKS_FOR_AGENTS, flagNames, quoted, type Tree, type Value, valued } from "./tree.ts";
 
 const reply = (value: Value): string =>
   match(value)
     .with({ _tag: "Words" }, ({ words }) => `compadd -- ${words.join(" ")}`)
     .with({ _tag: "File" }, () => "_files")
     .with({ _tag: "Directory" }, () => "_files -/")
+    .with({ _tag: "Agents" }, () => `compadd -- \${(f)"$(${ASKS_FOR_AGENTS})"}`)
     .with({ _tag: "Free" }, () => "true")
     .exhaustive();
+
+/** Of an id that stands behind another word it is not known that it is one of an agent. */
+const wordOf = (value: Value | null): string =>
+  value?._tag === "Agents"
+    ? `if [[ "$previous" == "$command" || "$previous" == -* ]]; then ${reply(value)}; fi`
+    : reply(value ?? { _tag: "Free" });
 
 export function zsh({ commands, ...program }: Tree): string {
   const names = commands.map(({ name }) => name);
@@ -18,7 +25,7 @@ export function zsh({ commands, ...program }: Tree): string {
     ...valued(node).map(({ names: flags, value }) => `        ${flags.join("|")}) ${reply(value)}; return ;;`),
     "      esac",
     `      if [[ "$current" == -* ]]; then compadd -- ${flagNames(node)}; return; fi`,
-    `      ${node === program ? "_describe command commands" : reply(node.value ?? { _tag: "Free" })} ;;`,
+    `      ${node === program ? "_describe command commands" : wordOf(node.value)} ;;`,
   ]);
   return `${[
     "#compdef harmony",

@@ -1,4 +1,4 @@
-import { AgentId } from "../../wire/keys.ts";
+import { AgentId, askedSubjects } from "../../wire/keys.ts";
 import {
   agentGrant,
   agentServices,
@@ -9,7 +9,6 @@ import {
   guestGrant,
   guestServices,
 } from "../../wire/nats/grants.ts";
-import { planSubject } from "../../wire/keys.ts";
 import type { UserKey } from "../../wire/nats/nkey.ts";
 import { userInbox } from "../../wire/nats/credentials.ts";
 import type { FleetDescription } from "./description.ts";
@@ -32,6 +31,9 @@ export const ACCOUNTS: Readonly<Record<Guest, string>> = {
   viewer: "VIEWERS",
   dashboard: "DASHBOARDS",
 };
+
+/** Of agents, by those who may write what they do: a log holds more than what the others are told. */
+const ASKED = askedSubjects("*");
 
 /** Everything that nats-server has to be told, for a server of the fleet's own. */
 export const serverConfig = (
@@ -67,7 +69,7 @@ ${account(CONTROL, {
     ...exportedServices(),
     `{ stream: ${quoted(EVERY_HINT)}, accounts: [${[EDGE, ...Object.values(ACCOUNTS)].join(", ")}] }`,
   ],
-  imports: [service(EDGE, planSubject("*"))],
+  imports: ASKED.map((subject) => service(EDGE, subject)),
 })}
 ${account(EDGE, {
   users: Object.entries(fleet.agents).flatMap(([id, { key, pair, ended, next }]) =>
@@ -75,7 +77,7 @@ ${account(EDGE, {
       user(each, agentGrant(AgentId.parse(id), pair ?? null)),
     ),
   ),
-  exports: [`{ service: ${quoted(planSubject("*"))}, accounts: [${CONTROL}, ${ACCOUNTS.author}] }`],
+  exports: ASKED.map((subject) => `{ service: ${quoted(subject)}, accounts: [${CONTROL}, ${ACCOUNTS.author}] }`),
   imports: [...agentServices("*").map((subject) => service(CONTROL, subject)), HINTS],
 })}
 ${GUESTS.map((guest) =>
@@ -85,7 +87,7 @@ ${GUESTS.map((guest) =>
     imports: [
       ...guestServices[guest].map(({ there, here }) => service(CONTROL, there, here)),
       HINTS,
-      ...(guest === "author" ? [service(EDGE, planSubject("*"))] : []),
+      ...(guest === "author" ? ASKED.map((subject) => service(EDGE, subject)) : []),
     ],
   }),
 ).join("\n")}

@@ -160,6 +160,25 @@ export async function stopRollout(parts: FleetParts, id: RolloutId, signal: Abor
   }
 }
 
+export type Removing =
+  | { readonly _tag: "Removed" }
+  /** It may go on; whether a command runs it now is told by its lease. */
+  | { readonly _tag: "Running"; readonly rollout: Rollout }
+  | Exclude<ReadRollout, { readonly _tag: "Rollout" }>
+  | Unreachable;
+
+/** Forgets a roll-out that has ended, if nobody goes on with it at the same moment. What it shipped stays as it is. */
+export async function removeRollout(parts: FleetParts, id: RolloutId, call: CallOptions = {}): Promise<Removing> {
+  for (;;) {
+    const found = await readRollout(parts, id, call);
+    if (found._tag !== "Rollout") return found;
+    if (found.rollout.state === "Running") return { _tag: "Running", rollout: found.rollout };
+    const removed = await parts.store.delete(ROLLOUTS, id, { ...call, expect: found.revision });
+    if (removed._tag === "Written") return { _tag: "Removed" };
+    if (removed._tag === "Unreachable") return removed;
+  }
+}
+
 /** Every roll-out that is known, the newest first. What cannot be read is named by its id alone. */
 export async function listRollouts(
   parts: FleetParts,

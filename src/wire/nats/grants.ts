@@ -1,4 +1,4 @@
-import { type AgentId, planSubject, renewSubject } from "../keys.ts";
+import { type AgentId, askedSubjects, renewSubject } from "../keys.ts";
 import { ALL_BUCKETS, BUCKETS, type Bucket, ROLLOUTS } from "../store.ts";
 import {
   ASSETS,
@@ -80,8 +80,8 @@ export const agentGrant = (id: AgentId, pair: AgentId | null): Grant => ({
   subscribe: [
     `${agentInbox(id)}.>`,
     hintSubject("desired-state", id),
-    planSubject(id),
-    ...(pair === null ? [] : [...PAIR_HINTS.map((bucket) => hintSubject(bucket, pair)), planSubject(pair)]),
+    ...askedSubjects(id),
+    ...(pair === null ? [] : [...PAIR_HINTS.map((bucket) => hintSubject(bucket, pair)), ...askedSubjects(pair)]),
   ],
   responds: true,
 });
@@ -109,7 +109,7 @@ export const guestServices: Readonly<Record<Guest, readonly Service[]>> = {
 
 /** `inbox`: under this the answers to this one user come in. */
 export const guestGrant = (guest: Guest, inbox: string): Grant => ({
-  publish: [...guestServices[guest].map(({ here }) => here), ...(guest === "author" ? [planSubject("*")] : [])],
+  publish: [...guestServices[guest].map(({ here }) => here), ...(guest === "author" ? askedSubjects("*") : [])],
   subscribe: [`${inbox}.>`, EVERY_HINT],
   responds: false,
 });

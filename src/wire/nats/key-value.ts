@@ -67,9 +67,15 @@ export async function put(
   return found._tag === "Deleted" ? write(found.revision) : written;
 }
 
-export async function remove(link: Link, call: Call, bucket: Bucket, key: string): Promise<Written | Unreachable> {
+export async function remove(
+  link: Link,
+  call: Call,
+  bucket: Bucket,
+  key: string,
+  expect: number | undefined,
+): Promise<Written | Unreachable> {
   const to = { stream: streamOf(bucket), subject: keySubject(bucket, key) };
-  const marker = headers();
+  const marker = expect === undefined ? headers() : expecting(expect);
   marker.set(OPERATION, "DEL");
   return orNoBucket(bucket, await publish(link, call, to, NOTHING, marker));
 }

@@ -58,9 +58,13 @@ export class NatsStore implements Store, StoreAdmin, EventStream, Revisions {
     return this.#run(options, (call) => put(this.#link, call, bucket, key, value, options?.expect));
   }
 
-  async delete(bucket: Bucket, key: string, options?: CallOptions): Promise<Written | Unreachable> {
+  async delete(
+    bucket: Bucket,
+    key: string,
+    options?: CallOptions & { readonly expect?: number | undefined },
+  ): Promise<Written | Unreachable> {
     if (!isKey(key)) return noKey(key);
-    return this.#run(options, (call) => remove(this.#link, call, bucket, key));
+    return this.#run(options, (call) => remove(this.#link, call, bucket, key, options?.expect));
   }
 
   async revisionAt(

@@ -84,6 +84,24 @@ export class Opener {
     };
   }
 
+  /**
+   * Those that are text, so that they can be taken out of what is told. Nobody is given them, so it is no use of them. Whoever asks
+   * lets go of them soon.
+   */
+  texts(sealed: SealedSecrets = {}): readonly string[] {
+    return Object.entries(sealed).flatMap(([name, given]) => {
+      const opened = this.#open(name, given);
+      if (opened._tag !== "Opened") return [];
+      try {
+        return [new TextDecoder("utf-8", { fatal: true }).decode(opened.bytes)];
+      } catch {
+        return [];
+      } finally {
+        opened.bytes.fill(0);
+      }
+    });
+  }
+
   #open(name: string, sealed: SealedForAll): Unsealed {
     const { agentId, keys } = this.#parts;
     return unseal(sealed, keys(), { agentId, name });

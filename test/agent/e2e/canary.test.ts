@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { connect, type Msg } from "nats";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { startNatsServer } from "../../../src/cli/nats-server.ts";
-import { AgentId, planSubject } from "../../../src/wire/keys.ts";
+import { AgentId, askedSubjects } from "../../../src/wire/keys.ts";
 import { folder, harmony as cli } from "../../cli/in-process.ts";
 import { canary, filesBelow, foundIn, leaks, spellingsOf } from "../../support/canary.ts";
 import { AgentProcess, install, temporaryFolder } from "../support/agent-process.ts";
@@ -68,7 +68,14 @@ test("a secret is nowhere but in its file: not on the wire, on the server's disk
     messages.push([`message ${message.subject} ${headers}`, Buffer.concat([Buffer.from(headers), message.data])]);
   };
   // All but fleet.info, where it counts that nobody listens.
-  for (const subject of ["$KV.>", "$O.>", "$JS.>", "_INBOX.>", "fleet.hint.>", planSubject(AgentId.parse(AGENT))]) {
+  for (const subject of [
+    "$KV.>",
+    "$O.>",
+    "$JS.>",
+    "_INBOX.>",
+    "fleet.hint.>",
+    ...askedSubjects(AgentId.parse(AGENT)),
+  ]) {
     tap.subscribe(subject, { callback });
   }
   await tap.flush();
@@ -124,6 +131,8 @@ test("a secret is nowhere but in its file: not on the wire, on the server's disk
   // Something given by mistake in place of a file's name.
   expect(await run("apply", "wifi.ts", ...to, "--secret", FIRST)).toBe(2);
   expect(await run("plan", "plain.ts", ...to, "--json")).toBe(0);
+  expect(await run("logs", AGENT, "--tail", "10000")).toBe(0);
+  expect(await run("logs", AGENT, "--json")).toBe(0);
   // A start from the ledger.
   expect(await agent.kill("SIGTERM")).toMatchObject({ code: 0 });
   const second = new AgentProcess({ harmony, url, root, args: ["--drift-interval", "500ms"] });
@@ -151,6 +160,7 @@ test("a secret is nowhere but in its file: not on the wire, on the server's disk
   ).toBeGreaterThan(4);
   expect(messages.filter(([subject]) => subject.includes("plan")).length).toBeGreaterThan(2);
   expect([...stored.values()].some((bytes) => bytes.includes("wifi-psk"))).toBe(true);
+  expect(messages.filter(([subject]) => subject.includes("fleet.logs")).length).toBeGreaterThan(1);
   const logs = [agent, second].map((each, at): [string, string] => [`log ${at}`, JSON.stringify(each.log)]);
   expect(logs[0]?.[1]).toContain("drift was repaired");
 

@@ -41,7 +41,7 @@ test("each agent has one user, and every subject of it that names an agent names
         const [line = "", ...more] = lines.filter((each) => each.includes(key));
         expect(more).toEqual([]);
         const named = subjectsOf(line).filter((each) => !each.includes("OBJ_assets") && each !== "60s");
-        expect(named.length).toBe(12);
+        expect(named.length).toBe(13);
         for (const subject of named) expect(subject.replace(/\.>$/, "").endsWith(`.${agent}`)).toBe(true);
       }
     }),

@@ -89,6 +89,17 @@ export function keyValueContract({ client, bare }: Scene): void {
       expect(await store.get("heartbeat", key)).toEqual({ _tag: "Absent" });
     });
 
+    test("a delete that expects another revision is a conflict, and takes nothing away", async () => {
+      const store = await client();
+      const key = freshKey();
+      const first = revisionOf(await store.put("heartbeat", key, bytes("one")));
+      const second = revisionOf(await store.put("heartbeat", key, bytes("two")));
+      expect(await store.delete("heartbeat", key, { expect: first })).toEqual({ _tag: "Conflict" });
+      expect(await store.get("heartbeat", key)).toMatchObject({ _tag: "Value", revision: second });
+      expect(await store.delete("heartbeat", key, { expect: second })).toMatchObject({ _tag: "Written" });
+      expect(await store.get("heartbeat", key)).toMatchObject({ _tag: "Deleted" });
+    });
+
     test("`expect: 0` writes where a key never was, and where it was deleted", async () => {
       const store = await client();
       const key = freshKey();
