@@ -71,6 +71,9 @@ const CALLS: readonly (readonly [command: string, ...words: readonly string[]])[
   ["fleet rekey", "viewer"],
   ["fleet revoke", "pi-9"],
   ["fleet capabilities"],
+  ["bundle", "--kinds", "kinds.ts", "--no-check"],
+  ["new fleet", "shops"],
+  ["new kind", "Door"],
   ["remove", PI, "--yes", "--timeout", "1s"],
 ];
 
@@ -103,6 +106,7 @@ test("each command writes one document with --json, and nothing else to standard
   const cwd = folder({
     "m.ts": manifestOf({ a: ["/a", "1"] }),
     "m2.ts": manifestOf({ a: ["/a", "2"] }),
+    "kinds.ts": 'import { FileScore } from "harmony-edge";\n\nexport default [FileScore] as const;\n',
     "ada.pem": privateKey,
     "ada.pub": publicKey,
     "policy.json": '{"paths":["/srv"]}',

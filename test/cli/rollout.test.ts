@@ -55,8 +55,92 @@ describe("harmony apply --selector", () => {
     expect(near).toMatchObject({ code: 1, err: expect.stringContaining(`Did you mean ${id}?`) });
   });
 
-  import { capabilities, failing, PI, scoreStatus } from "../fleet/scripted-agent.ts";
-  import { eventually } from "../agent/support/eventually.ts";
+  test("gives secrets to those that refer to them, for keys that are pinned, and reads no other file", async () => {
+    await fleet.begin();
+    const sealingKey = sealingKeyOf(makeKeyPair());
+    await fleet.device.put("capabilities", PI, writeDocument(capabilities({ sealingKey })));
+    const wifi = `import { FileScore, manifest, PiTopology, secret } from "harmony-edge";
+export default manifest(PiTopology, { a: new FileScore({ path: "/a", content: secret("psk") }) });`;
+    const known = {
+      version: 1,
+      devices: { [PI]: { sealingKeys: [sealingKey], pinnedAt: "2026-01-02T03:04:05.000Z" } },
+    };
+    const cwd = folder({
+      "wifi.ts": wifi,
+      "s/psk": "correct horse",
+      "s/other": "staple",
+      "known.json": JSON.stringify(known),
+    });
+    const run = (...words: readonly string[]) => fleet.run(["apply", "wifi.ts", "--selector", "*", ...words], { cwd });
+    expect(await run("--secrets", "s")).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("says that this is the device's"),
+    });
+    expect(fleet.agent?.accepted).toEqual([]);
+    expect(await run("--secrets", "s", "--known-devices", "known.json")).toMatchObject({ code: 0 });
+    // The agent of these tests has no key: what lies there for it is looked at as it is.
+    const shipped = async (): Promise<Payload> => {
+      const found = await fleet.device.get("desired-state", PI);
+      const opened = found._tag === "Value" ? openEnvelope(found.value) : null;
+      if (opened?._tag !== "Inline") throw new Error("nothing readable was shipped");
+      return Payload.parse(JSON.parse(opened.payload));
+    };
+    const first = await shipped();
+    expect(first.scores["a"]).toMatchObject({ secrets: { psk: [{ key: keyIdOf(sealingKey) }] } });
+    expect(JSON.stringify(first)).not.toContain("staple");
+    // What is not given again is carried over, still sealed.
+    expect(await run("--known-devices", "known.json")).toMatchObject({ code: 0 });
+    expect((await shipped()).scores).toEqual(first.scores);
+    expect(await run("--secret", "other=s/other", "--known-devices", "known.json")).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('no manifest refers to a secret "other"'),
+    });
+    expect(await run("--secret", "psk")).toMatchObject({ code: 2, err: expect.stringContaining("NAME=FILE") });
+    expect(await run("--secrets", "none")).toMatchObject({ code: 2, err: expect.stringContaining("cannot be read") });
+  });
+
+  test("is watched until it has ended, and forgotten after that, and not before", async () => {
+    await fleet.begin({ tells: () => [{ a: scoreStatus("Ready") }] });
+    await labelled({ role: "kiosk", site: "paris" });
+    const cwd = folder({ "m.ts": ONE });
+    const words = ["apply", "m.ts", "--selector", "role=kiosk", "--soak", "4s"];
+    const applying = fleet.run(words, { cwd });
+    const id = await running();
+    expect(await fleet.run(["rollout", "rm", id])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining(`${id} has not ended: wave 1 of 1 is under way`),
+    });
+    const watching = fleet.run(["rollout", "status", id, "--watch", "--json"]);
+    expect(await applying).toMatchObject({ code: 0 });
+    const watched = await watching;
+    expect(watched).toMatchObject({ code: 0, err: "" });
+    const lines = watched.out.trim().split("\n").map(json);
+    expect(lines.length).toBeGreaterThan(1);
+    expect([lines[0], lines.at(-1)]).toMatchObject([{ state: "Running" }, { state: "Done" }]);
+    expect(watched.out).not.toContain('"key"');
+
+    expect(await fleet.run(["rollout", "rm", `${id.slice(0, -1)}z`, id])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining(`Did you mean ${id}?`),
+    });
+    expect(await fleet.run(["rollout", "status", id])).toMatchObject({ code: 1 });
+    const ended = await fleet.run(["rollout", "rm", "--ended", "--json"]);
+    expect(ended.code).toBe(0);
+    expect(await fleet.run(["rollout", "rm", "--ended"])).toMatchObject({ code: 0, err: "No roll-out has ended.\n" });
+    for (const wrong of [["rm"], ["rm", id, "--ended"], ["status", "--watch"]]) {
+      expect(await fleet.run(["rollout", ...wrong])).toMatchObject({ code: 2, out: "" });
+    }
+  });
+
+  /** The roll-out that is under way. */
+  async function running(): Promise<string> {
+    const Listed = z.object({ rollouts: z.array(z.object({ id: z.string(), state: z.string() })) });
+    return eventually("it runs", async () => {
+      const { out } = await fleet.run(["rollout", "status", "--json"]);
+      return Listed.parse(json(out)).rollouts.find(({ state }) => state === "Running")?.id;
+    });
+  }
+
   test("ends with 1 where a device fails, and tells why and what to do", async () => {
     await fleet.begin({ tells: () => [{ a: failing("Failed") }] });
     await labelled({ role: "kiosk" });
