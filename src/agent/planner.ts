@@ -3,6 +3,7 @@ import type { PortTable } from "../scores/attenuate.ts";
 import type { Clock, Log } from "../scores/context.ts";
 import { preview, previewRetire, type Surroundings } from "../scores/interpret.ts";
 import type { Plan, Preview } from "../scores/outcome.ts";
+import type { AnyScore, Disturbance } from "../scores/score.ts";
 import { inOrder } from "../topology/order.ts";
 import { policiesOf } from "../topology/policies.ts";
 import { decodePayload, type DecodedScore, decodeScore, type Gate } from "../wire/decode.ts";
@@ -12,6 +13,7 @@ import { asJson, errorOf, errorOfRefusal } from "../wire/score-error.ts";
 import { type PlanReply, writeDocument } from "../wire/status.ts";
 import type { Store } from "../wire/store.ts";
 import { payloadOf } from "./desired-state.ts";
+import { downtimes } from "./downtime.ts";
 import type { Ledger } from "./ledger.ts";
 import { isLeft, permits } from "./permits.ts";
 import { withoutTexts } from "./status-document.ts";
@@ -119,6 +121,7 @@ async function planFor(request: Uint8Array, parts: PlannerParts): Promise<PlanRe
       return plan === undefined ? [] : [[id, plan] as const];
     }),
   );
+  const retired = new Map<string, AnyScore>();
   for (const { id, identity, wire, claims } of dropped) {
     const name = id in scores ? `${id}~${identity}` : id;
     if (isLeft(policiesOf(wire.policies))) {
@@ -129,8 +132,30 @@ async function planFor(request: Uint8Array, parts: PlannerParts): Promise<PlanRe
     if (known._tag === "Refused") continue;
     const looked = await previewRetire(known.score, new Set(claims), aroundOf(id, wire));
     scores[name] = told(wire.kind, looked, "RETIRE");
+    retired.set(name, known.score);
+  }
+  const scoreOf = (name: string): AnyScore | undefined => {
+    const each = asked.get(name);
+    return retired.get(name) ?? (each?._tag === "Score" ? each.score : undefined);
+  };
+  const disturbed = Object.entries(scores).flatMap(([name, plan]) => {
+    const found = disturbances(plan, scoreOf(name));
+    return found.length === 0 ? [] : [[name, found] as const];
+  });
+  for (const [name, downtime] of await downtimes(new Map(disturbed), parts)) {
+    const plan = scores[name];
+    if (downtime.length === 0 || plan === undefined) continue;
+    if (plan.would === "CHANGE" || plan.would === "RETIRE") scores[name] = { ...plan, downtime: [...downtime] };
   }
   return { _tag: "Plan", agentId: gate.agentId, generation: parts.generation(), scores };
+}
+
+/** What a plan starts, stops or starts anew, each unit once. */
+function disturbances(plan: ScorePlan, score: AnyScore | undefined): readonly Disturbance[] {
+  if (score === undefined || (plan.would !== "CHANGE" && plan.would !== "RETIRE")) return [];
+  const bound = score.bind();
+  const found = plan.steps.flatMap((step) => bound.disturbs(step) ?? []);
+  return [...new Map(found.map((each) => [each.unit, each])).values()];
 }
 
 /** What the Score's policies make of it. */

@@ -3,6 +3,7 @@ import type { PlanReply } from "../wire/status.ts";
 import type { LastKnown, ScoreDifference } from "../fleet/index.ts";
 import { fieldLines } from "./history-report.ts";
 import { type Paint, printable } from "./paint.ts";
+import { downtimeText } from "./downtime-text.ts";
 
 export type Changes = ReadonlyMap<string, ScoreDifference> | null;
 type Plan = Extract<PlanReply, { readonly _tag: "Plan" }>;
@@ -35,6 +36,7 @@ export function planReport({ agentId, generation, scores }: Plan, paint: Paint, 
     `${verb(each.would, paint)} ${printable(id)} (${printable(each.kind)})`,
     ...details(each),
     ...restartLines(each),
+    ...downtimeLines(each),
     ...fieldsOf(changes?.get(id), paint),
   ]);
   return [...lines, `${agentId}, from generation ${generation}: ${sum === "" ? "nothing to do" : sum}`]
@@ -49,6 +51,12 @@ export const isEmptyPlan = ({ scores }: Pick<Plan, "scores">): boolean =>
 const restartLines = (score: Plan["scores"][string]): readonly string[] =>
   score.would === "CHANGE" && score.restartedBy !== undefined
     ? [`         is started anew, because of ${score.restartedBy.map(printable).join(", ")}`]
+    : [];
+
+/** How long what runs is down: an estimate, by what it took the last time. */
+const downtimeLines = (score: Plan["scores"][string]): readonly string[] =>
+  (score.would === "CHANGE" || score.would === "RETIRE") && score.downtime !== undefined
+    ? score.downtime.map((each) => `         ${printable(each.unit)}: ${downtimeText([each])}`)
     : [];
 
 /** What was declared, and what is: what a device has that is neither shows in the steps. */

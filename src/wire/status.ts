@@ -271,6 +271,18 @@ export const CapabilitiesDocument = z.object({
 });
 export type CapabilitiesDocument = z.infer<typeof CapabilitiesDocument>;
 
+/** A unit that a plan would start, stop or start anew, and what is known of how long that takes. */
+export const Downtime = z.object({
+  /** Its full name; of a container, that of its service. */
+  unit: z.string(),
+  /** `start`: it is not up now. */
+  does: z.enum(["start", "stop", "restart"]),
+  /** Whole milliseconds that it took the last time since the boot, null where it never did; null altogether: nobody could tell. */
+  took: z.object({ stopMs: z.int().nullable(), startMs: z.int().nullable() }).nullable(),
+});
+export type Downtime = z.infer<typeof Downtime>;
+const downtime = z.array(Downtime).exactOptional();
+
 /** What an agent answers to the question what it would do with an envelope. */
 export const PlanReply = z.discriminatedUnion("_tag", [
   z.object({
@@ -289,6 +301,8 @@ export const PlanReply = z.discriminatedUnion("_tag", [
           steps: z.array(Json),
           /** The Scores that it restarts on and that would change; missing where there are none. */
           restartedBy: z.array(z.string()).exactOptional(),
+          /** Of the units that it would start, stop or start anew; missing where there are none. */
+          downtime,
         }),
         /** What it takes cannot be told before these have changed, which it builds upon. */
         z.object({ would: z.literal("WAIT"), kind: z.string(), on: z.array(z.string()) }),
@@ -297,7 +311,7 @@ export const PlanReply = z.discriminatedUnion("_tag", [
         /** Not in the asked manifest any more, and what it made would stay as it is. */
         z.object({ would: z.literal("LEAVE"), kind: z.string() }),
         /** Not in the asked manifest any more. */
-        z.object({ would: z.literal("RETIRE"), kind: z.string(), observed: Json, steps: z.array(Json) }),
+        z.object({ would: z.literal("RETIRE"), kind: z.string(), observed: Json, steps: z.array(Json), downtime }),
         z.object({ would: z.literal("FAIL"), kind: z.string(), error: ScoreError }),
         z.object({ would: z.literal("REFUSE"), kind: z.string(), error: ScoreError }),
       ]),

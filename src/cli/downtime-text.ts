@@ -1,0 +1,42 @@
+import type { Downtime } from "../wire/status.ts";
+
+/**
+ * For how long a unit is down, on one device or on several that do the same with it: an estimate, and of what it is one. What is
+ * not known is said to be so.
+ */
+export function downtimeText(all: readonly Downtime[]): string {
+  const does = all[0]?.does ?? "restart";
+  const known = all.flatMap(({ took }) => msOf(does, took) ?? []);
+  const unknown = all.length - known.length;
+  const [what, never] = WORDS[does];
+  if (known.length === 0) {
+    const nobody = all.every(({ took }) => took === null);
+    return `${what} for how long is not known: ${nobody ? "systemd did not tell" : never}`;
+  }
+  const rest = unknown === 0 ? "" : `; for how long is not known on ${unknown} of ${all.length}`;
+  return `${what} ${range(known)}, as the last time${rest}`;
+}
+
+/** What is said of it, and why nobody knows. */
+const WORDS = {
+  restart: ["down", "it has not been restarted since boot"],
+  start: ["not up now, and comes up in", "it has not been started since boot"],
+  stop: ["stops in", "it has not been stopped since boot"],
+} as const satisfies Record<Downtime["does"], readonly [string, string]>;
+
+function msOf(does: Downtime["does"], took: Downtime["took"]): number | null {
+  if (took === null) return null;
+  const { stopMs, startMs } = took;
+  if (does === "stop") return stopMs;
+  if (does === "start") return startMs;
+  return stopMs === null || startMs === null ? null : stopMs + startMs;
+}
+
+function range(known: readonly number[]): string {
+  const [least, most] = [rounded(Math.min(...known)), rounded(Math.max(...known))];
+  return least === most ? `${least === "0.1" ? "less than" : "about"} ${most} s` : `about ${least} to ${most} s`;
+}
+
+/** Seconds by tenths, upwards, and by whole ones from ten on. */
+const rounded = (ms: number): string =>
+  ms > 10_000 ? `${Math.round(ms / 1000)}` : (Math.max(1, Math.ceil(ms / 100)) / 10).toFixed(1);
