@@ -8,21 +8,25 @@ export function downtimeText(all: readonly Downtime[]): string {
   const does = all[0]?.does ?? "restart";
   const known = all.flatMap(({ took }) => msOf(does, took) ?? []);
   const unknown = all.length - known.length;
-  const [what, never] = WORDS[does];
+  const { known: what, unknown: otherwise, never } = WORDS[does];
   if (known.length === 0) {
     const nobody = all.every(({ took }) => took === null);
-    return `${what} for how long is not known: ${nobody ? "systemd did not tell" : never}`;
+    return `${otherwise} is not known: ${nobody ? "systemd did not tell" : never}`;
   }
   const rest = unknown === 0 ? "" : `; for how long is not known on ${unknown} of ${all.length}`;
   return `${what} ${range(known)}, as the last time${rest}`;
 }
 
-/** What is said of it, and why nobody knows. */
+/** What is said of it where it is known and where it is not, and why nobody knows. */
 const WORDS = {
-  restart: ["down", "it has not been restarted since boot"],
-  start: ["not up now, and comes up in", "it has not been started since boot"],
-  stop: ["stops in", "it has not been stopped since boot"],
-} as const satisfies Record<Downtime["does"], readonly [string, string]>;
+  restart: { known: "down", unknown: "down for how long", never: "it has not been restarted since boot" },
+  start: {
+    known: "not up now, and comes up in",
+    unknown: "not up now; in how long it comes up",
+    never: "it has not been started since boot",
+  },
+  stop: { known: "stops in", unknown: "stops, after how long", never: "it has not been stopped since boot" },
+} as const satisfies Record<Downtime["does"], object>;
 
 function msOf(does: Downtime["does"], took: Downtime["took"]): number | null {
   if (took === null) return null;

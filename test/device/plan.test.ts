@@ -80,4 +80,43 @@ onMachines("a plan on a device", () => {
       expect(await all()).toEqual(untouched);
     },
   );
+
+  test(
+    "of a service tells for how long it was down the last time, by systemd's own clock, and leaves it running",
+    { tags: ["systemd"], timeout: 120_000 },
+    async () => {
+      const slow = (level: string) =>
+        manifest(PiTopology, {
+          slow: new SystemdServiceScore({
+            name: "planned-slow",
+            exec: ["/bin/sh", "-c", "trap 'sleep 1; exit 0' TERM; while :; do sleep 0.1; done"],
+            environment: { LEVEL: level },
+          }),
+        });
+      const asked = async (wanted: ReturnType<typeof slow>) => {
+        const plan = await at.fleet.plan(wanted, at.agentId);
+        if (plan._tag !== "Answered" || plan.reply._tag !== "Plan") throw new Error(JSON.stringify(plan));
+        return plan.reply.scores["slow"];
+      };
+      const unit = "planned-slow.service";
+      const pid = () => at.machine.run(["systemctl", "show", unit, "-p", "MainPID"]);
+      expect(await asked(slow("1"))).not.toHaveProperty("downtime");
+      expect(await at.fleet.apply(slow("1"), at.agentId, { timeoutMs: 30_000 })).toMatchObject({ _tag: "Converged" });
+      expect(await asked(slow("2"))).toMatchObject({
+        would: "CHANGE",
+        downtime: [{ unit, does: "restart", took: { stopMs: null, startMs: expect.any(Number) } }],
+      });
+      expect(await at.fleet.apply(slow("2"), at.agentId, { timeoutMs: 30_000 })).toMatchObject({ _tag: "Converged" });
+      const before = await pid();
+      const again = await asked(slow("3"));
+      const took = again !== undefined && "downtime" in again ? again.downtime?.[0]?.took : null;
+      expect(took?.stopMs).toBeGreaterThanOrEqual(1000);
+      expect(took?.stopMs).toBeLessThan(10_000);
+      expect(took?.startMs).toBeLessThan(10_000);
+      const none = manifest(PiTopology, {});
+      expect(await asked(none)).toMatchObject({ would: "RETIRE", downtime: [{ unit, does: "stop", took }] });
+      expect(await pid()).toBe(before);
+      expect(await at.fleet.apply(none, at.agentId, { timeoutMs: 30_000 })).toMatchObject({ _tag: "Converged" });
+    },
+  );
 });
