@@ -16,10 +16,13 @@ import { payloadOf } from "./desired-state.ts";
 import { downtimes } from "./downtime.ts";
 import type { Ledger } from "./ledger.ts";
 import { isLeft, permits } from "./permits.ts";
+import { standingAt, type Untold } from "./standing-text.ts";
 import { withoutTexts } from "./status-document.ts";
 import { Upheaval } from "./upheaval.ts";
 
 type ScorePlan = Extract<PlanReply, { readonly _tag: "Plan" }>["scores"][string];
+
+type Scores = Extract<PlanReply, { readonly _tag: "Plan" }>["scores"];
 
 export interface PlannerParts {
   readonly store: Store;
@@ -43,19 +46,29 @@ export const servePlans = (parts: PlannerParts): (() => void) =>
 function fitting(reply: PlanReply, limit: number): Uint8Array {
   const whole = writeDocument(reply);
   if (whole.length <= limit || reply._tag === "Refused") return whole;
-  const short = Object.entries(reply.scores).map(([id, score]): [string, ScorePlan] => [
-    id,
+  const withheld = mapped(reply.scores, withoutStanding);
+  const less = writeDocument({ ...reply, scores: withheld });
+  if (less.length <= limit) return less;
+  const short = mapped(withheld, (score) =>
     "error" in score
       ? { ...score, error: withoutTexts(score.error) }
       : "observed" in score
         ? { ...score, observed: null }
         : score,
-  ]);
-  const cut = writeDocument({ ...reply, scores: Object.fromEntries(short) });
+  );
+  const cut = writeDocument({ ...reply, scores: short });
   if (cut.length <= limit) return cut;
   const message = `the plan is ${whole.length} bytes and cannot be cut to the ${limit} that the server takes; ask for fewer Scores`;
   return writeDocument({ _tag: "Refused", reason: "TooLarge", message });
 }
+
+const mapped = (scores: Scores, change: (score: ScorePlan) => ScorePlan): Scores =>
+  Object.fromEntries(Object.entries(scores).map(([id, score]) => [id, change(score)]));
+
+const withoutStanding = (score: ScorePlan): ScorePlan =>
+  "standing" in score && score.standing._tag === "Text"
+    ? { ...score, standing: { _tag: "Withheld", path: score.standing.path, because: "TooLarge" } }
+    : score;
 
 async function planFor(request: Uint8Array, parts: PlannerParts): Promise<PlanReply> {
   const { store, gate, ledger, breathe } = parts;
@@ -138,6 +151,21 @@ async function planFor(request: Uint8Array, parts: PlannerParts): Promise<PlanRe
     const each = asked.get(name);
     return retired.get(name) ?? (each?._tag === "Score" ? each.score : undefined);
   };
+  const untold: Untold = {
+    opener: gate.opener,
+    scores: [
+      ...[...asked.values()].flatMap((each) => (each._tag === "Score" ? each.wire : [])),
+      ...owned.map(({ wire }) => wire),
+    ],
+    wasSecret: (identity) => Object.keys(ledger.owned.get(identity)?.wire.secrets ?? {}).length > 0,
+  };
+  for (const [name, plan] of Object.entries(scores)) {
+    const score = scoreOf(name);
+    if (score === undefined || (plan.would !== "CHANGE" && plan.would !== "TELL") || !plan.steps.some(writes)) continue;
+    const standing = standingAt(score, ports, untold);
+    if (standing !== null) scores[name] = { ...plan, standing };
+    await breathe();
+  }
   const disturbed = Object.entries(scores).flatMap(([name, plan]) => {
     const found = disturbances(plan, scoreOf(name));
     return found.length === 0 ? [] : [[name, found] as const];
@@ -189,6 +217,9 @@ function guarded(
   const failure = { _tag: "Obstructed", during: "plan", obstruction: permission } as const;
   return { would: "FAIL", kind: score.kind, error: errorOf(failure) };
 }
+
+const writes = (step: unknown): boolean =>
+  typeof step === "object" && step !== null && "do" in step && step.do === "write";
 
 const isEmpty = (plan: Plan<unknown>): boolean => !("obstructed" in plan) && plan.length === 0;
 

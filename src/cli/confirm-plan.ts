@@ -1,4 +1,4 @@
-import type { Asked, Fleet, PlanResult } from "../fleet/index.ts";
+import { type Asked, type Fleet, type PlanResult, textsAsked } from "../fleet/index.ts";
 import type { AgentId } from "../wire/keys.ts";
 import type { PlanReply } from "../wire/status.ts";
 import { EXIT, type ExitCode } from "./exit-code.ts";
@@ -36,7 +36,7 @@ export async function confirmed(
   const changes = since === null || "_tag" in since ? null : since;
   const isNothing = isEmptyPlan(plan) && changes?.size === 0;
   if (json && isNothing) printJson(session, plan);
-  else io.err(planReport(plan, paintErr, changes));
+  else io.err(planReport(plan, paintErr, changes, textsAsked(asked)));
   if (isNothing) return EXIT.done;
   if (Object.values(plan.scores).some(({ would }) => would === "FAIL" || would === "REFUSE")) {
     say("Not all of it can be so.");

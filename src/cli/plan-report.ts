@@ -4,13 +4,20 @@ import type { LastKnown, ScoreDifference } from "../fleet/index.ts";
 import { fieldLines } from "./history-report.ts";
 import { type Paint, printable } from "./paint.ts";
 import { downtimeText } from "./downtime-text.ts";
+import { standingLines } from "./standing-lines.ts";
 
 export type Changes = ReadonlyMap<string, ScoreDifference> | null;
 type Plan = Extract<PlanReply, { readonly _tag: "Plan" }>;
 
 /** A line for each Score, with the steps that it would take or the reason why it could not, and one that sums up. */
 /** `changes`: what the manifest has that the one in force has not, where that is known. */
-export function planReport({ agentId, generation, scores }: Plan, paint: Paint, changes: Changes = null): string {
+/** `texts`: those that files would have, by Score. */
+export function planReport(
+  { agentId, generation, scores }: Plan,
+  paint: Paint,
+  changes: Changes = null,
+  texts: ReadonlyMap<string, string> = new Map(),
+): string {
   const all = Object.entries(scores);
   if (isEmptyPlan({ scores }) && (changes === null || changes.size === 0)) {
     const what =
@@ -37,7 +44,8 @@ export function planReport({ agentId, generation, scores }: Plan, paint: Paint, 
     ...details(each),
     ...restartLines(each),
     ...downtimeLines(each),
-    ...fieldsOf(changes?.get(id), paint),
+    ...standingOf(each, texts.get(id), paint),
+    ...fieldsOf(withoutShown(changes?.get(id), each), paint),
   ]);
   return [...lines, `${agentId}, from generation ${generation}: ${sum === "" ? "nothing to do" : sum}`]
     .map((line) => `${line}\n`)
@@ -58,6 +66,18 @@ const downtimeLines = (score: Plan["scores"][string]): readonly string[] =>
   (score.would === "CHANGE" || score.would === "RETIRE") && score.downtime !== undefined
     ? score.downtime.map((each) => `         ${printable(each.unit)}: ${downtimeText([each])}`)
     : [];
+
+const standingOf = (score: Plan["scores"][string], text: string | undefined, paint: Paint): readonly string[] =>
+  "standing" in score ? standingLines(score.standing, text, paint) : [];
+
+/** What stands on the device tells more than what was declared before. */
+const withoutShown = (
+  change: ScoreDifference | undefined,
+  score: Plan["scores"][string],
+): ScoreDifference | undefined =>
+  change !== undefined && "standing" in score && score.standing._tag === "Text"
+    ? { ...change, fields: change.fields.filter(({ field }) => field !== "spec.content") }
+    : change;
 
 /** What was declared, and what is: what a device has that is neither shows in the steps. */
 const fieldsOf = (change: ScoreDifference | undefined, paint: Paint): readonly string[] =>

@@ -42,7 +42,7 @@ export type { Rollback, RollbackOptions } from "./rollback.ts";
 export { STALE_MS } from "./liveness.ts";
 export type { Liveness } from "./liveness.ts";
 export type { FleetParts } from "./parts.ts";
-export type { Asked, LastKnown } from "./plan-basis.ts";
+export { type Asked, type LastKnown, textsAsked } from "./plan-basis.ts";
 export type { PlanOptions, PlanResult } from "./plan.ts";
 export type { RemoveAssetsOptions, RemovedAssets } from "./remove-assets.ts";
 export type { Prepared, RolloutWish } from "./rollout/prepare.ts";

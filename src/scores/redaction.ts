@@ -51,6 +51,10 @@ export function redact(text: string, secrets: readonly string[], from = 0): stri
   return shown + text.slice(at);
 }
 
+/** Whether one of these secrets stands in the text, however spelt. */
+export const holdsAny = (text: string, secrets: readonly string[]): boolean =>
+  secrets.some((secret) => secret !== "" && spellings(secret).some((spelt) => text.includes(spelt)));
+
 type Span = readonly [begin: number, end: number];
 
 function* known(text: string, secrets: readonly string[]): Iterable<Span> {

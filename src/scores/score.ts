@@ -110,6 +110,11 @@ export interface Interpretation<N extends Needs, Spec, Seen, Step> {
    */
   exists?(spec: Spec, observed: Seen): boolean;
   /**
+   * Pure. The path of the one file whose whole text the spec itself says, so that a plan can show what stands there before. Null
+   * where it says no text, as where it names a secret. Default: null.
+   */
+  shows?(spec: Spec): string | null;
+  /**
    * Pure. All that a Score touches of the sorts that a device's policy can have rules for. A kind without it is taken to touch
    * anything: where a policy has such a rule it is refused, unless the policy names the kind under `unbounded`.
    */
@@ -144,6 +149,8 @@ export interface Bound<N extends Needs, Seen, Step> {
   /** Whether any step of this kind can have others wait for it, or wait for others. */
   readonly everPauses: boolean;
   disturbs(step: Step): Disturbance | null;
+  /** Null where it says the whole text of no file. */
+  readonly shows: string | null;
   exists(observed: Seen): boolean;
   /** Null where the kind does not tell. */
   readonly reach: readonly Reach[] | null;
@@ -338,6 +345,9 @@ class Binding<N extends Needs, Spec, Seen, Step> implements Bound<N, Seen, Step>
   }
   disturbs(step: Step): Disturbance | null {
     return this.#how.disturbs?.(step) ?? null;
+  }
+  get shows(): string | null {
+    return this.#how.shows?.(this.#spec) ?? null;
   }
   get everPauses(): boolean {
     return this.#how.pauses !== undefined;

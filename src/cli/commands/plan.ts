@@ -1,6 +1,6 @@
 import { match } from "ts-pattern";
 import * as z from "zod";
-import type { Asked, Fleet, SignedManifest } from "../../fleet/index.ts";
+import { type Asked, type Fleet, type SignedManifest, textsAsked } from "../../fleet/index.ts";
 import type { Manifest } from "../../topology/manifest.ts";
 import type { PlanReply } from "../../wire/status.ts";
 import { AgentId } from "../../wire/keys.ts";
@@ -114,7 +114,7 @@ async function show(session: Session, fleet: Fleet, agent: AgentId, reply: PlanR
   // What differs is a help; who may ask an agent need not be let in to read what it was before.
   const known = changes === null || "_tag" in changes ? null : changes;
   if (json) printJson(session, known === null ? reply : { ...reply, changes: [...known.values()] });
-  else io.out(planReport(reply, paintOut, known));
+  else io.out(planReport(reply, paintOut, known, textsAsked(asked)));
   const wrong = Object.values(reply.scores).some(({ would }) => would === "FAIL" || would === "REFUSE");
   return wrong ? EXIT.finding : EXIT.done;
 }
