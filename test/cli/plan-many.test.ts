@@ -44,12 +44,17 @@ async function scene() {
     agents.set(id, new AgentProcess({ harmony: bundle, url, root, id, args }));
     roots.set(id, root);
   }
+  // It makes the buckets, too.
+  for (const id of Object.keys(SITES))
+    expect(await run(["apply", "one.ts", "--agent", id, "--no-wait"])).toMatchObject({ code: 0 });
   const labelled = async (): Promise<void> => {
     const { out } = await run(["status", "--selector", "role=kiosk", "--json"]);
     for (const id of Object.keys(SITES)) expect(out).toContain(`"${id}"`);
   };
-  await vi.waitFor(labelled, { timeout: 30_000, interval: 200 });
-  expect(await run(["apply", "one.ts", "--selector", "*"])).toMatchObject({ code: 0 });
+  await vi.waitFor(labelled, { timeout: 20_000, interval: 200 });
+  const converged = await run(["apply", "one.ts", "--selector", "*"]);
+  expect(converged.err).toContain("has begun");
+  expect(converged.code).toBe(0);
   const place = (id: Id, path: string): string => join(roots.get(id) ?? "", path);
   return { run, agents, place, motd: (id: Id) => readFile(place(id, "srv/motd"), "utf8") };
 }
@@ -109,6 +114,17 @@ describe("harmony plan for many", () => {
     expect(other.out).toContain("-by hand");
   });
 
+  test("waits for no device longer than it may take, and tells how far it is", async () => {
+    const { run, agents } = await scene();
+    const pid = agents.get("pi-3")?.pid ?? 0;
+    process.kill(pid, "SIGSTOP");
+    const plan = await run(["plan", "two.ts", ...ALL, "--timeout", "2500ms"]);
+    expect(plan.code).toBe(4);
+    expect(plan.err).toContain("2 of 3 devices have been asked");
+    expect(plan.out).toMatch(/^2 devices: pi-1, pi-2, /);
+    expect(plan.out).toMatch(/^pi-3 \(last heard of \S+\): does not answer/m);
+  });
+
   test("of one agent twice is of that one; and usage is refused by name", async () => {
     const { run } = await scene();
     expect(await run(["plan", "two.ts", "--agent", "pi-1", "--agent", "pi-1", "--json"])).toMatchObject({
@@ -159,6 +175,8 @@ describe("harmony apply --selector --plan", () => {
     expect(moved.err).toContain("pi-2 has changed since the plan was made: nothing was shipped");
     expect(moved.code).toBe(1);
     expect(await motd("pi-1")).toBe("hello\nworld\n");
-    expect(json((await run(["rollout", "status", "--json"])).out)).not.toMatchObject({ rollouts: [{}, {}] });
+    // That of the scene alone.
+    const { out } = await run(["rollout", "status", "--json"]);
+    expect(new Set(out.match(/r-\d{8}-\d{4}-[0-9a-f]{4}/g)).size).toBe(1);
   });
 });
