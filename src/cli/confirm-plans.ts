@@ -1,6 +1,6 @@
 import { type DevicePlan, type DeviceToPlan, type Fleet, gist, groupPlans, isNothing, summed } from "../fleet/index.ts";
+import { askAll, plansDocument } from "./asking-all.ts";
 import { EXIT, type ExitCode } from "./exit-code.ts";
-import { askAll, plansDocument } from "./plan-many.ts";
 import { plansReport } from "./plans-report.ts";
 import { printJson, type Session } from "./session.ts";
 import type { Signer } from "./sign-option.ts";

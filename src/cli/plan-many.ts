@@ -8,19 +8,18 @@ import {
   isFinding,
   isUnanswered,
   type Selector,
-  summed,
 } from "../fleet/index.ts";
 import type { KnownDevice } from "../topology/fleet-manifest.ts";
 import type { Manifest } from "../topology/manifest.ts";
 import type { AgentId } from "../wire/keys.ts";
+import { askAll, plansDocument } from "./asking-all.ts";
 import { bundleIn } from "./bundle-file.ts";
-import { countingLine } from "./counting-line.ts";
 import { EXIT, type ExitCode } from "./exit-code.ts";
 import { loadAny } from "./load-manifest.ts";
 import { fitsOrTell } from "./manifest-file.ts";
 import { plansReport } from "./plans-report.ts";
 import { problemLine } from "./problem.ts";
-import { type LoadedForMany, madeFor } from "./rolling-out.ts";
+import { type LoadedForMany, madeFor } from "./made-for.ts";
 import { type SecretFlags, wipe } from "./secret-options.ts";
 import { gatherForMany } from "./secrets-for-many.ts";
 import { documentsOrTell } from "./selector-option.ts";
@@ -87,42 +86,11 @@ export async function planForMany(session: Session, file: string, wish: WishForM
   });
 }
 
-/** Asks them all, and tells how far that is where it takes long. A number: the server is gone, which has been told. */
-export async function askAll(
-  session: Session,
-  fleet: Fleet,
-  devices: readonly DeviceToPlan[],
-  how: Omit<NonNullable<Parameters<Fleet["planMany"]>[1]>, "signal" | "onPlan">,
-): Promise<readonly DevicePlan[] | ExitCode> {
-  let answered = 0;
-  const progress = countingLine(session, () => `${answered} of ${devices.length} devices have been asked`);
-  const onPlan = (): void => {
-    answered += 1;
-  };
-  const plans = await fleet.planMany(devices, { ...how, signal: session.io.signal, onPlan }).finally(progress.end);
-  if (!("_tag" in plans)) return plans;
-  tellUnreachable(session, plans);
-  return EXIT.unreachable;
-}
-
 /**
  * What a plan of many ends with. A finding is the worst: to ask again would not mend it. Then that not all could be asked.
  */
 export const worstOf = (plans: readonly DevicePlan[]): ExitCode =>
   plans.some(isFinding) ? EXIT.finding : plans.some(isUnanswered) ? EXIT.unreachable : EXIT.done;
-
-/** All of it, for `--json`. */
-export const plansDocument = (plans: readonly DevicePlan[], leftOut: readonly AgentId[]) => ({
-  _tag: "Plans",
-  plans: plans.map((each) => {
-    if (each._tag !== "Planned") return each;
-    const { texts: _, ...rest } = each;
-    return rest;
-  }),
-  groups: groupPlans(plans).map((group) => group.map(({ agentId }) => agentId)),
-  leftOut,
-  summary: summed(plans),
-});
 
 function report(session: Session, plans: readonly DevicePlan[], leftOut: readonly AgentId[]): ExitCode {
   const groups = groupPlans(plans);

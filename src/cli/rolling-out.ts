@@ -3,12 +3,12 @@ import { hostname, userInfo } from "node:os";
 import { basename, resolve } from "node:path";
 import { type Fleet, parseWaves, type Reach, type Selector } from "../fleet/index.ts";
 import type { KnownDevice, MadeManifest } from "../topology/fleet-manifest.ts";
-import { manifestFor } from "../topology/fleet-manifest.ts";
 import { RolloutId } from "../wire/rollout.ts";
 import { confirmedForMany } from "./confirm-plans.ts";
 import type { ExitCode } from "./exit-code.ts";
 import { EXIT } from "./exit-code.ts";
-import { loadAny, type Loaded, type LoadedFleet } from "./load-manifest.ts";
+import { loadAny } from "./load-manifest.ts";
+import { type LoadedForMany, madeFor } from "./made-for.ts";
 import { problemLine } from "./problem.ts";
 import { reportRun, rolloutProgress, tellUnprepared } from "./rollout-report.ts";
 import { tellUnreachable, withFleet } from "./server.ts";
@@ -154,12 +154,4 @@ async function rollOut(session: Session, fleet: Fleet, loaded: LoadedForMany, ho
   const options = { signal, signers: how.signers, onProgress: progress.tell };
   const done = await fleet.rollouts.run({ rollout, revision }, options).finally(progress.end);
   return reportRun(session, done);
-}
-
-export type LoadedForMany = Extract<Loaded, { readonly _tag: "Loaded" }> | LoadedFleet;
-
-/** What FILE has for one device. */
-export function madeFor(loaded: LoadedForMany, device: KnownDevice): MadeManifest {
-  if (loaded._tag === "LoadedFleet") return manifestFor(loaded.fleet, device);
-  return { _tag: "Made", group: "", manifest: loaded.manifest };
 }

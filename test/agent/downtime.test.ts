@@ -62,7 +62,8 @@ test("the supervisor is not asked where nothing is disturbed, and never to chang
     get(target, name) {
       calls.push(String(name));
       const member: unknown = Reflect.get(target, name);
-      return typeof member === "function" ? member.bind(target) : member;
+      if (typeof member !== "function") return member;
+      return (...given: readonly unknown[]): unknown => Reflect.apply(member, target, given);
     },
   });
   await downtimes(new Map(), around(host));

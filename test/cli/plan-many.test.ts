@@ -45,8 +45,9 @@ async function scene() {
     roots.set(id, root);
   }
   // It makes the buckets, too.
-  for (const id of Object.keys(SITES))
+  for (const id of Object.keys(SITES)) {
     expect(await run(["apply", "one.ts", "--agent", id, "--no-wait"])).toMatchObject({ code: 0 });
+  }
   const labelled = async (): Promise<void> => {
     const { out } = await run(["status", "--selector", "role=kiosk", "--json"]);
     for (const id of Object.keys(SITES)) expect(out).toContain(`"${id}"`);

@@ -1,6 +1,7 @@
+import { Option } from "commander";
 import * as z from "zod";
 import { AgentId } from "../../wire/keys.ts";
-import { type AddCommand, agentId, duration, examples } from "../command.ts";
+import { type AddCommand, agentId, duration, examples, several } from "../command.ts";
 import { EXIT } from "../exit-code.ts";
 import { planForMany } from "../plan-many.ts";
 import { planForOne } from "../plan-one.ts";
@@ -32,10 +33,11 @@ export const addPlan: AddCommand = (program, run) => {
       "<FILE>",
       "TypeScript or JavaScript whose default export was made by manifest() (for many also by fleet()), or a signed bundle",
     )
-    .option("--agent <ID>", "the agent to ask; may be repeated", (text, before: readonly string[] = []) => [
-      ...before,
-      agentId(text),
-    ])
+    .addOption(
+      new Option("--agent <ID>", "the agent to ask; may be repeated").argParser((text, before: unknown) =>
+        several(agentId(text), before),
+      ),
+    )
     .option("--selector <SELECTOR>", SELECTOR_HELP, selector)
     .option("--timeout <TIME>", "how long each agent may take to look: 500ms, 60s, 5m", duration, 30_000)
     .option("--concurrency <N>", "of many: how many are asked at once (default: 64)", count(1))
