@@ -31,7 +31,10 @@ export interface UnitState {
   readonly outdated: boolean;
 }
 
-/** How long a unit took the last time, by the supervisor's own clock, in whole milliseconds; null where it never did since the boot. */
+/**
+ * How long a unit took the last time, by the supervisor's own clock, in whole milliseconds; null where it never did since
+ * the boot, and where the supervisor has forgotten a unit that neither runs nor is enabled.
+ */
 export interface UnitTimes {
   /** From the order to stop to its end. Null also where it ended by itself, and where it is only about to stop. */
   readonly stopMs: number | null;

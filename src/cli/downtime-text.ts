@@ -23,7 +23,8 @@ const WORDS = {
   start: {
     known: "not up now, and comes up in",
     unknown: "not up now; in how long it comes up",
-    never: "it has not been started since boot",
+    // Systemd forgets those that neither run nor are enabled.
+    never: "systemd knows of no start of it",
   },
   stop: { known: "stops in", unknown: "stops, after how long", never: "it has not been stopped since boot" },
 } as const satisfies Record<Downtime["does"], object>;

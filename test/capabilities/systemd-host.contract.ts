@@ -265,8 +265,11 @@ export const systemdHostContract: readonly Rule[] = [
       const [nothing, own] = await host.lastTimes([SECOND, OWN], signal);
       assert.deepEqual(nothing, { stopMs: null, startMs: null });
       assert.deepEqual(own, both);
+      // One that neither runs nor is enabled may be forgotten, and its times with it.
+      await host.enable(OWN, signal);
+      await host.reload(OWN, signal);
       await host.stop(OWN, signal);
-      assert((await times()).stopMs !== null);
+      assert((await times()).stopMs !== null, "nothing is known of the stop");
     },
   },
   {

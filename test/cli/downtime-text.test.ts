@@ -20,7 +20,7 @@ describe("for how long a unit is down", () => {
     ],
     [
       [of("start", { stopMs: 1, startMs: null })],
-      "not up now; in how long it comes up is not known: it has not been started since boot",
+      "not up now; in how long it comes up is not known: systemd knows of no start of it",
     ],
     [[restart(900, 100), restart(1100, 250)], "down about 1.0 to 1.4 s, as the last time"],
     [

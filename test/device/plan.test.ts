@@ -31,7 +31,7 @@ onMachines("a plan on a device", () => {
     const files = String.raw`find / -xdev \( -path /var/log -o -path /proc -o -path /sys -o -path /tmp \) -prune -o -printf '%p %s %T@ %C@ %m %U %G\n' | sort`;
     const looks = [
       files,
-      "systemctl list-units --all --plain --no-legend --type=service,timer,socket | grep -v ^podman | sort",
+      "systemctl list-units --all --plain --no-legend --type=service,timer,socket | grep -v -e ^podman -e ^NetworkManager-dispatcher | sort",
       "systemctl list-unit-files --plain --no-legend | sort",
       "podman ps --all --no-trunc --format '{{.ID}} {{.Names}} {{.State}}'; podman images --no-trunc",
       "nft list ruleset",
@@ -59,9 +59,17 @@ onMachines("a plan on a device", () => {
         },
         { restartOn: { web: ["motd"] } },
       );
-      // Podman's own service, and the mount of its storage, come and go as it is asked.
+      // Podman's own service, and the mount of its storage, come and go as it is asked; and the agent has yet to note what it told.
       await all();
-      const untouched = await all();
+      let untouched = await all();
+      await vi.waitFor(
+        async () => {
+          const before = untouched;
+          untouched = await all();
+          expect(untouched).toEqual(before);
+        },
+        { timeout: 60_000, interval: 1000 },
+      );
       for (let turn = 0; turn < 3; turn += 1) {
         const plan = await at.fleet.plan(wanted, at.agentId);
         expect(plan).toMatchObject({
