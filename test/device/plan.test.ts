@@ -64,9 +64,9 @@ onMachines("a plan on a device", () => {
       let untouched = await all();
       await vi.waitFor(
         async () => {
-          const before = untouched;
+          const last = untouched;
           untouched = await all();
-          expect(untouched).toEqual(before);
+          expect(untouched).toEqual(last);
         },
         { timeout: 60_000, interval: 1000 },
       );
