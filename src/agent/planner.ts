@@ -141,41 +141,63 @@ async function planFor(request: Uint8Array, parts: PlannerParts): Promise<PlanRe
       scores[name] = { would: "LEAVE", kind: wire.kind };
       continue;
     }
-    const known = decodeScore(wire, gate);
-    if (known._tag === "Refused") continue;
-    const looked = await previewRetire(known.score, new Set(claims), aroundOf(id, wire));
+    const decodedAgain = decodeScore(wire, gate);
+    if (decodedAgain._tag === "Refused") continue;
+    const looked = await previewRetire(decodedAgain.score, new Set(claims), aroundOf(id, wire));
     scores[name] = told(wire.kind, looked, "RETIRE");
-    retired.set(name, known.score);
+    retired.set(name, decodedAgain.score);
   }
   const scoreOf = (name: string): AnyScore | undefined => {
     const each = asked.get(name);
     return retired.get(name) ?? (each?._tag === "Score" ? each.score : undefined);
   };
+  const known = [
+    ...[...asked.values()].flatMap((each) => (each._tag === "Score" ? each.wire : [])),
+    ...owned.map(({ wire }) => wire),
+  ];
+  const shown = await withStanding(scores, scoreOf, known, parts);
+  const estimated = await withDowntime(shown, scoreOf, parts);
+  return { _tag: "Plan", agentId: gate.agentId, generation: parts.generation(), scores: estimated };
+}
+
+type ScoreOf = (name: string) => AnyScore | undefined;
+
+/** With what stands on the device where a text would be written. `wires`: the Scores that were asked about, and those in force. */
+async function withStanding(
+  scores: Scores,
+  scoreOf: ScoreOf,
+  wires: readonly WireScore[],
+  { ports, gate, ledger, breathe }: PlannerParts,
+): Promise<Scores> {
   const untold: Untold = {
     opener: gate.opener,
-    scores: [
-      ...[...asked.values()].flatMap((each) => (each._tag === "Score" ? each.wire : [])),
-      ...owned.map(({ wire }) => wire),
-    ],
+    scores: wires,
     wasSecret: (identity) => Object.keys(ledger.owned.get(identity)?.wire.secrets ?? {}).length > 0,
   };
+  const shown = { ...scores };
   for (const [name, plan] of Object.entries(scores)) {
     const score = scoreOf(name);
     if (score === undefined || (plan.would !== "CHANGE" && plan.would !== "TELL") || !plan.steps.some(writes)) continue;
     const standing = standingAt(score, ports, untold);
-    if (standing !== null) scores[name] = { ...plan, standing };
+    if (standing !== null) shown[name] = { ...plan, standing };
     await breathe();
   }
+  return shown;
+}
+
+/** With how long the units took the last time that it would start, stop or start anew. */
+async function withDowntime(scores: Scores, scoreOf: ScoreOf, parts: PlannerParts): Promise<Scores> {
   const disturbed = Object.entries(scores).flatMap(([name, plan]) => {
     const found = disturbances(plan, scoreOf(name));
     return found.length === 0 ? [] : [[name, found] as const];
   });
+  const estimated = { ...scores };
   for (const [name, downtime] of await downtimes(new Map(disturbed), parts)) {
     const plan = scores[name];
     if (downtime.length === 0 || plan === undefined) continue;
-    if (plan.would === "CHANGE" || plan.would === "RETIRE") scores[name] = { ...plan, downtime: [...downtime] };
+    if (plan.would === "CHANGE" || plan.would === "RETIRE") estimated[name] = { ...plan, downtime: [...downtime] };
   }
-  return { _tag: "Plan", agentId: gate.agentId, generation: parts.generation(), scores };
+  return estimated;
 }
 
 /** What a plan starts, stops or starts anew, each unit once. */
