@@ -3,6 +3,7 @@ import type { PortTable } from "../scores/attenuate.ts";
 import type { Clock, Log } from "../scores/context.ts";
 import { preview, previewRetire, type Surroundings } from "../scores/interpret.ts";
 import type { Plan, Preview } from "../scores/outcome.ts";
+import type { AnyScore, Disturbance } from "../scores/score.ts";
 import { inOrder } from "../topology/order.ts";
 import { policiesOf } from "../topology/policies.ts";
 import { decodePayload, type DecodedScore, decodeScore, type Gate } from "../wire/decode.ts";
@@ -12,12 +13,16 @@ import { asJson, errorOf, errorOfRefusal } from "../wire/score-error.ts";
 import { type PlanReply, writeDocument } from "../wire/status.ts";
 import type { Store } from "../wire/store.ts";
 import { payloadOf } from "./desired-state.ts";
+import { downtimes } from "./downtime.ts";
 import type { Ledger } from "./ledger.ts";
 import { isLeft, permits } from "./permits.ts";
+import { standingAt, type Untold } from "./standing-text.ts";
 import { withoutTexts } from "./status-document.ts";
 import { Upheaval } from "./upheaval.ts";
 
 type ScorePlan = Extract<PlanReply, { readonly _tag: "Plan" }>["scores"][string];
+
+type Scores = Extract<PlanReply, { readonly _tag: "Plan" }>["scores"];
 
 export interface PlannerParts {
   readonly store: Store;
@@ -41,19 +46,29 @@ export const servePlans = (parts: PlannerParts): (() => void) =>
 function fitting(reply: PlanReply, limit: number): Uint8Array {
   const whole = writeDocument(reply);
   if (whole.length <= limit || reply._tag === "Refused") return whole;
-  const short = Object.entries(reply.scores).map(([id, score]): [string, ScorePlan] => [
-    id,
+  const withheld = mapped(reply.scores, withoutStanding);
+  const less = writeDocument({ ...reply, scores: withheld });
+  if (less.length <= limit) return less;
+  const short = mapped(withheld, (score) =>
     "error" in score
       ? { ...score, error: withoutTexts(score.error) }
       : "observed" in score
         ? { ...score, observed: null }
         : score,
-  ]);
-  const cut = writeDocument({ ...reply, scores: Object.fromEntries(short) });
+  );
+  const cut = writeDocument({ ...reply, scores: short });
   if (cut.length <= limit) return cut;
   const message = `the plan is ${whole.length} bytes and cannot be cut to the ${limit} that the server takes; ask for fewer Scores`;
   return writeDocument({ _tag: "Refused", reason: "TooLarge", message });
 }
+
+const mapped = (scores: Scores, change: (score: ScorePlan) => ScorePlan): Scores =>
+  Object.fromEntries(Object.entries(scores).map(([id, score]) => [id, change(score)]));
+
+const withoutStanding = (score: ScorePlan): ScorePlan =>
+  "standing" in score && score.standing._tag === "Text"
+    ? { ...score, standing: { _tag: "Withheld", path: score.standing.path, because: "TooLarge" } }
+    : score;
 
 async function planFor(request: Uint8Array, parts: PlannerParts): Promise<PlanReply> {
   const { store, gate, ledger, breathe } = parts;
@@ -119,18 +134,78 @@ async function planFor(request: Uint8Array, parts: PlannerParts): Promise<PlanRe
       return plan === undefined ? [] : [[id, plan] as const];
     }),
   );
+  const retired = new Map<string, AnyScore>();
   for (const { id, identity, wire, claims } of dropped) {
     const name = id in scores ? `${id}~${identity}` : id;
     if (isLeft(policiesOf(wire.policies))) {
       scores[name] = { would: "LEAVE", kind: wire.kind };
       continue;
     }
-    const known = decodeScore(wire, gate);
-    if (known._tag === "Refused") continue;
-    const looked = await previewRetire(known.score, new Set(claims), aroundOf(id, wire));
+    const decodedAgain = decodeScore(wire, gate);
+    if (decodedAgain._tag === "Refused") continue;
+    const looked = await previewRetire(decodedAgain.score, new Set(claims), aroundOf(id, wire));
     scores[name] = told(wire.kind, looked, "RETIRE");
+    retired.set(name, decodedAgain.score);
   }
-  return { _tag: "Plan", agentId: gate.agentId, generation: parts.generation(), scores };
+  const scoreOf = (name: string): AnyScore | undefined => {
+    const each = asked.get(name);
+    return retired.get(name) ?? (each?._tag === "Score" ? each.score : undefined);
+  };
+  const known = [
+    ...[...asked.values()].flatMap((each) => (each._tag === "Score" ? each.wire : [])),
+    ...owned.map(({ wire }) => wire),
+  ];
+  const shown = await withStanding(scores, scoreOf, known, parts);
+  const estimated = await withDowntime(shown, scoreOf, parts);
+  return { _tag: "Plan", agentId: gate.agentId, generation: parts.generation(), scores: estimated };
+}
+
+type ScoreOf = (name: string) => AnyScore | undefined;
+
+/** With what stands on the device where a text would be written. `wires`: the Scores that were asked about, and those in force. */
+async function withStanding(
+  scores: Scores,
+  scoreOf: ScoreOf,
+  wires: readonly WireScore[],
+  { ports, gate, ledger, breathe }: PlannerParts,
+): Promise<Scores> {
+  const untold: Untold = {
+    opener: gate.opener,
+    scores: wires,
+    wasSecret: (identity) => Object.keys(ledger.owned.get(identity)?.wire.secrets ?? {}).length > 0,
+  };
+  const shown = { ...scores };
+  for (const [name, plan] of Object.entries(scores)) {
+    const score = scoreOf(name);
+    if (score === undefined || (plan.would !== "CHANGE" && plan.would !== "TELL") || !plan.steps.some(writes)) continue;
+    const standing = standingAt(score, ports, untold);
+    if (standing !== null) shown[name] = { ...plan, standing };
+    await breathe();
+  }
+  return shown;
+}
+
+/** With how long the units took the last time that it would start, stop or start anew. */
+async function withDowntime(scores: Scores, scoreOf: ScoreOf, parts: PlannerParts): Promise<Scores> {
+  const disturbed = Object.entries(scores).flatMap(([name, plan]) => {
+    const found = disturbances(plan, scoreOf(name));
+    return found.length === 0 ? [] : [[name, found] as const];
+  });
+  const estimated = { ...scores };
+  for (const [name, downtime] of await downtimes(new Map(disturbed), parts)) {
+    const plan = scores[name];
+    if (downtime.length === 0 || plan === undefined) continue;
+    if (plan.would === "CHANGE" || plan.would === "RETIRE") estimated[name] = { ...plan, downtime: [...downtime] };
+  }
+  return estimated;
+}
+
+/** What a plan starts, stops or starts anew, each unit once. */
+function disturbances(plan: ScorePlan, score: AnyScore | undefined): readonly Disturbance[] {
+  if (score === undefined || (plan.would !== "CHANGE" && plan.would !== "RETIRE")) return [];
+  const bound = score.bind();
+  const found = plan.steps.flatMap((step) => bound.disturbs(step) ?? []);
+  return [...new Map(found.map((each) => [each.unit, each])).values()];
 }
 
 /** What the Score's policies make of it. */
@@ -164,6 +239,9 @@ function guarded(
   const failure = { _tag: "Obstructed", during: "plan", obstruction: permission } as const;
   return { would: "FAIL", kind: score.kind, error: errorOf(failure) };
 }
+
+const writes = (step: unknown): boolean =>
+  typeof step === "object" && step !== null && "do" in step && step.do === "write";
 
 const isEmpty = (plan: Plan<unknown>): boolean => !("obstructed" in plan) && plan.length === 0;
 

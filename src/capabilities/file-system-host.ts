@@ -36,6 +36,17 @@ export type FileSystemEntry =
   /** An ancestor is not a directory: a link or a file stands at `at`. */
   | { readonly type: "unreachable"; readonly at: string; readonly because: "link" | "not-a-directory" };
 
+/** The text of a file that everybody on the host may read, or why it is not told. */
+export type SharedText =
+  | { readonly type: "text"; readonly text: string }
+  /** No regular file stands there. */
+  | { readonly type: "none" }
+  /**
+   * `private`: not everybody on the host may read the file, or enter one of the directories on the way. `too-large`: it has more
+   * bytes than were asked for. `no-text`: it is no UTF-8, or holds a NUL.
+   */
+  | { readonly type: "withheld"; readonly because: "private" | "too-large" | "no-text" };
+
 /** The permissions and owner that a new or changed entry shall have; what is left out is left as it is. */
 export interface Attributes {
   /** Four octal digits. */
@@ -62,6 +73,11 @@ export interface FileSystemHost {
    * inode, size and times that it had when it was hashed last is not read again, for a day at the most.
    */
   examine(path: string, options: { readonly hashUpTo: number; readonly signal: AbortSignal }): Promise<FileSystemEntry>;
+  /**
+   * The whole text of a regular file of at most `upTo` bytes that everybody on the host may read: whoever runs a program here
+   * could see it as well. Nothing of any other file is read. Asked for a plan alone.
+   */
+  sharedText(path: string, options: { readonly upTo: number }): SharedText;
   /** Tells when the entry at `path` may have changed. Never misses on purpose, may tell too often; returns the way to stop. */
   watch(path: string, changed: () => void): () => void;
   /**
@@ -92,5 +108,5 @@ export interface FileSystemHost {
 }
 
 export const FileSystemHost = capability<FileSystemHost>()("FileSystemHost", {
-  reads: ["inspect", "examine", "watch"],
+  reads: ["inspect", "examine", "sharedText", "watch"],
 });

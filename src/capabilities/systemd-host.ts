@@ -31,6 +31,17 @@ export interface UnitState {
   readonly outdated: boolean;
 }
 
+/**
+ * How long a unit took the last time, by the supervisor's own clock, in whole milliseconds; null where it never did since
+ * the boot, and where the supervisor has forgotten a unit that neither runs nor is enabled.
+ */
+export interface UnitTimes {
+  /** From the order to stop to its end. Null also where it ended by itself, and where it is only about to stop. */
+  readonly stopMs: number | null;
+  /** From the order to start until it was up. Null also where the supervisor itself started it again, which waits between. */
+  readonly startMs: number | null;
+}
+
 /** The two files of a unit that can be Harmony's: `NAME`, and `NAME.d/50-harmony.conf`, both in /etc/systemd/system. */
 export type UnitFileRole = "unit" | "drop-in";
 
@@ -67,6 +78,8 @@ export interface SystemdHost {
   unitFile(unit: string, role: UnitFileRole): UnitFile;
   /** All that is kept for the unit below {@link CREDENTIALS}. */
   credentials(unit: string): readonly UnitCredential[];
+  /** How long each of the units took to stop and to start the last time, in the order asked. Asked for a plan alone. */
+  lastTimes(names: readonly string[], signal: AbortSignal): Promise<readonly UnitTimes[]>;
   /** Which resources can be limited here. A Raspberry Pi cannot limit memory unless its kernel is told at boot. */
   controllers(): readonly ResourceController[];
   /**
@@ -117,5 +130,5 @@ export interface SystemdHost {
 }
 
 export const SystemdHost = capability<SystemdHost>()("SystemdHost", {
-  reads: ["units", "unitFile", "credentials", "controllers", "probe", "watch"],
+  reads: ["units", "unitFile", "credentials", "lastTimes", "controllers", "probe", "watch"],
 });

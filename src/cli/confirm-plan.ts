@@ -1,12 +1,19 @@
-import type { Asked, Fleet, PlanResult } from "../fleet/index.ts";
+import {
+  type Asked,
+  type Fleet,
+  gist,
+  isEmptyPlan,
+  isFlawed,
+  type Plan,
+  type PlanResult,
+  textsAsked,
+  tooLarge,
+} from "../fleet/index.ts";
 import type { AgentId } from "../wire/keys.ts";
-import type { PlanReply } from "../wire/status.ts";
 import { EXIT, type ExitCode } from "./exit-code.ts";
-import { isEmptyPlan, planReport } from "./plan-report.ts";
+import { planReport } from "./plan-report.ts";
 import { tellUnreachable } from "./server.ts";
 import { printJson, type Session } from "./session.ts";
-
-type Plan = Extract<PlanReply, { readonly _tag: "Plan" }>;
 
 /** Whatever the key holds. */
 export const ANY: { readonly expect?: number } = {};
@@ -36,11 +43,9 @@ export async function confirmed(
   const changes = since === null || "_tag" in since ? null : since;
   const isNothing = isEmptyPlan(plan) && changes?.size === 0;
   if (json && isNothing) printJson(session, plan);
-  else io.err(planReport(plan, paintErr, changes));
+  else io.err(planReport(plan, paintErr, changes, textsAsked(asked)));
   if (isNothing) return EXIT.done;
-  if (Object.values(plan.scores).some(({ would }) => would === "FAIL" || would === "REFUSE")) {
-    say("Not all of it can be so.");
-  }
+  if (isFlawed(plan)) say("Not all of it can be so.");
   if (!yes && io.ask !== null) {
     const answer = await io.ask(`Ship it to ${agent}? [y/N] `);
     if (!/^y(es)?$/i.test(answer.trim())) {
@@ -59,17 +64,6 @@ export async function confirmed(
   }
   return { expect: desired.revision };
 }
-
-/** What counts of a plan: from which generation, and what would be done. */
-const gist = ({ generation, scores }: Plan): string =>
-  JSON.stringify([
-    generation,
-    Object.entries(scores).map(([id, each]) => [
-      id,
-      each.would,
-      "steps" in each ? each.steps : "error" in each ? each.error.reason : null,
-    ]),
-  ]);
 
 function answered(session: Session, result: PlanResult): Plan | ExitCode {
   const { complain } = session;
@@ -94,7 +88,7 @@ function answered(session: Session, result: PlanResult): Plan | ExitCode {
       complain(result.message, result.next);
       return EXIT.finding;
     case "TooLarge":
-      complain(`the manifest is ${result.bytes} bytes, the most that an agent reads is ${result.limit}`);
+      complain(tooLarge(result));
       return EXIT.finding;
     case "Unreachable":
       tellUnreachable(session, result);

@@ -3,16 +3,17 @@ import { hostname, userInfo } from "node:os";
 import { basename, resolve } from "node:path";
 import { type Fleet, parseWaves, type Reach, type Selector } from "../fleet/index.ts";
 import type { KnownDevice, MadeManifest } from "../topology/fleet-manifest.ts";
-import { manifestFor } from "../topology/fleet-manifest.ts";
 import { RolloutId } from "../wire/rollout.ts";
+import { confirmedForMany } from "./confirm-plans.ts";
 import type { ExitCode } from "./exit-code.ts";
 import { EXIT } from "./exit-code.ts";
-import { loadAny, type Loaded, type LoadedFleet } from "./load-manifest.ts";
+import { loadAny } from "./load-manifest.ts";
+import { type LoadedForMany, madeFor } from "./made-for.ts";
 import { problemLine } from "./problem.ts";
 import { reportRun, rolloutProgress, tellUnprepared } from "./rollout-report.ts";
 import { tellUnreachable, withFleet } from "./server.ts";
 import { type SecretFlags, wipe } from "./secret-options.ts";
-import { gatherForMany } from "./secrets-for-many.ts";
+import { gatherForMany, manifestsOfMany } from "./secrets-for-many.ts";
 import type { Session } from "./session.ts";
 import { readSigners, type Signer } from "./sign-option.ts";
 import { typeCheck } from "./type-check.ts";
@@ -29,6 +30,9 @@ interface HowToRollOut {
   readonly message: string | undefined;
   readonly signers: readonly Signer[];
   readonly flags: SecretFlags;
+  /** Whether to show what would change first, and to ask unless `yes`. */
+  readonly plan: boolean;
+  readonly yes: boolean;
 }
 
 /** As on the command line; what was not given is as by default. */
@@ -43,6 +47,8 @@ export interface WishForMany {
   readonly sign: readonly string[];
   readonly check: boolean;
   readonly secrets: SecretFlags;
+  readonly plan: boolean;
+  readonly yes: boolean;
 }
 
 const DEFAULT_CONCURRENCY = 16;
@@ -69,6 +75,8 @@ export async function applyToMany(session: Session, file: string, wish: WishForM
     maxFailures: wish.maxFailures ?? 0,
     soakMs: wish.soak ?? 0,
     timeoutMs: wish.timeoutMs,
+    plan: wish.plan,
+    yes: wish.yes,
   };
   return withFleet(session, (fleet) => rollOut(session, fleet, loaded, how));
 }
@@ -101,16 +109,12 @@ function newId(now: Date): RolloutId {
 }
 
 /** Ships to all that the selector means, wave by wave, and tells what became of it. */
-async function rollOut(
-  session: Session,
-  fleet: Fleet,
-  loaded: Extract<Loaded, { readonly _tag: "Loaded" }> | LoadedFleet,
-  how: HowToRollOut,
-): Promise<ExitCode> {
+async function rollOut(session: Session, fleet: Fleet, loaded: LoadedForMany, how: HowToRollOut): Promise<ExitCode> {
   const { signal } = session.io;
-  const { file, flags, ...rest } = how;
-  const manifestOf = (device: KnownDevice): MadeManifest => made(loaded, device);
-  const secrets = await gatherForMany(session, fleet, flags, { ...rest, manifestOf });
+  const { file, flags, plan: plansFirst, yes, ...rest } = how;
+  const manifestOf = (device: KnownDevice): MadeManifest => madeFor(loaded, device);
+  const all = () => manifestsOfMany(fleet, { selector: how.selector, manifestOf }, signal);
+  const secrets = await gatherForMany(session, flags, all);
   if (typeof secrets === "number") return secrets;
   const id = newId(new Date());
   const preparing = fleet.rollouts.prepare(
@@ -119,13 +123,22 @@ async function rollOut(
   );
   const prepared = await preparing.finally(() => wipe(secrets.values));
   if (prepared._tag !== "Prepared") return tellUnprepared(session, prepared);
-  const { rollout, plan, leftOut } = prepared;
+  const { plan, leftOut, stored } = prepared;
   if (leftOut.length > 0) session.say(`in no group of ${file}, and left out: ${leftOut.join(", ")}`);
   for (const line of plan.arithmetic) session.say(line);
   for (const line of plan.warnings) session.say(`warning: ${line}`);
+  if (plansFirst) {
+    const devices = [...stored].map(([agentId, asked]) => ({ agentId, asked }));
+    const ended = await confirmedForMany(session, fleet, devices, { yes, signers: how.signers });
+    if (ended !== null) return ended;
+  }
   const assets = loaded._tag === "Loaded" ? loaded.assets : loaded.assets();
   const failed = await uploadOrTell(session, fleet, assets, { signal });
   if (failed !== null) return failed;
+  // Somebody may have thought for long, and the lease counts from now.
+  const now = new Date().toISOString();
+  const { lease } = prepared.rollout;
+  const rollout = { ...prepared.rollout, lease: lease && { ...lease, at: now } };
   const begun = await fleet.rollouts.begin(rollout, { signal });
   if (begun._tag === "Unreachable") {
     tellUnreachable(session, begun);
@@ -141,9 +154,4 @@ async function rollOut(
   const options = { signal, signers: how.signers, onProgress: progress.tell };
   const done = await fleet.rollouts.run({ rollout, revision }, options).finally(progress.end);
   return reportRun(session, done);
-}
-
-function made(loaded: Parameters<typeof rollOut>[2], device: KnownDevice): MadeManifest {
-  if (loaded._tag === "LoadedFleet") return manifestFor(loaded.fleet, device);
-  return { _tag: "Made", group: "", manifest: loaded.manifest };
 }

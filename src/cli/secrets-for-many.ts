@@ -2,26 +2,30 @@ import type { Fleet, SecretsForMany, Selector } from "../fleet/index.ts";
 import { secretsOf } from "../fleet/secrets.ts";
 import { knownDevice } from "../check/fleet.ts";
 import type { KnownDevice, MadeManifest } from "../topology/fleet-manifest.ts";
+import type { Manifest } from "../topology/manifest.ts";
+import type { Unreachable } from "../wire/store.ts";
 import { EXIT, type ExitCode } from "./exit-code.ts";
 import { knownDevicesFile, readKnownDevices } from "./known-devices.ts";
 import { noteNewlines, readSecrets, type SecretFlags } from "./secret-options.ts";
 import { tellUnreachable } from "./server.ts";
 import type { Session } from "./session.ts";
 
-/** The secrets of a roll-out, with the keys that are pinned for its devices. A number: something is wrong, and told. */
+/**
+ * The secrets for many devices, with the keys that are pinned for these. `manifests`: what they are to be, asked where a folder of
+ * secrets is given: no other file of that is read. A number: something is wrong, and told.
+ */
 export async function gatherForMany(
   session: Session,
-  fleet: Fleet,
   flags: SecretFlags,
-  meant: { readonly selector: Selector; readonly manifestOf: (device: KnownDevice) => MadeManifest },
+  manifests: () => Promise<readonly Manifest[] | Unreachable>,
 ): Promise<(SecretsForMany & { readonly values: Map<string, Uint8Array> }) | ExitCode> {
   const { io } = session;
-  const names = flags.secrets === undefined ? [] : await namesIn(fleet, meant, io.signal);
-  if ("_tag" in names) {
-    tellUnreachable(session, names);
+  const all = flags.secrets === undefined ? [] : await manifests();
+  if ("_tag" in all) {
+    tellUnreachable(session, all);
     return EXIT.unreachable;
   }
-  const values = await readSecrets(io, flags, names);
+  const values = await readSecrets(io, flags, [...new Set(all.flatMap(secretsOf))]);
   if ("problem" in values) {
     session.complain(values.problem, values.next);
     return EXIT.usage;
@@ -35,14 +39,14 @@ export async function gatherForMany(
   return { values, trustedKeysOf: (id) => known.devices[id]?.sealingKeys ?? [] };
 }
 
-/** The secrets that any of the manifests refers to: no other file of a folder is read. */
-async function namesIn(
+/** What all that the selector means are to be, as far as that can be made. */
+export async function manifestsOfMany(
   fleet: Fleet,
-  { selector, manifestOf }: Parameters<typeof gatherForMany>[3],
+  { selector, manifestOf }: { readonly selector: Selector; readonly manifestOf: (device: KnownDevice) => MadeManifest },
   signal: AbortSignal,
-) {
+): Promise<readonly Manifest[] | Unreachable> {
   const selected = await fleet.select(selector, { signal });
   if (selected._tag === "Unreachable") return selected;
   const made = selected.agents.map(({ agentId, document }) => manifestOf(knownDevice({ ...document, agentId })));
-  return [...new Set(made.flatMap((each) => (each._tag === "Made" ? secretsOf(each.manifest) : [])))];
+  return made.flatMap((each) => (each._tag === "Made" ? [each.manifest] : []));
 }

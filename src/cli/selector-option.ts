@@ -1,6 +1,14 @@
 import { InvalidArgumentError, Option } from "commander";
 import * as z from "zod";
-import { type Fleet, parseSelector, parseWaves, type Reach, type Selector, selectorText } from "../fleet/index.ts";
+import {
+  type Fleet,
+  parseSelector,
+  parseWaves,
+  type Reach,
+  type Selected,
+  type Selector,
+  selectorText,
+} from "../fleet/index.ts";
 import type { AgentId } from "../wire/keys.ts";
 import { EXIT, type ExitCode } from "./exit-code.ts";
 import { tellUnreachable } from "./server.ts";
@@ -37,6 +45,16 @@ export async function selectedOrTell(
   fleet: Fleet,
   wanted: Selector,
 ): Promise<readonly AgentId[] | ExitCode> {
+  const found = await documentsOrTell(session, fleet, wanted);
+  return typeof found === "number" ? found : found.map(({ agentId }) => agentId);
+}
+
+/** The same, with what each of them has published. */
+export async function documentsOrTell(
+  session: Session,
+  fleet: Fleet,
+  wanted: Selector,
+): Promise<Selected["agents"] | ExitCode> {
   const found = await fleet.select(wanted, { signal: session.io.signal });
   if (found._tag === "Unreachable") {
     tellUnreachable(session, found);
@@ -52,7 +70,7 @@ export async function selectedOrTell(
     );
     return EXIT.finding;
   }
-  return found.agents.map(({ agentId }) => agentId);
+  return found.agents;
 }
 
 /** For a command that can mean several devices. */

@@ -1,6 +1,6 @@
-import * as z from "zod";
 import { redact } from "../scores/redaction.ts";
 import { WireScore } from "../wire/envelope.ts";
+import { hiddenIn } from "../wire/hidden.ts";
 import { digestsOf, type ShippedManifest } from "./manifests.ts";
 import { safeParse } from "../wire/safe-parse.ts";
 
@@ -68,20 +68,6 @@ function* fieldChanges(field: string, before: unknown, after: unknown): Generato
 
 const isPlain = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
-
-/** As a ShellJob says it: the variables whose values are never shown. */
-const Hiding = z.looseObject({
-  spec: z.looseObject({
-    json: z.looseObject({ environment: z.record(z.string(), z.string()), redact: z.array(z.string()) }),
-  }),
-});
-
-function hiddenIn(score: unknown): readonly string[] {
-  const read = safeParse(Hiding, score);
-  if (!read.success) return [];
-  const { environment, redact: names } = read.data.spec.json;
-  return names.flatMap((name) => environment[name] ?? []).filter((value) => value !== "");
-}
 
 /** That it differs is told all the same. */
 function withoutHidden(change: FieldChange, hidden: readonly string[]): FieldChange {

@@ -6,7 +6,7 @@ import type { CallOptions, StreamedAsset, Unreachable } from "../wire/store.ts";
 import { applyBundle, type BundleOptions, type SignedManifest } from "./apply-bundle.ts";
 import { apply, type ApplyOptions, remove } from "./apply.ts";
 import { type Blame, blame } from "./blame.ts";
-import { publishedKey } from "./capabilities.ts";
+import { publishedKey, readCapabilities } from "./capabilities.ts";
 import { type Desired, readDesired } from "./desired.ts";
 import { type History, history, type HistoryOptions } from "./history.ts";
 import { type LogNews, logs, type LogsOptions } from "./logs.ts";
@@ -14,6 +14,7 @@ import { type FoundManifest, manifestsOf } from "./manifests.ts";
 import type { FleetParts } from "./parts.ts";
 import type { ScoreDifference } from "./differences.ts";
 import { type Asked, changesSince, type LastKnown, lastKnown } from "./plan-basis.ts";
+import { type DeviceToPlan, planMany, type PlanManyOptions } from "./plan-many.ts";
 import { plan, planBundle, type PlanOptions, type PlanResult } from "./plan.ts";
 import { type RemoveAssetsOptions, type RemovedAssets, removeAssets } from "./remove-assets.ts";
 import { prepareRollback, type Rollback, type RollbackOptions } from "./rollback.ts";
@@ -45,8 +46,10 @@ export type { Rollback, RollbackOptions } from "./rollback.ts";
 export { STALE_MS } from "./liveness.ts";
 export type { Liveness } from "./liveness.ts";
 export type { FleetParts } from "./parts.ts";
-export type { Asked, LastKnown } from "./plan-basis.ts";
+export { type Asked, type LastKnown, textsAsked } from "./plan-basis.ts";
 export type { PlanOptions, PlanResult } from "./plan.ts";
+export { groupPlans, isFinding, isNothing, isUnanswered, type PlanGroup, summed } from "./plan-groups.ts";
+export { type DevicePlan, type DeviceToPlan, gist, isEmptyPlan, isFlawed, type Plan, tooLarge } from "./plan-many.ts";
 export type { RemoveAssetsOptions, RemovedAssets } from "./remove-assets.ts";
 export type { Prepared, RolloutWish } from "./rollout/prepare.ts";
 export type { SecretsForMany } from "./rollout/sealing.ts";
@@ -54,7 +57,7 @@ export { LEASE_MS } from "./rollout/record.ts";
 export { failedIn, type RolloutProgress, type RunResult } from "./rollout/run.ts";
 export { isSilent, type Taken } from "./rollout/take.ts";
 export { parseWaves, type Reach } from "./rollout/waves.ts";
-export { parseSelector, type Selector, selectorText } from "./selector.ts";
+export { parseSelector, type Selected, type Selector, selectorText } from "./selector.ts";
 export type { SecretsGiven } from "./secrets.ts";
 export type { ApplyResult, Missing, NotShipped, Progress, SecretsRefused, Shipped } from "./result.ts";
 export { systemClock } from "./system-clock.ts";
@@ -68,6 +71,8 @@ export interface Fleet {
   applyBundle(bundle: SignedManifest, agentId: AgentId, options?: BundleOptions): Promise<ApplyResult>;
   remove(agentId: AgentId, options?: ApplyOptions): Promise<ApplyResult>;
   plan(manifest: Manifest, agentId: AgentId, options?: PlanOptions): Promise<PlanResult>;
+  /** Asks many devices, each what it would do with its own manifest. */
+  planMany(devices: readonly DeviceToPlan[], options?: PlanManyOptions): ReturnType<typeof planMany>;
   /** What a manifest has that the one of this generation has not, by Score; null where that one is not kept. */
   changesSince(
     agentId: AgentId,
@@ -85,6 +90,8 @@ export interface Fleet {
   removeAssets(sha256: readonly string[], options?: RemoveAssetsOptions): Promise<RemovedAssets | Unreachable>;
   /** The manifest that lies in the agent's key. */
   desired(agentId: AgentId, options?: CallOptions): Promise<Desired | Unreachable>;
+  /** What the agent has published of itself and its device. */
+  capabilities(agentId: AgentId, options?: CallOptions): ReturnType<typeof readCapabilities>;
   /** The key that the agent publishes for its secrets to be sealed for; null where it publishes none. */
   sealingKey(agentId: AgentId, options?: CallOptions): Promise<SealingKey | null | Unreachable>;
   /** What an agent was to be, the newest first, and what came of it. */
@@ -140,6 +147,8 @@ export const createFleet = (parts: FleetParts): Fleet => ({
   applyBundle: (bundle, agentId, options) => applyBundle(parts, bundle, agentId, options),
   remove: (agentId, options) => remove(parts, agentId, options),
   plan: (manifest, agentId, options) => plan(parts, manifest, agentId, options),
+  planMany: (devices, options) => planMany(parts, devices, options),
+  capabilities: (agentId, options = {}) => readCapabilities(parts.store, agentId, options),
   changesSince: (agentId, generation, asked, options) => changesSince(parts, agentId, generation, asked, options),
   lastKnown: (agentId, asked, options) => lastKnown(parts, agentId, asked, options),
   planBundle: (bundle, agentId, options) => planBundle(parts, bundle, agentId, options),

@@ -1,6 +1,9 @@
+import * as z from "zod";
+import { redact } from "../scores/redaction.ts";
 import type { Manifest } from "../topology/manifest.ts";
 import { encodeScores } from "../wire/encode.ts";
 import { type Payload, WireScore } from "../wire/envelope.ts";
+import { hiddenIn } from "../wire/hidden.ts";
 import type { AgentId } from "../wire/keys.ts";
 import type { ScoreState } from "../wire/status.ts";
 import type { CallOptions, Unreachable } from "../wire/store.ts";
@@ -47,6 +50,26 @@ const withoutSecrets = (scores: ShippedManifest["scores"]): ShippedManifest["sco
       return [id, rest];
     }),
   );
+
+/**
+ * The texts that files would have, by Score: what is to be held against what stands on a device. As an agent tells that, what looks
+ * like a secret is taken out, and what any of the Scores asks not to be shown.
+ */
+export function textsAsked(asked: Asked): ReadonlyMap<string, string> {
+  const scores = scoresOf(asked);
+  const hidden = Object.values(scores).flatMap(hiddenIn);
+  return new Map(
+    Object.entries(scores).flatMap(([id, score]) => {
+      const read = safeParse(TextFile, score);
+      return read.success ? [[id, redact(read.data.spec.json.content, hidden)] as const] : [];
+    }),
+  );
+}
+
+const TextFile = z.looseObject({
+  kind: z.literal("File"),
+  spec: z.looseObject({ json: z.looseObject({ content: z.string() }) }),
+});
 
 /** What an agent that does not answer would have to do, going by what it told last. */
 export interface LastKnown {

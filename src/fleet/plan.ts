@@ -2,6 +2,9 @@ import type { Manifest } from "../topology/manifest.ts";
 import { type AgentId, planSubject } from "../wire/keys.ts";
 import { PlanReply, readDocument } from "../wire/status.ts";
 import type { CallOptions, Store, Unreachable } from "../wire/store.ts";
+import type { Payload } from "../wire/envelope.ts";
+import type { StoredManifest } from "../wire/rollout.ts";
+import { sign } from "../wire/signature.ts";
 import type { SignedManifest } from "./apply-bundle.ts";
 import { pack, place, type Signers } from "./pack.ts";
 import type { FleetParts } from "./parts.ts";
@@ -29,6 +32,9 @@ export type PlanResult =
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 
+/** The agent does not look at it. What is signed to be asked about must be of no use to whoever would ship it instead. */
+const ASKED_GENERATION = 1;
+
 /** Asks the agent what it would do with a manifest. Changes nothing there, nor in the agent's key. */
 export async function plan(
   { store, clock }: FleetParts,
@@ -39,10 +45,8 @@ export async function plan(
   const call: CallOptions = { signal };
   const sealed = await secretsFor(store, manifest, agentId, { secrets, signers }, call);
   if (sealed._tag !== "Resolved") return sealed;
-  // The agent does not look at it. What is signed to be asked about must be of no use to whoever would ship it instead.
-  const generation = 1;
-  const toPack = { manifest, agentId, signers, generation, issuedAt: clock.now(), secrets: sealed.secrets };
-  const packed = await pack(store, toPack, call);
+  const toPack = { manifest, agentId, signers, generation: ASKED_GENERATION, issuedAt: clock.now() };
+  const packed = await pack(store, { ...toPack, secrets: sealed.secrets }, call);
   return packed._tag === "Packed" ? ask(store, agentId, packed.envelope, { signal, timeoutMs }) : packed;
 }
 
@@ -74,6 +78,20 @@ export async function planBundle(
   agentId: AgentId,
   { signal, timeoutMs = DEFAULT_TIMEOUT_MS }: Omit<PlanOptions, "signers"> = {},
 ): Promise<PlanResult> {
+  const packed = await place(store, payload, signatures, { signal });
+  return packed._tag === "Packed" ? ask(store, agentId, packed.envelope, { signal, timeoutMs }) : packed;
+}
+
+/** The same of what a roll-out has for a device: these very Scores, with the secrets that are sealed in them. */
+export async function planStored(
+  { store, clock }: FleetParts,
+  manifest: StoredManifest,
+  agentId: AgentId,
+  { signal, timeoutMs = DEFAULT_TIMEOUT_MS, signers = [] }: Omit<PlanOptions, "secrets"> = {},
+): Promise<PlanResult> {
+  const issuedAt = clock.now().toISOString();
+  const payload = JSON.stringify({ agentId, generation: ASKED_GENERATION, issuedAt, ...manifest } satisfies Payload);
+  const signatures = signers.map(({ key, privateKey }) => sign(payload, key, privateKey));
   const packed = await place(store, payload, signatures, { signal });
   return packed._tag === "Packed" ? ask(store, agentId, packed.envelope, { signal, timeoutMs }) : packed;
 }

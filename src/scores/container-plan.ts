@@ -4,8 +4,8 @@ import type { ResourceController } from "../capabilities/systemd-host.ts";
 import { SeenSecret } from "./container-secrets.ts";
 import { containerText, digestIn, pinnedTo, referenceOf, type Wanted } from "./container-text.ts";
 import type { Obstruction, Plan } from "./outcome.ts";
-import { hashOf } from "./own-unit.ts";
-import type { Pause } from "./score.ts";
+import { hashOf, unitDisturbance } from "./own-unit.ts";
+import type { Disturbance, Pause } from "./score.ts";
 
 /** What is seen of a container, and what is to be done about it. Pure. */
 
@@ -147,6 +147,10 @@ const removals = (container: string, { secrets = [] }: OwnContainer, what: "stra
 /** As the plan, and what it keeps running is started anew: as if it ran by an older file. */
 export const restartContainer = (wanted: Wanted, seen: SeenContainer): Plan<ContainerStep> =>
   planContainer(wanted, seen.state === "foreign" ? seen : { ...seen, outdated: true });
+
+/** A container is up as long as its service is. */
+export const containerDisturbance = ({ do: taken, container }: ContainerStep): Disturbance | null =>
+  unitDisturbance({ do: taken, unit: `${container}.service` });
 
 /** To read all files again takes long and serves all containers; a pull, a load and a start take as long as they do. */
 export const pauseBefore = ({ do: taken }: ContainerStep): Pause =>

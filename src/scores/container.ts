@@ -5,6 +5,7 @@ import { PortError } from "../capabilities/port-error.ts";
 import type { ReadPortOf } from "../capabilities/capability.ts";
 import { fetchMs } from "./asset.ts";
 import {
+  containerDisturbance,
   ContainerStep,
   digestFor,
   pauseBefore,
@@ -64,6 +65,7 @@ export class ContainerScore extends Score(
     run: (_, seen) => ("since" in seen ? `${seen.since} ${seen.id}` : null),
     turns: "lane",
     pauses: pauseBefore,
+    disturbs: containerDisturbance,
     retire: (said, seen) => retireContainer(asSeen(said, seen), seen),
     apply(step, said, { ContainerRuntime: host }, { signal, log, assets, secrets }) {
       const { wanted, own } = bySealing(said, secrets);

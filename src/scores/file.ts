@@ -122,6 +122,7 @@ export class FileScore extends Score(
       { _tag: "content", bytes: digestOf(wanted)?.size ?? SECRET_LIMIT_BYTES },
     ],
     secrets: ({ content }) => (isSecret(content) ? [content.secret] : []),
+    shows: ({ path, content }) => (typeof content === "string" ? path : null),
 
     observe(wanted, { FileSystemHost: fs }, context) {
       const { path } = wanted;

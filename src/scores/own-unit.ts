@@ -4,7 +4,7 @@ import { match } from "ts-pattern";
 import * as z from "zod";
 import type { ResourceController, SystemdHost, UnitFile, UnitState } from "../capabilities/systemd-host.ts";
 import type { Obstruction, Plan } from "./outcome.ts";
-import type { Pause } from "./score.ts";
+import type { Disturbance, Pause } from "./score.ts";
 import { SeenCredential } from "./service-credentials.ts";
 
 /** What SystemdService and SystemdTimer share: a unit whose file is wholly Harmony's, and whether it runs. */
@@ -241,6 +241,15 @@ export const restartOwnUnit = (wanted: OwnUnit, seen: SeenOwnUnit): Plan<OwnUnit
 /** To read all unit files again takes long and serves all units; a job takes as long as the unit does. */
 export const unitPauses = ({ do: taken }: { readonly do: string }): Pause =>
   taken === "reload" ? "gather" : taken === "start" || taken === "restart" ? "aside" : null;
+
+/** What a job does to its unit; null of other steps. */
+export const unitDisturbance = ({
+  do: taken,
+  unit,
+}: {
+  readonly do: string;
+  readonly unit: string;
+}): Disturbance | null => (taken === "start" || taken === "stop" || taken === "restart" ? { unit, does: taken } : null);
 
 export const hashOf = (text: string): string => bytesToHex(sha256(utf8ToBytes(text)));
 

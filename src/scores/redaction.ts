@@ -61,6 +61,10 @@ function withoutSpans(text: string, found: readonly Span[], from: number): strin
   return shown + text.slice(at);
 }
 
+/** Whether one of these secrets stands in the text, however spelt. */
+export const holdsAny = (text: string, secrets: readonly string[]): boolean =>
+  secrets.some((secret) => secret !== "" && spellings(secret).some((spelt) => text.includes(spelt)));
+
 type Span = readonly [begin: number, end: number];
 
 const allSpellings = (secrets: readonly string[]): ReadonlySet<string> => new Set(secrets.flatMap(spellings));

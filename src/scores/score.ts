@@ -37,6 +37,13 @@ export type Turns = "in-order" | "together" | "lane" | "free";
  */
 export type Pause = "gather" | "aside" | null;
 
+/** What a step does to something that runs. */
+export interface Disturbance {
+  /** The full name of the unit that it runs as. */
+  readonly unit: string;
+  readonly does: "start" | "stop" | "restart";
+}
+
 /** How a kind is interpreted. The engine alone decides what comes of it. */
 export interface Interpretation<N extends Needs, Spec, Seen, Step> {
   /**
@@ -94,10 +101,19 @@ export interface Interpretation<N extends Needs, Spec, Seen, Step> {
   /** Pure. What comes before a step; see {@link Pause}. Default: nothing, ever. */
   pauses?(step: Step): Pause;
   /**
+   * Pure. What a step starts, stops or starts anew, so that a plan can say for how long it is down. Default: nothing, ever.
+   */
+  disturbs?(step: Step): Disturbance | null;
+  /**
    * Pure. Whether what the Score is about is there at all, as it should be or not: whoever made it. Default: unless what is
    * seen says `state: "absent"`.
    */
   exists?(spec: Spec, observed: Seen): boolean;
+  /**
+   * Pure. The path of the one file whose whole text the spec itself says, so that a plan can show what stands there before. Null
+   * where it says no text, as where it names a secret. Default: null.
+   */
+  shows?(spec: Spec): string | null;
   /**
    * Pure. All that a Score touches of the sorts that a device's policy can have rules for. A kind without it is taken to touch
    * anything: where a policy has such a rule it is refused, unless the policy names the kind under `unbounded`.
@@ -136,6 +152,9 @@ export interface Bound<N extends Needs, Seen, Step> {
   pauses(step: Step): Pause;
   /** Whether any step of this kind can have others wait for it, or wait for others. */
   readonly everPauses: boolean;
+  disturbs(step: Step): Disturbance | null;
+  /** Null where it says the whole text of no file. */
+  readonly shows: string | null;
   exists(observed: Seen): boolean;
   /** Null where the kind does not tell. */
   readonly reach: readonly Reach[] | null;
@@ -335,6 +354,12 @@ class Binding<N extends Needs, Spec, Seen, Step> implements Bound<N, Seen, Step>
   }
   pauses(step: Step): Pause {
     return this.#how.pauses?.(step) ?? null;
+  }
+  disturbs(step: Step): Disturbance | null {
+    return this.#how.disturbs?.(step) ?? null;
+  }
+  get shows(): string | null {
+    return this.#how.shows?.(this.#spec) ?? null;
   }
   get everPauses(): boolean {
     return this.#how.pauses !== undefined;

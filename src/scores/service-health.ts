@@ -12,9 +12,10 @@ import {
   retireOwnUnit,
   seeOwnUnit,
   SeenOwnUnit,
+  unitDisturbance,
   up,
 } from "./own-unit.ts";
-import type { Pause } from "./score.ts";
+import type { Disturbance, Pause } from "./score.ts";
 import { RemoveCredential, WriteCredential } from "./service-credentials.ts";
 
 /** A unit that is a service, and how it answers: what SystemdService adds to a unit whose file is wholly Harmony's. */
@@ -98,6 +99,9 @@ export const applyService = async (
 /** To restart takes as long as the service does. */
 export const servicePauses = (step: ServiceStep, otherwise: (step: { readonly do: string }) => Pause): Pause =>
   step.do === "restartHung" ? "aside" : otherwise(step);
+
+export const serviceDisturbance = (step: ServiceStep): Disturbance | null =>
+  step.do === "restartHung" ? { unit: step.unit, does: "restart" } : unitDisturbance(step);
 
 /** However it answers, it is a unit that runs. */
 const asUnit = (seen: SeenService): SeenOwnUnit =>

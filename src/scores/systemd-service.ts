@@ -13,6 +13,7 @@ import {
   restartService,
   retireService,
   SeenService,
+  serviceDisturbance,
   servicePauses,
   ServiceStep,
 } from "./service-health.ts";
@@ -161,6 +162,7 @@ export class SystemdServiceScore extends Score(
     awaits: (_, { state }) => state === "getting-ready",
     turns: "free",
     pauses: (step) => servicePauses(step, unitPauses),
+    disturbs: serviceDisturbance,
     watch: ({ name }, { SystemdHost: host }, changed) => host.watch(`${name}.service`, changed),
   },
 ) {}

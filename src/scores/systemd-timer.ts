@@ -8,6 +8,7 @@ import {
   planOwnUnit,
   retireOwnUnit,
   SeenOwnUnit,
+  unitDisturbance,
   unitPauses,
 } from "./own-unit.ts";
 import type { Frozen } from "./spec.ts";
@@ -71,6 +72,7 @@ export class SystemdTimerScore extends Score(
     apply: (step, wanted, { SystemdHost: host }, { signal }) => applyOwnUnit(step, unitOf(wanted), host, signal),
     turns: "free",
     pauses: unitPauses,
+    disturbs: unitDisturbance,
     watch: ({ name }, { SystemdHost: host }, changed) => host.watch(`${name}.timer`, changed),
   },
 ) {}

@@ -2,7 +2,7 @@ import { match } from "ts-pattern";
 import * as z from "zod";
 import { SystemdHost } from "../capabilities/systemd-host.ts";
 import type { Obstruction, Plan } from "./outcome.ts";
-import { hashOf, isLooping, unitPauses } from "./own-unit.ts";
+import { hashOf, isLooping, unitDisturbance, unitPauses } from "./own-unit.ts";
 import { Score } from "./score.ts";
 import type { Frozen } from "./spec.ts";
 import { Line, UnitName } from "./unit-names.ts";
@@ -138,6 +138,7 @@ export class SystemdUnitScore extends Score(
         : `${seen.active === "activating" ? "activating" : "up"} ${seen.since}`,
     turns: "free",
     pauses: unitPauses,
+    disturbs: unitDisturbance,
 
     retire({ unit }, seen, claims) {
       if (seen.state === "foreign") return foreignStands(seen);

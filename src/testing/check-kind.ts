@@ -79,6 +79,7 @@ async function decidesAlike(stage: Stage): Promise<void> {
       restart: bound.restart(observed),
       run: bound.run(observed),
       pauses: Array.isArray(plan) ? plan.map((step: unknown) => bound.pauses(step)) : [],
+      disturbs: Array.isArray(plan) ? plan.map((step: unknown) => bound.disturbs(step)) : [],
       retire: bound.retire(observed, new Set(claims)),
       claims: Array.isArray(plan) ? plan.map((step: unknown) => bound.claims(step)) : [],
     };

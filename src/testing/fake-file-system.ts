@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Attributes, FileSystemEntry, FileSystemHost } from "../capabilities/file-system-host.ts";
+import type { Attributes, FileSystemEntry, FileSystemHost, SharedText } from "../capabilities/file-system-host.ts";
 import { FakeAccounts } from "./fake-accounts.ts";
 import { isTemporaryName, parentOf, partsOf, temporaryName } from "./fake-paths.ts";
 import { invalid, notFound, obstructed } from "./fake-port-errors.ts";
@@ -139,6 +139,25 @@ export class FakeFileSystem implements FileSystemHost {
 
   async examine(path: string, options: { readonly hashUpTo: number }): Promise<FileSystemEntry> {
     return this.inspect(path, options);
+  }
+
+  sharedText(path: string, { upTo }: { readonly upTo: number }): SharedText {
+    const node = this.#nodeAt(path);
+    if (node?.type !== "file") return { type: "none" };
+    const parts = partsOf(path);
+    const above = parts.slice(1).map((_, depth) => this.#nodeAt(`/${parts.slice(0, depth + 1).join("/")}`));
+    const isEntered = above.every((each) => each?.type === "directory" && (each.mode & 0o001) !== 0);
+    if (!isEntered || (node.mode & 0o004) === 0) return { type: "withheld", because: "private" };
+    if (node.bytes.length > upTo) return { type: "withheld", because: "too-large" };
+    const shown = this.#shown(node);
+    return "text" in shown && !shown.text.includes("\0")
+      ? { type: "text", text: shown.text }
+      : { type: "withheld", because: "no-text" };
+  }
+
+  #nodeAt(path: string): Node | undefined {
+    const { parent, name } = this.#reach(path);
+    return parent === undefined ? undefined : this.#at({ parent, name });
   }
 
   watch(path: string, changed: () => void): () => void {

@@ -8,6 +8,7 @@ import type {
   UnitFile,
   UnitFileRole,
   UnitState,
+  UnitTimes,
 } from "../capabilities/systemd-host.ts";
 import type { Clock } from "../scores/context.ts";
 import { Probing } from "../scores/probing.ts";
@@ -35,6 +36,10 @@ export interface FakeUnit {
   readonly hung?: boolean | undefined;
   /** Whether it answers no probe at all, however often it is started. Default false. */
   readonly mute?: boolean | undefined;
+  /** Milliseconds that a stop of it is said to have taken. Default 0. */
+  readonly stopsInMs?: number | undefined;
+  /** The same of a start. Default 0. */
+  readonly startsInMs?: number | undefined;
 }
 
 /** One thing about a unit, as {@link FakeSystemdHost.tree} tells it. */
@@ -48,6 +53,9 @@ interface Unit extends Said {
   restarts: number;
   /** How often it was started. */
   starts: number;
+  /** How long a stop and a start took the last time; null where there was none. */
+  stopMs: number | null;
+  startMs: number | null;
 }
 type Mutable = { -readonly [Key in keyof Unit]: Unit[Key] };
 
@@ -65,7 +73,12 @@ const NOTHING = {
   crashes: false,
   hung: false,
   mute: false,
+  stopsInMs: 0,
+  startsInMs: 0,
 } as const;
+
+/** Of one that nobody has worked with yet. */
+const UNUSED = { read: null, outdated: false, restarts: 0, starts: 0, stopMs: null, startMs: null } as const;
 
 /** A supervisor in memory. What is started is up at once and stays up, unless its program crashes. */
 export class FakeSystemdHost implements SystemdHost {
@@ -105,12 +118,14 @@ export class FakeSystemdHost implements SystemdHost {
   put(name: string, unit: FakeUnit): void {
     const before = this.#units.get(name);
     const said = Object.fromEntries(Object.entries(unit).filter(([, value]) => value !== undefined));
-    const now: Mutable = { ...NOTHING, read: null, outdated: false, restarts: 0, starts: 0, ...before, ...said };
+    const now: Mutable = { ...NOTHING, ...UNUSED, ...before, ...said };
     if (before === undefined) now.read = textOf(now);
     if (unit.active !== undefined && !isUp(now)) now.outdated = false;
     // A clock that stands still would never ask again, and what hung before it would be long ago.
     if (unit.hung !== undefined && this.#isStill) this.#probing.forget(name);
     if (unit.active === "looping") now.restarts = 5;
+    if (before !== undefined && isUp(before) && unit.active === "inactive") now.stopMs = now.stopsInMs;
+    if (unit.active === "active") now.startMs = now.startsInMs;
     this.#units.set(name, now);
     this.#changed(name);
   }
@@ -169,6 +184,14 @@ export class FakeSystemdHost implements SystemdHost {
     const text = role === "unit" ? unit.file : unit.dropIn;
     if (text === null) return { type: "absent", leftover: unit.leftover && role === leftoverRole(unit) };
     return { type: "file", sha256: createHash("sha256").update(text).digest("hex") };
+  }
+
+  async lastTimes(names: readonly string[], signal: AbortSignal): Promise<readonly UnitTimes[]> {
+    await answer("Reading how long units took", signal);
+    return names.map((name) => {
+      const { stopMs, startMs, active } = { ...UNUSED, ...NOTHING, ...this.#units.get(name) };
+      return active === "looping" ? { stopMs: null, startMs: null } : { stopMs, startMs };
+    });
   }
 
   async probe(name: string, which: string, probe: Probe, life: Life, signal: AbortSignal): Promise<Probed> {
@@ -287,6 +310,7 @@ export class FakeSystemdHost implements SystemdHost {
   ): Promise<void> {
     await answer(`Restarting ${name}`, signal);
     const unit = this.#there(name);
+    if (isUp(unit)) unit.stopMs = unit.stopsInMs;
     if (revives) this.#probing.revives(name);
     else this.#probing.ends(name);
     unit.active = "inactive";
@@ -298,7 +322,7 @@ export class FakeSystemdHost implements SystemdHost {
     this.#probing.forget(name);
     const unit = this.#units.get(name);
     if (unit === undefined || !isUp(unit)) return;
-    Object.assign(unit, { active: "inactive", outdated: false, restarts: 0 });
+    Object.assign(unit, { active: "inactive", outdated: false, restarts: 0, stopMs: unit.stopsInMs });
     this.#changed(name);
   }
 
@@ -319,6 +343,7 @@ export class FakeSystemdHost implements SystemdHost {
     if (!wasUp) {
       unit.outdated = false;
       unit.starts += 1;
+      unit.startMs = unit.startsInMs;
     }
     this.#changed(name);
     if (unit.crashes) throw failed(name, "ended a moment after its start (exit-code)");
@@ -341,7 +366,7 @@ export class FakeSystemdHost implements SystemdHost {
   #at(name: string): Mutable {
     const there = this.#units.get(name);
     if (there !== undefined) return there;
-    const unit: Mutable = { ...NOTHING, read: null, outdated: false, restarts: 0, starts: 0 };
+    const unit: Mutable = { ...NOTHING, ...UNUSED };
     this.#units.set(name, unit);
     return unit;
   }
@@ -363,7 +388,7 @@ function textOf({ vendor, file, dropIn, masked }: Unit): string | null {
 }
 
 function stateOf(name: string, unit: Unit | undefined): UnitState {
-  const known = unit ?? { ...NOTHING, read: null, outdated: false, restarts: 0, starts: 0 };
+  const known = unit ?? { ...NOTHING, ...UNUSED };
   const { active, restarts, starts, outdated, file, vendor, masked, enabled } = known;
   const up = active === "active" || active === "starting";
   const ended = active === "failed" || active === "looping";

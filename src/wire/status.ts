@@ -274,6 +274,36 @@ export const CapabilitiesDocument = z.object({
 });
 export type CapabilitiesDocument = z.infer<typeof CapabilitiesDocument>;
 
+/** A unit that a plan would start, stop or start anew, and what is known of how long that takes. */
+export const Downtime = z.object({
+  /** Its full name; of a container, that of its service. */
+  unit: z.string(),
+  /** `start`: it is not up now. */
+  does: z.enum(["start", "stop", "restart"]),
+  /** Whole milliseconds that it took the last time since the boot, null where it never did; null altogether: nobody could tell. */
+  took: z.object({ stopMs: z.int().nullable(), startMs: z.int().nullable() }).nullable(),
+});
+export type Downtime = z.infer<typeof Downtime>;
+const downtime = z.array(Downtime).exactOptional();
+
+/** What stands on the device where a text would be written, as far as that may be told. */
+export const Standing = z.discriminatedUnion("_tag", [
+  /** All of it. What looks like a secret, and what a Score asks not to be shown, is taken out. */
+  z.object({ _tag: z.literal("Text"), path: z.string(), text: z.string() }),
+  z.object({
+    _tag: z.literal("Withheld"),
+    path: z.string(),
+    /**
+     * `Private`: not everybody on the device may read it. `Secret`: it was made from a secret, or a secret stands in it. `TooLarge`:
+     * it is above 16 KiB, or the answer would be. `NoText`, `Unread`: it is none, or could not be read.
+     */
+    because: z.enum(["Private", "Secret", "TooLarge", "NoText", "Unread"]),
+  }),
+]);
+export type Standing = z.infer<typeof Standing>;
+/** Missing where nothing stands there, where it is not about a text, and where it would not be written. */
+const standing = Standing.exactOptional();
+
 /** What an agent answers to the question what it would do with an envelope. */
 export const PlanReply = z.discriminatedUnion("_tag", [
   z.object({
@@ -292,15 +322,18 @@ export const PlanReply = z.discriminatedUnion("_tag", [
           steps: z.array(Json),
           /** The Scores that it restarts on and that would change; missing where there are none. */
           restartedBy: z.array(z.string()).exactOptional(),
+          /** Of the units that it would start, stop or start anew; missing where there are none. */
+          downtime,
+          standing,
         }),
         /** What it takes cannot be told before these have changed, which it builds upon. */
         z.object({ would: z.literal("WAIT"), kind: z.string(), on: z.array(z.string()) }),
         /** It differs, and by its policies it would only be told of. */
-        z.object({ would: z.literal("TELL"), kind: z.string(), observed: Json, steps: z.array(Json) }),
+        z.object({ would: z.literal("TELL"), kind: z.string(), observed: Json, steps: z.array(Json), standing }),
         /** Not in the asked manifest any more, and what it made would stay as it is. */
         z.object({ would: z.literal("LEAVE"), kind: z.string() }),
         /** Not in the asked manifest any more. */
-        z.object({ would: z.literal("RETIRE"), kind: z.string(), observed: Json, steps: z.array(Json) }),
+        z.object({ would: z.literal("RETIRE"), kind: z.string(), observed: Json, steps: z.array(Json), downtime }),
         z.object({ would: z.literal("FAIL"), kind: z.string(), error: ScoreError }),
         z.object({ would: z.literal("REFUSE"), kind: z.string(), error: ScoreError }),
       ]),

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { PortError } from "../../src/capabilities/port-error.ts";
-import type { SystemdHost, UnitState } from "../../src/capabilities/systemd-host.ts";
+import type { SystemdHost, UnitState, UnitTimes } from "../../src/capabilities/systemd-host.ts";
 import type { FakeUnit } from "../../src/testing/fake-systemd-host.ts";
 
 /** A supervisor under test, in memory or real, with nothing of the names below. */
@@ -243,10 +243,41 @@ export const systemdHostContract: readonly Rule[] = [
     },
   },
   {
+    name: "tells how long a stop and a start took the last time, and nothing where there was none or it ended by itself",
+    async run({ host, put }) {
+      const times = async (unit = OWN): Promise<UnitTimes> => {
+        const [told] = await host.lastTimes([unit], signal);
+        assert(told !== undefined);
+        return told;
+      };
+      assert.deepEqual(await times(), { stopMs: null, startMs: null });
+      const slow = TEXT.replace("[Install]", "ExecStartPre=/bin/sleep 0.3\nExecStop=/bin/sleep 0.5\n\n[Install]");
+      await put(OWN, { file: slow, stopsInMs: 500, startsInMs: 300 });
+      await host.start(OWN, steady, signal);
+      const { stopMs, startMs } = await times();
+      assert.equal(stopMs, null);
+      assert(startMs !== null && startMs >= 300 && startMs < 3000, `a start of ${startMs} ms`);
+      await host.restart(OWN, steady, signal);
+      const both = await times();
+      assert(both.stopMs !== null && both.stopMs >= 500 && both.stopMs < 3000, `a stop of ${both.stopMs} ms`);
+      assert(both.startMs !== null && both.startMs >= 300 && Number.isInteger(both.startMs), `${both.startMs} ms`);
+      // Of two, in the order asked.
+      const [nothing, own] = await host.lastTimes([SECOND, OWN], signal);
+      assert.deepEqual(nothing, { stopMs: null, startMs: null });
+      assert.deepEqual(own, both);
+      // One that neither runs nor is enabled may be forgotten, and its times with it.
+      await host.enable(OWN, signal);
+      await host.reload(OWN, signal);
+      await host.stop(OWN, signal);
+      assert((await times()).stopMs !== null, "nothing is known of the stop");
+    },
+  },
+  {
     name: "answers nobody whose time is over",
     async run({ host }) {
       const over = AbortSignal.abort();
       await refused("TimedOut", host.units([OWN], over));
+      await refused("TimedOut", host.lastTimes([OWN], over));
       await refused("TimedOut", host.reload(OWN, over));
       await refused("TimedOut", host.start(OWN, steady, over));
       await refused("TimedOut", host.enable(OWN, over));

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { connectStore } from "../../src/wire/nats/connect.ts";
@@ -21,6 +21,11 @@ async function scene() {
   const root = await temporaryFolder();
   const cwd = folder({
     "one.ts": manifestOf({ motd: ["/srv/motd", "hello\nworld\n"], old: ["/srv/old", ""] }),
+    "three.ts": manifestOf({
+      motd: ["/srv/motd", "hello\nthere\n"],
+      taken: ["/srv/theirs", "made\nby us\n"],
+      key: ["/srv/private/key", "ours"],
+    }),
     "two.ts": manifestOf({ motd: ["/srv/motd", "hello\nthere\n"] }),
   });
   const agent = new AgentProcess({ harmony: bundle, url, root });
@@ -34,7 +39,7 @@ test("shows what would be done, what is declared otherwise, and in one line that
   const { run } = await scene();
   const plan = await run(["plan", "two.ts", "--agent", "pi-7"]);
   expect(plan.out).toMatch(
-    /^CHANGE motd \(File\)\n {9}write .*\n {9}spec\.content:\n {11}@@ -1,2 \+1,2 @@\n {12}hello\n {11}-world\n {11}\+there\nRETIRE old \(File\)\n {9}remove .*\n {9}removeDirectoryIfEmpty .*\npi-7, from generation 1: 1 to change, 1 to remove\n$/,
+    /^CHANGE motd \(File\)\n {9}write .*\n {9}\/srv\/motd, as it is on the device and as it would be:\n {11}@@ -1,2 \+1,2 @@\n {12}hello\n {11}-world\n {11}\+there\nRETIRE old \(File\)\n {9}remove .*\n {9}removeDirectoryIfEmpty .*\npi-7, from generation 1: 1 to change, 1 to remove\n$/,
   );
   expect(plan.code).toBe(0);
   expect(json((await run(["plan", "two.ts", "--agent", "pi-7", "--json"])).out)).toMatchObject({
@@ -49,6 +54,23 @@ test("shows what would be done, what is declared otherwise, and in one line that
     code: 0,
     out: "pi-7, from generation 1: nothing to do: all 2 Scores are as declared\n",
   });
+});
+
+test("shows what stands on the device now: drift, and a file before it is taken over; and why where it does not", async () => {
+  const { run, root } = await scene();
+  await writeFile(join(root, "srv/motd"), "hello\nby hand\n");
+  await mkdir(join(root, "srv/private"), { mode: 0o700 });
+  await writeFile(join(root, "srv/theirs"), "made\nby others\n");
+  await writeFile(join(root, "srv/private/key"), "not for you\n");
+  const plan = await run(["plan", "three.ts", "--agent", "pi-7"]);
+  expect(plan.code).toBe(0);
+  // The agent may have repaired it by then, or not.
+  expect(plan.out).toMatch(/\n {11}-(by hand|world)\n {11}\+there\n/);
+  expect(plan.out).toContain(
+    "         /srv/theirs, as it is on the device and as it would be:\n           @@ -1,2 +1,2 @@\n            made\n           -by others\n           +by us\n",
+  );
+  expect(plan.out).toContain("what stands at /srv/private/key is not shown: not everybody on the device may read it\n");
+  expect(plan.out).not.toContain("not for you");
 });
 
 test("of a device that does not answer what follows from what it told last is shown, and said to be that", async () => {

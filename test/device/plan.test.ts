@@ -31,7 +31,7 @@ onMachines("a plan on a device", () => {
     const files = String.raw`find / -xdev \( -path /var/log -o -path /proc -o -path /sys -o -path /tmp \) -prune -o -printf '%p %s %T@ %C@ %m %U %G\n' | sort`;
     const looks = [
       files,
-      "systemctl list-units --all --plain --no-legend --type=service,timer,socket | grep -v ^podman | sort",
+      "systemctl list-units --all --plain --no-legend --type=service,timer,socket | grep -v -e ^podman -e ^NetworkManager-dispatcher | sort",
       "systemctl list-unit-files --plain --no-legend | sort",
       "podman ps --all --no-trunc --format '{{.ID}} {{.Names}} {{.State}}'; podman images --no-trunc",
       "nft list ruleset",
@@ -59,9 +59,17 @@ onMachines("a plan on a device", () => {
         },
         { restartOn: { web: ["motd"] } },
       );
-      // Podman's own service, and the mount of its storage, come and go as it is asked.
+      // Podman's own service, and the mount of its storage, come and go as it is asked; and the agent has yet to note what it told.
       await all();
-      const untouched = await all();
+      let untouched = await all();
+      await vi.waitFor(
+        async () => {
+          const last = untouched;
+          untouched = await all();
+          expect(untouched).toEqual(last);
+        },
+        { timeout: 60_000, interval: 1000 },
+      );
       for (let turn = 0; turn < 3; turn += 1) {
         const plan = await at.fleet.plan(wanted, at.agentId);
         expect(plan).toMatchObject({
@@ -78,6 +86,45 @@ onMachines("a plan on a device", () => {
         });
       }
       expect(await all()).toEqual(untouched);
+    },
+  );
+
+  test(
+    "of a service tells for how long it was down the last time, by systemd's own clock, and leaves it running",
+    { tags: ["systemd"], timeout: 120_000 },
+    async () => {
+      const slow = (level: string) =>
+        manifest(PiTopology, {
+          slow: new SystemdServiceScore({
+            name: "planned-slow",
+            exec: ["/bin/sh", "-c", "trap 'sleep 1; exit 0' TERM; while :; do sleep 0.1; done"],
+            environment: { LEVEL: level },
+          }),
+        });
+      const asked = async (wanted: ReturnType<typeof slow>) => {
+        const plan = await at.fleet.plan(wanted, at.agentId);
+        if (plan._tag !== "Answered" || plan.reply._tag !== "Plan") throw new Error(JSON.stringify(plan));
+        return plan.reply.scores["slow"];
+      };
+      const unit = "planned-slow.service";
+      const pid = () => at.machine.run(["systemctl", "show", unit, "-p", "MainPID"]);
+      expect(await asked(slow("1"))).not.toHaveProperty("downtime");
+      expect(await at.fleet.apply(slow("1"), at.agentId, { timeoutMs: 30_000 })).toMatchObject({ _tag: "Converged" });
+      expect(await asked(slow("2"))).toMatchObject({
+        would: "CHANGE",
+        downtime: [{ unit, does: "restart", took: { stopMs: null, startMs: expect.any(Number) } }],
+      });
+      expect(await at.fleet.apply(slow("2"), at.agentId, { timeoutMs: 30_000 })).toMatchObject({ _tag: "Converged" });
+      const before = await pid();
+      const again = await asked(slow("3"));
+      const took = again !== undefined && "downtime" in again ? again.downtime?.[0]?.took : null;
+      expect(took?.stopMs).toBeGreaterThanOrEqual(1000);
+      expect(took?.stopMs).toBeLessThan(10_000);
+      expect(took?.startMs).toBeLessThan(10_000);
+      const none = manifest(PiTopology, {});
+      expect(await asked(none)).toMatchObject({ would: "RETIRE", downtime: [{ unit, does: "stop", took }] });
+      expect(await pid()).toBe(before);
+      expect(await at.fleet.apply(none, at.agentId, { timeoutMs: 30_000 })).toMatchObject({ _tag: "Converged" });
     },
   );
 });

@@ -10,6 +10,7 @@ import type {
   UnitFile,
   UnitFileRole,
   UnitState,
+  UnitTimes,
 } from "../../capabilities/systemd-host.ts";
 import type { Life, Probe, Probed, Question } from "../../capabilities/probe.ts";
 import type { Clock } from "../../scores/context.ts";
@@ -86,6 +87,10 @@ export class DbusSystemdHost implements SystemdHost {
     const reported = await this.#units.of(names, signal);
     await this.#learn(names, reported);
     return reported.map((each, at) => this.#stateOf(names[at] ?? "", each));
+  }
+
+  lastTimes(names: readonly string[], signal: AbortSignal): Promise<readonly UnitTimes[]> {
+    return this.#units.lastTimes(names, signal);
   }
 
   unitFile(unit: string, role: UnitFileRole): UnitFile {

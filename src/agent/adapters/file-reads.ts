@@ -1,6 +1,6 @@
 import { createHash, hash } from "node:crypto";
 import fs from "node:fs";
-import type { FileSystemEntry } from "../../capabilities/file-system-host.ts";
+import type { FileSystemEntry, SharedText } from "../../capabilities/file-system-host.ts";
 import type { AccountNames } from "./account-names.ts";
 import { errnoOf } from "./file-system-errors.ts";
 import type { OpenDirectory, RootedDirectories } from "./rooted-directories.ts";
@@ -16,6 +16,19 @@ const PIECE = 64 * 1024;
 
 /** What another process may do to a name between two looks at it; the caller looks again. */
 const CHANGED: ReadonlySet<string | undefined> = new Set(["ENOENT", "ELOOP", "ENOTDIR", "ENXIO", "EINVAL"]);
+
+/** The bit of a file's mode that lets everybody read it. */
+const READ_BY_ALL = 0o004;
+
+/** Null for what is no text. */
+function textIn(bytes: Uint8Array): string | null {
+  if (bytes.includes(0)) return null;
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return null;
+  }
+}
 
 const MODES = new Map<number, string>();
 
@@ -67,6 +80,28 @@ export class FileReads {
     if (fd === undefined || fs.fstatSync(fd).isFile()) return fd;
     fs.closeSync(fd);
     return undefined;
+  }
+
+  /** The text of a regular file that everybody may read. Of another one nothing is read. */
+  sharedText(parent: OpenDirectory, name: string, upTo: number): SharedText | undefined {
+    const fd = this.#open(parent.prefix + name, O_LOOK);
+    if (fd === undefined) return undefined;
+    try {
+      const stats = fs.fstatSync(fd);
+      if (!stats.isFile()) return undefined;
+      if ((stats.mode & READ_BY_ALL) === 0) return { type: "withheld", because: "private" };
+      // One byte more tells whether there are more, whatever the size was said to be.
+      const bytes = Buffer.alloc(upTo + 1);
+      let size = 0;
+      for (let got = -1; got !== 0 && size < bytes.length; size += got) {
+        got = fs.readSync(fd, bytes, size, bytes.length - size, size);
+      }
+      if (size > upTo) return { type: "withheld", because: "too-large" };
+      const text = textIn(bytes.subarray(0, size));
+      return text === null ? { type: "withheld", because: "no-text" } : { type: "text", text };
+    } finally {
+      fs.closeSync(fd);
+    }
   }
 
   #file(fd: number, hashUpTo: number, again: boolean): FileSystemEntry | undefined {

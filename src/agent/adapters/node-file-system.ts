@@ -1,5 +1,5 @@
-import { closeSync } from "node:fs";
-import type { Attributes, FileSystemEntry, FileSystemHost } from "../../capabilities/file-system-host.ts";
+import { closeSync, fstatSync } from "node:fs";
+import type { Attributes, FileSystemEntry, FileSystemHost, SharedText } from "../../capabilities/file-system-host.ts";
 import { PortError, type PortProblem } from "../../capabilities/port-error.ts";
 import { AccountNames, type Wanted } from "./account-names.ts";
 import { DirectoryWatch } from "./directory-watch.ts";
@@ -12,6 +12,8 @@ import { parsePath, type RootedPath } from "./rooted-path.ts";
 import { isTemporaryName } from "./temporary-name.ts";
 
 const HASH_UP_TO = 1024 * 1024;
+/** The bit of a directory's mode that lets everybody enter it. */
+const ENTERED_BY_ALL = 0o001;
 
 /** How many paths are remembered between two looks; more than that are only looked at a little slower. */
 const REMEMBER_AT_MOST = 16_384;
@@ -99,6 +101,36 @@ export class NodeFileSystem implements FileSystemHost {
     } catch (error) {
       throw asPortError(error, "Reading", path);
     }
+  }
+
+  sharedText(path: string, { upTo }: { readonly upTo: number }): SharedText {
+    try {
+      const place = parsePath(path);
+      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+        const parent = this.#directories.open(place.parent);
+        if (parent._tag !== "Directory") return { type: "none" };
+        const there = this.#reads.look(parent, place.leaf);
+        if (there === undefined) continue;
+        if (there !== "file") return { type: "none" };
+        // Those that were opened are the ones that are looked at, since nothing is waited for in between.
+        if (!this.#isOpenToAll(place.parent)) return { type: "withheld", because: "private" };
+        const told = this.#reads.sharedText(parent, place.leaf, upTo);
+        if (told !== undefined) return told;
+      }
+      throw busy("Reading", path);
+    } catch (error) {
+      throw asPortError(error, "Reading", path);
+    }
+  }
+
+  /** Whether everybody may enter the directory, and all those above it; but for the root, which is the whole world here. */
+  #isOpenToAll(directory: string): boolean {
+    const parts = directory.split("/").filter((part) => part !== "");
+    const all = parts.map((_, at) => `/${parts.slice(0, at + 1).join("/")}`);
+    return all.every((each) => {
+      const opened = this.#directories.open(each);
+      return opened._tag === "Directory" && (fstatSync(opened.fd).mode & ENTERED_BY_ALL) !== 0;
+    });
   }
 
   #open(path: string): number | undefined {

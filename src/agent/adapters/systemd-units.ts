@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { UnitState } from "../../capabilities/systemd-host.ts";
+import type { UnitState, UnitTimes } from "../../capabilities/systemd-host.ts";
 import { answered, ObjectPath } from "./bus-answer.ts";
 import { gaveUp } from "./systemd-errors.ts";
 import { pathOf, SystemdManager } from "./systemd-manager.ts";
@@ -40,6 +40,16 @@ const OF_ANY = [
   "InactiveExitTimestampMonotonic",
 ];
 const WITH_RESULT = new Set(["service", "timer", "socket", "mount", "path", "swap", "automount"]);
+
+/** When it last left each state and came to it, in microseconds of the monotonic clock; 0 where it never did. */
+const Moments = z.object({
+  InactiveExitTimestampMonotonic: Count,
+  ActiveEnterTimestampMonotonic: Count,
+  ActiveExitTimestampMonotonic: Count,
+  InactiveEnterTimestampMonotonic: Count,
+  /** Of services. */
+  NRestarts: Count.default(0),
+});
 
 /** What systemd itself says of a unit. */
 export type Reported = Omit<UnitState, "outdated"> & {
@@ -156,6 +166,29 @@ export class SystemdUnits {
       // milliseconds, goes on in the next turn, and asks for the rest.
       if (this.#questions.length === 1) setImmediate(() => setImmediate(() => void this.#ask()));
     });
+  }
+
+  /** Nothing of it is remembered, since it is asked for a plan alone. */
+  async lastTimes(names: readonly string[], signal: AbortSignal): Promise<readonly UnitTimes[]> {
+    return new Promise((resolve, reject) => {
+      const late = (): void => reject(gaveUp("Reading how long units took", "Nothing: it is asked at the next plan."));
+      if (signal.aborted) return late();
+      signal.addEventListener("abort", late, { once: true });
+      Promise.all(names.map((name) => this.#lastTimes(name)))
+        .then(resolve, reject)
+        .finally(() => signal.removeEventListener("abort", late));
+    });
+  }
+
+  async #lastTimes(unit: string): Promise<UnitTimes> {
+    const path = pathOf(unit);
+    const asked = Object.keys(Moments.shape).filter((name) => name !== "NRestarts" || unit.endsWith(".service"));
+    const told = asked.map(async (name) => {
+      const of = name === "NRestarts" ? "org.freedesktop.systemd1.Service" : UNIT;
+      return [name, await this.#manager.property(path, of, name)] as const;
+    });
+    const moments = Object.fromEntries(await Promise.all(told));
+    return timesBetween(answered(Moments, moments, `Reading how long ${unit} took`));
   }
 
   async #ask(): Promise<void> {
@@ -298,6 +331,28 @@ const sameValue = (before: unknown, now: unknown): boolean =>
   ((typeof before === "bigint" || typeof now === "bigint") &&
     (typeof before === "number" || typeof now === "number") &&
     Number(before) === Number(now));
+
+/**
+ * Of each state only the last moments are kept, so they may be of different turns. A stop counts where nothing was started between
+ * its two ends, and nothing counts where systemd itself started it again: then it had ended by itself, and waited in between.
+ */
+export function timesBetween(moments: z.infer<typeof Moments>): UnitTimes {
+  const {
+    InactiveExitTimestampMonotonic: starting,
+    ActiveEnterTimestampMonotonic: started,
+    ActiveExitTimestampMonotonic: stopping,
+    InactiveEnterTimestampMonotonic: stopped,
+    NRestarts: restarts,
+  } = moments;
+  if (restarts > 0) return { stopMs: null, startMs: null };
+  const hasStopped = stopping > 0 && stopped >= stopping && !(starting > stopping && starting < stopped);
+  const hasStarted = starting > 0 && started >= starting;
+  const between = (from: number, to: number): number => Math.round((to - from) / 1000);
+  return {
+    stopMs: hasStopped ? between(stopping, stopped) : null,
+    startMs: hasStarted ? between(starting, started) : null,
+  };
+}
 
 /** Null for what is no time. */
 function timeOf(microseconds: number): string | null {

@@ -3,7 +3,7 @@ import * as z from "zod";
 import type { Reach, Selector } from "../../fleet/index.ts";
 import { AgentId } from "../../wire/keys.ts";
 import { type AddCommand, agentId, duration, examples } from "../command.ts";
-import { EXIT } from "../exit-code.ts";
+import { EXIT, type ExitCode } from "../exit-code.ts";
 import { fitsOrTell, loadOrTell } from "../manifest-file.ts";
 import { progressLine } from "../apply-progress.ts";
 import { reportApply } from "../apply-report.ts";
@@ -11,6 +11,7 @@ import { bundleIn } from "../bundle-file.ts";
 import { applyToMany, typesAreRight } from "../rolling-out.ts";
 import { count, selector, SELECTOR_HELP, waves } from "../selector-option.ts";
 import { withFleet } from "../server.ts";
+import type { Session } from "../session.ts";
 import { ANY, confirmed } from "../confirm-plan.ts";
 import { messageOption } from "../message-option.ts";
 import { addSecretOptions, gatherSecrets, SecretFlags, wipe } from "../secret-options.ts";
@@ -76,6 +77,7 @@ export const addApply: AddCommand = (program, run) => {
         "pass show wifi | harmony apply wifi.ts --agent pi-7 --secret wifi-psk=-",
         "harmony apply bundle.json --agent pi-7",
         "harmony apply kiosks.ts --selector site=paris,role=kiosk --wave 1,10%,100% --soak 5m --max-failures 2",
+        "harmony apply kiosks.ts --selector site=paris --plan",
         "harmony apply wifi.ts --selector site=paris --secret wifi-psk=psk.txt",
       ),
     )
@@ -87,10 +89,11 @@ export const addApply: AddCommand = (program, run) => {
         const { io } = session;
         const many = forMany(given);
         if (given.selector !== undefined && agent === undefined) {
-          if (!wait || plan || retryFailed || flags.pin) {
-            session.complain("--no-wait, --plan, --retry-failed and --pin are for one device: name it by --agent");
+          if (!wait || retryFailed || flags.pin) {
+            session.complain("--no-wait, --retry-failed and --pin are for one device: name it by --agent");
             return EXIT.usage;
           }
+          if (plan && !yes && io.ask === null) return tellNoTerminal(session);
           return applyToMany(session, file, {
             ...many,
             selector: given.selector,
@@ -99,6 +102,8 @@ export const addApply: AddCommand = (program, run) => {
             sign,
             check,
             secrets: flags,
+            plan,
+            yes,
           });
         }
         if (agent === undefined || given.selector !== undefined) {
@@ -109,10 +114,7 @@ export const addApply: AddCommand = (program, run) => {
           session.complain("--wave, --concurrency, --max-failures and --soak go with --selector");
           return EXIT.usage;
         }
-        if (plan && !yes && io.ask === null) {
-          session.complain("--plan asks before it ships", "There is no terminal to ask at: say --yes.");
-          return EXIT.usage;
-        }
+        if (plan && !yes && io.ask === null) return tellNoTerminal(session);
         const bundle = await bundleIn(session, file);
         if (bundle === "Unreadable") return EXIT.usage;
         if (bundle !== null) {
@@ -183,6 +185,11 @@ export const addApply: AddCommand = (program, run) => {
       }),
     );
 };
+
+function tellNoTerminal(session: Session): ExitCode {
+  session.complain("--plan asks before it ships", "There is no terminal to ask at: say --yes.");
+  return EXIT.usage;
+}
 
 const forMany = ({ wave, concurrency, maxFailures, soak }: z.infer<typeof Options>) => ({
   wave,

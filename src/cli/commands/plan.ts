@@ -1,23 +1,20 @@
-import { match } from "ts-pattern";
+import { Option } from "commander";
 import * as z from "zod";
-import type { Asked, Fleet, SignedManifest } from "../../fleet/index.ts";
-import type { Manifest } from "../../topology/manifest.ts";
-import type { PlanReply } from "../../wire/status.ts";
 import { AgentId } from "../../wire/keys.ts";
-import { bundleIn } from "../bundle-file.ts";
-import { type AddCommand, agentId, duration, examples } from "../command.ts";
-import { EXIT, type ExitCode } from "../exit-code.ts";
-import { manifestOrCode } from "../manifest-file.ts";
-import { lastKnownReport, planReport } from "../plan-report.ts";
-import { tellUnreachable, withFleet } from "../server.ts";
-import { printJson, type Session } from "../session.ts";
-import { addSecretOptions, gatherSecrets, SecretFlags, wipe } from "../secret-options.ts";
-import { readSigners, signOption } from "../sign-option.ts";
+import { type AddCommand, agentId, duration, examples, several } from "../command.ts";
+import { EXIT } from "../exit-code.ts";
+import { planForMany } from "../plan-many.ts";
+import { planForOne } from "../plan-one.ts";
+import { addSecretOptions, SecretFlags } from "../secret-options.ts";
+import { count, GivenSelector, SELECTOR_HELP, selector } from "../selector-option.ts";
+import { signOption } from "../sign-option.ts";
 
 const Args = z.tuple([z.string()]);
 const Options = z.object({
-  agent: AgentId,
+  agent: z.array(AgentId).default([]),
+  selector: GivenSelector.optional(),
   timeout: z.number(),
+  concurrency: z.number().optional(),
   sign: z.array(z.string()).default([]),
   ...SecretFlags.shape,
 });
@@ -25,96 +22,62 @@ const Options = z.object({
 export const addPlan: AddCommand = (program, run) => {
   const command = program
     .command("plan")
-    .summary("what would change on an agent, changing nothing")
+    .summary("what would change on an agent, or on many, changing nothing")
     .description(
       "Asks the agent what it would do with the manifest in FILE. The agent looks at the device and changes nothing. Shows what " +
-        "is declared otherwise than now, too. Of one that does not answer it shows what follows from what it told last, and ends with 4.",
+        "is declared otherwise than now, too. Of one that does not answer it shows what follows from what it told last, and ends with 4. " +
+        "Several agents, or those that a selector means, are asked at the same time, and those whose plans are the same are told " +
+        "together. It ends with 1 where any of them would fail or refuse something, else with 4 where any did not answer, else with 0.",
     )
-    .argument("<FILE>", "TypeScript or JavaScript whose default export was made by manifest(), or a signed bundle")
-    .requiredOption("--agent <ID>", "the agent to ask", agentId)
-    .option("--timeout <TIME>", "how long the agent may take to look: 500ms, 60s, 5m", duration, 30_000)
+    .argument(
+      "<FILE>",
+      "TypeScript or JavaScript whose default export was made by manifest() (for many also by fleet()), or a signed bundle",
+    )
+    .addOption(
+      new Option("--agent <ID>", "the agent to ask; may be repeated").argParser((text, before: unknown) =>
+        several(agentId(text), before),
+      ),
+    )
+    .option("--selector <SELECTOR>", SELECTOR_HELP, selector)
+    .option("--timeout <TIME>", "how long each agent may take to look: 500ms, 60s, 5m", duration, 30_000)
+    .option("--concurrency <N>", "of many: how many are asked at once (default: 64)", count(1))
     .addOption(signOption());
   addSecretOptions(command)
-    .addHelpText("after", examples("harmony plan kiosk.ts --agent pi-7", "harmony plan kiosk.ts --agent pi-7 --json"))
+    .addHelpText(
+      "after",
+      examples(
+        "harmony plan kiosk.ts --agent pi-7",
+        "harmony plan kiosk.ts --agent pi-7 --json",
+        "harmony plan kiosk.ts --agent pi-7 --agent pi-8",
+        "harmony plan kiosks.ts --selector site=paris,role=kiosk",
+      ),
+    )
     .action(
       run(async (session, args, options) => {
         const [file] = Args.parse(args);
-        const { agent, timeout, sign, ...flags } = Options.parse(options);
-        const { io } = session;
-        const bundle = await bundleIn(session, file);
-        if (bundle === "Unreadable") return EXIT.usage;
-        if (bundle !== null && (bundle._tag === "Status" || sign.length > 0)) {
+        const { agent, selector: wanted, timeout, concurrency, sign, ...secrets } = Options.parse(options);
+        const agents = [...new Set(agent)];
+        const [first] = agents;
+        if ((first === undefined) === (wanted === undefined)) {
           session.complain(
-            `${file} is a signed bundle: ${bundle._tag === "Status" ? "it holds a status, and no manifest" : "harmony sign adds a signature to it"}`,
+            "it is for agents or for a selector",
+            "Give either --agent ID, once or more, or --selector SELECTOR.",
           );
           return EXIT.usage;
         }
-        const signers = await readSigners(session, sign);
-        if (signers === null) return EXIT.usage;
-        const asked = bundle ?? (await manifestOrCode(session, file));
-        if (typeof asked === "number") return asked;
-        const secrets = "payload" in asked ? null : await gatherSecrets(session, flags, asked);
-        if (secrets === null && !("payload" in asked)) return EXIT.usage;
-        return withFleet(session, async (fleet) => {
-          const how = { signal: io.signal, timeoutMs: timeout };
-          const trustedKeys = secrets === null ? [] : await secrets.keysFor(fleet, agent);
-          if (trustedKeys === null) return EXIT.finding;
-          const asking =
-            "payload" in asked
-              ? fleet.planBundle(asked, agent, how)
-              : fleet.plan(asked, agent, { ...how, signers, secrets: { values: secrets?.given, trustedKeys } });
-          const result = await asking.finally(() => secrets && wipe(secrets.given));
-          return match(result)
-            .returnType<ExitCode | Promise<ExitCode>>()
-            .with({ _tag: "Answered" }, async ({ reply }) => show(session, fleet, agent, reply, forChanges(asked)))
-            .with({ _tag: "NoAnswer" }, async ({ message }) => {
-              session.complain(message, `harmony status ${agent} tells when it was last seen.`);
-              const known = await fleet.lastKnown(agent, forChanges(asked), { signal: io.signal });
-              if (known._tag === "Unreachable") tellUnreachable(session, known);
-              else if (session.json) printJson(session, known);
-              else io.out(lastKnownReport(known, session.paintOut));
-              return EXIT.unreachable;
-            })
-            .with({ _tag: "Unreadable" }, ({ message }) => {
-              session.complain(message, "Is the agent of another version than this harmony?");
-              return EXIT.finding;
-            })
-            .with({ _tag: "Lacking" }, ({ objections }) => {
-              for (const { sentence } of objections) session.complain(sentence);
-              return EXIT.finding;
-            })
-            .with({ _tag: "SecretsRefused" }, ({ message, next }) => {
-              session.complain(message, next);
-              return EXIT.finding;
-            })
-            .with({ _tag: "TooLarge" }, ({ bytes, limit }) => {
-              session.complain(`the manifest is ${bytes} bytes, the most that an agent reads is ${limit}`);
-              return EXIT.finding;
-            })
-            .with({ _tag: "Unreachable" }, (unreachable) => {
-              tellUnreachable(session, unreachable);
-              return EXIT.unreachable;
-            })
-            .exhaustive();
-        });
+        if (first !== undefined && agents.length === 1) {
+          if (concurrency !== undefined) {
+            session.complain("--concurrency goes with several agents");
+            return EXIT.usage;
+          }
+          return planForOne(session, file, { agent: first, timeoutMs: timeout, sign, secrets });
+        }
+        if (secrets.pin) {
+          session.complain("--pin is for one device: name it by --agent alone");
+          return EXIT.usage;
+        }
+        const whom = wanted ?? agents;
+        return planForMany(session, file, { whom, timeoutMs: timeout, concurrency, sign, secrets });
       }),
     );
 };
-
-const forChanges = (asked: Manifest | SignedManifest): Asked => ("payload" in asked ? asked.manifest : asked);
-
-async function show(session: Session, fleet: Fleet, agent: AgentId, reply: PlanReply, asked: Asked): Promise<ExitCode> {
-  const { io, json, paintOut } = session;
-  if (reply._tag === "Refused") {
-    if (json) printJson(session, reply);
-    session.complain(`the agent would refuse this manifest: ${reply.reason}: ${reply.message}`);
-    return EXIT.finding;
-  }
-  const changes = await fleet.changesSince(agent, reply.generation, asked, { signal: io.signal });
-  // What differs is a help; who may ask an agent need not be let in to read what it was before.
-  const known = changes === null || "_tag" in changes ? null : changes;
-  if (json) printJson(session, known === null ? reply : { ...reply, changes: [...known.values()] });
-  else io.out(planReport(reply, paintOut, known));
-  const wrong = Object.values(reply.scores).some(({ would }) => would === "FAIL" || would === "REFUSE");
-  return wrong ? EXIT.finding : EXIT.done;
-}

@@ -63,6 +63,8 @@ export type Prepared =
       readonly plan: Extract<WavePlan, { readonly _tag: "Plan" }>;
       /** Selected, and in no group of the file. */
       readonly leftOut: readonly AgentId[];
+      /** What each device would be, with its secrets sealed: what the roll-out refers to. */
+      readonly stored: ReadonlyMap<AgentId, StoredManifest>;
     }
   | { readonly _tag: "Refused"; readonly findings: readonly DeviceFinding[] }
   | Extract<WavePlan, { readonly _tag: "Infeasible" }>
@@ -88,6 +90,7 @@ export async function prepareRollout(
   const stray = new Set(secrets.values.keys());
   /** Texts of manifests, with their numbers: most devices have the same, unless secrets are sealed for each. */
   const texts = new Map<string, number>();
+  const distinct: StoredManifest[] = [];
   const numberOf = new Map<AgentId, number>();
   for (const { agentId, document } of selected.agents) {
     const made = wish.manifestOf(knownDevice({ ...document, agentId }));
@@ -106,8 +109,10 @@ export async function prepareRollout(
         findings.push({ agentId, scoreId: null, sentence: `${sealed.message}. ${sealed.next}` });
         continue;
       }
-      const text = JSON.stringify(storedOf(manifest, sealed.secrets));
+      const kept = storedOf(manifest, sealed.secrets);
+      const text = JSON.stringify(kept);
       const number = texts.get(text) ?? texts.size;
+      if (!texts.has(text)) distinct.push(kept);
       texts.set(text, number);
       numberOf.set(agentId, number);
     }
@@ -159,7 +164,13 @@ export async function prepareRollout(
     lease: { token, holder, at: now },
     ...(wish.message !== undefined && { message: wish.message }),
   };
-  return { _tag: "Prepared", rollout, plan, leftOut };
+  const stored = new Map(
+    [...numberOf].flatMap(([agentId, number]) => {
+      const manifest = distinct[number];
+      return manifest === undefined ? [] : [[agentId, manifest] as const];
+    }),
+  );
+  return { _tag: "Prepared", rollout, plan, leftOut, stored };
 }
 
 /** Writes it down, from when on it can be seen, stopped and gone on with. */

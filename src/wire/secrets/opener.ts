@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { holdsAny } from "../../scores/redaction.ts";
 import { cannotOpen, type SecretRef, type Secrets, useAndWipe } from "../../scores/secret.ts";
 import type { AgentId } from "../keys.ts";
 import type { ScoreRefusal } from "../refusal.ts";
@@ -99,6 +100,18 @@ export class Opener {
       } finally {
         opened.bytes.fill(0);
       }
+    });
+  }
+
+  /** Whether one of these secrets stands in the text. No Score is given it, so it is no use of one. */
+  isIn(text: string, sealed: SealedSecrets = {}): boolean {
+    return Object.entries(sealed).some(([name, given]) => {
+      const opened = this.#open(name, given);
+      if (opened._tag !== "Opened") return false;
+      const { bytes } = opened;
+      const [asText, asBase64] = [bytes.toString("utf8").trim(), bytes.toString("base64")];
+      bytes.fill(0);
+      return holdsAny(text, [asText, asBase64]);
     });
   }
 

@@ -48,6 +48,11 @@ const FILES = {
   "plain.ts": source(
     `psk: new FileScore({ path: "/etc/wifi.psk", content: "${"no secret ".repeat(9)}", mode: "0600" }),`,
   ),
+  // Somebody has copied the secret to where everybody may read it; and what was one becomes a text.
+  "copied.ts": source(
+    `${PSK} copy: new FileScore({ path: "/srv/copy", content: "ours" }),
+     open: new FileScore({ path: "/srv/open", content: "ours" }),`,
+  ),
   "none.ts": source(""),
 };
 
@@ -128,9 +133,19 @@ test("a secret is nowhere but in its file: not on the wire, on the server's disk
   expect(await psk()).toBe(SECOND);
   expect(await run("apply", "wifi.ts", "--selector", "*", ...given)).toBe(0);
   expect(await run("rollout", "status", "--json")).toBe(0);
+  // What stands on the device is shown in a plan, but for that.
+  await writeFile(join(root, "srv/copy"), `psk=${SECOND}\n`, { mode: 0o644 });
+  await writeFile(join(root, "srv/open"), "for everybody\n", { mode: 0o644 });
+  expect(await run("plan", "copied.ts", ...to)).toBe(0);
+  const shown = outputs.at(-1)?.[1];
+  expect(shown).toContain("-for everybody");
+  expect(shown).toContain("what stands at /srv/copy is not shown: it is a secret, or holds one");
+  expect(await run("plan", "copied.ts", ...to, "--json")).toBe(0);
+  await rm(join(root, "srv/copy"));
   // Something given by mistake in place of a file's name.
   expect(await run("apply", "wifi.ts", ...to, "--secret", FIRST)).toBe(2);
   expect(await run("plan", "plain.ts", ...to, "--json")).toBe(0);
+  expect(outputs.at(-1)?.[1]).toMatch(/"because": ?"Secret"/);
   expect(await run("logs", AGENT, "--tail", "10000")).toBe(0);
   expect(await run("logs", AGENT, "--json")).toBe(0);
   // A start from the ledger.

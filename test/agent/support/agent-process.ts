@@ -50,6 +50,8 @@ export interface AgentProcessOptions {
   readonly harmony: string;
   readonly url: string;
   readonly root: string;
+  /** Default: that of the tests. */
+  readonly id?: string;
   readonly node?: string;
   readonly args?: readonly string[];
   /** What comes before the command line, to run it elsewhere. */
@@ -66,7 +68,8 @@ export class AgentProcess {
 
   constructor(options: AgentProcessOptions) {
     const { harmony, url, root, node = process.execPath, args = [], enter = (argv) => argv, env } = options;
-    const words = [harmony, "agent", "run", "--id", AGENT, "--root", root, "--server", url, ...args];
+    const { id = AGENT } = options;
+    const words = [harmony, "agent", "run", "--id", id, "--root", root, "--server", url, ...args];
     const [command = "", ...rest] = enter([node, ...words]);
     this.#child = spawn(command, rest, { stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, ...env } });
     this.#child.stderr?.setEncoding("utf8").on("data", (text: string) => (this.#text += text));

@@ -74,6 +74,60 @@ export function inspectContract(stage: () => Stage, subject: Subject): void {
     });
   });
 
+  describe("sharedText", () => {
+    const read = ({ host }: Stage, path: string, upTo = 100) => host.sharedText(path, { upTo });
+
+    it("tells the whole text of a file that everybody may read", async () => {
+      const at = stage();
+      await at.put("/d/e/f", { type: "file", text: "é\r\n\u{feff}x", mode: "0644" });
+      await at.put("/empty", { type: "file", text: "", mode: "0604" });
+      expect(read(at, "/d/e/f")).toEqual({ type: "text", text: "é\r\n\u{feff}x" });
+      expect(read(at, "/empty")).toEqual({ type: "text", text: "" });
+      expect(read(at, "/empty", 0)).toEqual({ type: "text", text: "" });
+    });
+
+    it("tells nothing of a file that not everybody may read, by its own mode or by that of a directory on the way", async () => {
+      const at = stage();
+      for (const mode of ["0600", "0640", "0660", "0643"]) {
+        await at.put("/f", { type: "file", text: "private", mode });
+        expect(read(at, "/f")).toEqual({ type: "withheld", because: "private" });
+      }
+      await at.put("/d/e/f", { type: "file", text: "private", mode: "0644" });
+      for (const [path, mode] of [
+        ["/d", "0700"],
+        ["/d/e", "0754"],
+      ] as const) {
+        await at.put(path, { type: "directory", mode });
+        expect(read(at, "/d/e/f")).toEqual({ type: "withheld", because: "private" });
+        await at.put(path, { type: "directory", mode: "0711" });
+        expect(read(at, "/d/e/f")).toEqual({ type: "text", text: "private" });
+      }
+    });
+
+    it("tells no more than was asked for, and nothing that is no text", async () => {
+      const at = stage();
+      await at.put("/f", { type: "file", text: "12345", mode: "0644" });
+      expect(read(at, "/f", 5)).toEqual({ type: "text", text: "12345" });
+      expect(read(at, "/f", 4)).toEqual({ type: "withheld", because: "too-large" });
+      for (const bytes of [Uint8Array.of(0x61, 0), Uint8Array.of(0xff), Uint8Array.of(0xc3)]) {
+        await at.put("/b", { type: "file", bytes, mode: "0644" });
+        expect(read(at, "/b")).toEqual({ type: "withheld", because: "no-text" });
+      }
+    });
+
+    it("tells nothing where no regular file stands, and follows no link", async () => {
+      const at = stage();
+      await at.put("/real/f", { type: "file", text: "x", mode: "0644" });
+      await at.put("/link", { type: "link", target: "/real/f" });
+      await at.put("/way", { type: "link", target: "/real" });
+      await at.put("/fifo", { type: "special" });
+      for (const path of ["/link", "/way/f", "/fifo", "/real", "/none", "/no/such", "/real/f/g"]) {
+        expect(read(at, path)).toEqual({ type: "none" });
+      }
+      expect(() => read(at, "etc")).toThrow(expect.objectContaining({ name: "PortError" }));
+    });
+  });
+
   describe("inspect", () => {
     it("tells a missing entry whose parent is there", () => {
       expect(stage().host.inspect("/a")).toEqual({ type: "missing", missingParents: [], leftover: false });
