@@ -18,7 +18,7 @@ beforeAll(() => {
     ["--conditions=harmony-edge-source", "scripts/field-docs.ts", emitted],
   ]) {
     const { status, stdout, stderr } = spawnSync(process.execPath, words, { cwd: root, encoding: "utf8" });
-    expect([stdout, stderr, status]).toEqual(["", "", 0]);
+    if (status !== 0) throw new Error(`${words.join(" ")}: ${stdout}${stderr}`);
   }
 });
 
@@ -53,11 +53,11 @@ function languageService(library: string): ts.LanguageService {
       return text === undefined ? undefined : ts.ScriptSnapshot.fromString(text);
     },
     getCurrentDirectory: () => root,
-    getDefaultLibFileName: ts.getDefaultLibFilePath,
+    getDefaultLibFileName: (given) => ts.getDefaultLibFilePath(given),
     fileExists: (file) => file === FILE || ts.sys.fileExists(file),
     readFile: textOf,
-    directoryExists: ts.sys.directoryExists,
-    getDirectories: ts.sys.getDirectories,
+    directoryExists: (path) => ts.sys.directoryExists(path),
+    getDirectories: (path) => ts.sys.getDirectories(path),
   });
 }
 
@@ -115,9 +115,9 @@ test.each([
       if (/(\[\]|\.\*)$/.test(path)) continue;
       fields += 1;
       const here = shown.get(path) ?? "";
+      const isTold = !/\bdefault\b/i.test(text) || /\bdefault\b/i.test(here);
       if (!/\w{3}/.test(here)) silent.push(`${kind.kind}.${path} shows nothing`);
-      else if (/\bdefault\b/i.test(text) && !/\bdefault\b/i.test(here))
-        silent.push(`${kind.kind}.${path} shows no default`);
+      else if (!isTold) silent.push(`${kind.kind}.${path} shows no default`);
     }
   }
   expect(silent).toEqual([]);

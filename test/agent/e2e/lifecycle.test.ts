@@ -153,12 +153,12 @@ describe("the agent as it is shipped, against a real server", () => {
     await operator.send({ generation: 1, scores, after: { motd: ["etc"] } });
     await operator.converged(1, () => agent.tail);
     // How far events were told is written down for several at once, seconds later.
-    const file = (name: string): Promise<string> => readFile(join(root, STATE, "agent", name), "utf8");
+    const kept = (name: string): Promise<string> => readFile(join(root, STATE, "agent", name), "utf8");
     await eventually(
       "how far events were told is written down",
       async () => {
-        const recorded = (await file("events.0.jsonl")).trim().split("\n").length;
-        return (await file("events.told.json").catch(() => "")).includes(`"sequence":${recorded},`);
+        const recorded = (await kept("events.0.jsonl")).trim().split("\n").length;
+        return (await kept("events.told.json").catch(() => "")).includes(`"sequence":${recorded},`);
       },
       () => agent.tail,
     );
