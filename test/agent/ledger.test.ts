@@ -64,9 +64,11 @@ describe("what was flushed", () => {
           const found = facts(known(await open(disk.copy())));
           expect([...found.keys()].filter((name) => !was.has(name))).toEqual([]);
           for (const [name, values] of was) expect([...values]).toContain(found.get(name));
-          // Tried again on the same disk, nothing is lost and nothing that the stump held counts twice.
+          // Tried again on the same disk, nothing is lost and nothing that the stump held counts twice. Where not even the stump
+          // could be taken away, what it took over may come before what was dropped and taken over again.
           await ledger.flush();
-          expect(sorted(known(await open(disk.copy())))).toEqual(possible.at(-1));
+          const again = facts(known(await open(disk.copy())));
+          expect(Object.fromEntries(again)).toEqual(Object.fromEntries(facts(possible.at(-1) ?? known(ledger))));
         },
       ),
     ));

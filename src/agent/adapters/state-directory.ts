@@ -72,8 +72,13 @@ export class StateDirectory implements Disk {
         const last = Buffer.alloc(1);
         const torn = size > 0 && fs.readSync(fd, last, 0, 1, size - 1) === 1 && last[0] !== NEWLINE;
         const whole = torn ? Buffer.concat([Buffer.of(NEWLINE), bytes]) : bytes;
-        for (let written = 0; written < whole.length;) written += fs.writeSync(fd, whole, written);
-        await dataSync(fd);
+        try {
+          for (let written = 0; written < whole.length;) written += fs.writeSync(fd, whole, written);
+          await dataSync(fd);
+        } catch (error) {
+          takeBack(fd, size);
+          throw error;
+        }
         if (size === 0) await this.#syncDirectory();
       } finally {
         fs.closeSync(fd);
@@ -139,5 +144,14 @@ async function told<T>(path: string, run: () => Promise<T>): Promise<T> {
       },
       { cause: error },
     );
+  }
+}
+
+/** Lines of an append that failed are written again, and would else be there twice, between newer ones. */
+function takeBack(fd: number, size: number): void {
+  try {
+    fs.ftruncateSync(fd, size);
+  } catch {
+    // The disk takes nothing any more. Whoever reads the lines twice has to come to the same.
   }
 }

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -114,6 +115,30 @@ describe("a file", () => {
     await writeFile(join(state.path, "b"), '{"a":1}\n{"b":');
     await state.append("b", bytes('{"c":3}\n'));
     expect(await textOf(state, "b")).toBe('{"a":1}\n{"b":\n{"c":3}\n');
+  });
+
+  test("leaves nothing of an append that did not fit, so that what is tried again is not there twice", async () => {
+    const root = await temporary();
+    const script = `
+      import { StateDirectory } from "./src/agent/adapters/state-directory.ts";
+      const state = await StateDirectory.open(${JSON.stringify(root)}, null);
+      await state.append("journal.jsonl", Buffer.from("one\\n"));
+      const message = await state.append("journal.jsonl", Buffer.from("two\\n".repeat(2000))).then(() => "it fitted", (error) => error.problem.message);
+      console.log(message);
+    `;
+    // The limit of a file's size cuts a write short, as a full disk does.
+    const limited = [
+      "--fsize=4096",
+      process.execPath,
+      "--conditions=harmony-edge-source",
+      "--input-type=module",
+      "-e",
+      script,
+    ];
+    const { stdout, stderr } = spawnSync("prlimit", limited, { encoding: "utf8", timeout: 60_000 });
+    expect([stdout, stderr]).toEqual([expect.stringContaining("journal.jsonl"), ""]);
+    expect(stdout).not.toContain("it fitted");
+    expect(await readFile(join(root, "var/lib/harmony-edge/agent/journal.jsonl"), "utf8")).toBe("one\n");
   });
 
   test("that is a link is neither read nor written through", async () => {
