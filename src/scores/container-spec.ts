@@ -157,7 +157,7 @@ export const ContainerSpec = z
     environment: z.record(Variable, Text).default({}),
     /** Ports of the device that lead into it. Default none. */
     ports: z.array(PublishedPort).max(64).default([]),
-    /** Default none. */
+    /** Directories and files of the device, and volumes of the runtime, that are seen in it. Default none. */
     volumes: z.array(Volume).max(64).default([]),
     /** Networks of the runtime, which have to be there; or `host` or `none` alone. Default: the runtime's own bridge. */
     networks: z.array(Name).max(16).default([]),

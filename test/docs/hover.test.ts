@@ -143,3 +143,22 @@ test("a field that is a number says of what", () => {
   const silent = numbers.filter(({ comment }) => !UNIT.test(comment));
   expect(silent.map(({ kind, path, comment }) => `${kind}.${path}: ${comment}`)).toEqual([]);
 });
+
+test("the default that is said is the one that the schema has", () => {
+  const wrong = KINDS.flatMap((kind) => {
+    const docs = fieldDocs(kind);
+    return fieldRows(kind).flatMap(({ path, initial }) => {
+      // Lists and objects are told in words.
+      if (initial === undefined || /^[[{]/.test(initial)) return [];
+      const said = (docs.get(path) ?? "")
+        .split(/\bdefault\b/i)
+        .slice(1)
+        .join(" ");
+      const value = initial.replaceAll('"', "");
+      return said.split(/[\s`",;:.]+(?=\D|$)|[\s`",;:]+/).includes(value)
+        ? []
+        : [`${kind.kind}.${path} has ${initial}: ${said}`];
+    });
+  });
+  expect(wrong).toEqual([]);
+});
