@@ -150,10 +150,9 @@ test("the default that is said is the one that the schema has", () => {
     return fieldRows(kind).flatMap(({ path, initial }) => {
       // Lists and objects are told in words.
       if (initial === undefined || /^[[{]/.test(initial)) return [];
-      const said = (docs.get(path) ?? "")
-        .split(/\bdefault\b/i)
-        .slice(1)
-        .join(" ");
+      const text = docs.get(path) ?? "";
+      const at = text.search(/\bdefault\b/i);
+      const said = at === -1 ? "" : text.slice(at + "default".length);
       const value = initial.replaceAll('"', "");
       return said.split(/[\s`",;:.]+(?=\D|$)|[\s`",;:]+/).includes(value)
         ? []
