@@ -47,7 +47,7 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: "a fenced agent publishes its capabilities",
-    near: 2843,
+    near: 7103,
     file: "agent/presence.ts",
     snippet:
       ' || found._tag === "Unreachable" || this.#stopped) return;\n    const written = await store.put("capabilities"',

@@ -23,13 +23,14 @@ const ABOUT: Readonly<Record<string, string>> = {
 /** Calls that only look, and give their answer at once. */
 const AT_ONCE = new Set([
   "FileSystemHost inspect",
+  "FileSystemHost sharedText",
   "SystemdHost unitFile",
   "SystemdHost credentials",
   "SystemdHost controllers",
   "PackageManager inspect",
 ]);
 /** By what a kind does not decide whether the thing is there. */
-const PARTIAL = new Set(["units", "credentials", "controllers"]);
+const PARTIAL = new Set(["units", "lastTimes", "credentials", "controllers", "sharedText"]);
 /** What changes the thing itself, and what starts it. */
 const WRITES = new Set(["writeFile", "setAttributes", "writeUnitFile", "install", "replace"]);
 const STARTS = new Set(["start", "restart"]);
@@ -107,7 +108,7 @@ export function portOf<Port extends object>({ name, reads }: AnyCapability, port
       guard.looks(identity, false);
       return settled(`looks at ${target}`, guard.asks(identity), looks);
     }
-    if (method === "inspect" && world.strikes(BLIND)) {
+    if (/^(inspect|sharedText)$/.test(method) && world.strikes(BLIND)) {
       guard.looks(identity, false);
       throw failure(name, `to look at ${target}`, "before");
     }

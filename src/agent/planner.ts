@@ -16,7 +16,7 @@ import { payloadOf } from "./desired-state.ts";
 import { downtimes } from "./downtime.ts";
 import type { Ledger } from "./ledger.ts";
 import { isLeft, permits } from "./permits.ts";
-import { standingAt, type Untold } from "./standing-text.ts";
+import { standingAt, untoldOf } from "./standing-text.ts";
 import { withoutTexts } from "./status-document.ts";
 import { Upheaval } from "./upheaval.ts";
 
@@ -169,11 +169,10 @@ async function withStanding(
   wires: readonly WireScore[],
   { ports, gate, ledger, breathe }: PlannerParts,
 ): Promise<Scores> {
-  const untold: Untold = {
+  const untold = untoldOf(wires, {
     opener: gate.opener,
-    scores: wires,
     wasSecret: (identity) => Object.keys(ledger.owned.get(identity)?.wire.secrets ?? {}).length > 0,
-  };
+  });
   const shown = { ...scores };
   for (const [name, plan] of Object.entries(scores)) {
     const score = scoreOf(name);

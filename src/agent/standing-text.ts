@@ -6,6 +6,7 @@ import { redact } from "../scores/redaction.ts";
 import type { AnyScore } from "../scores/score.ts";
 import type { WireScore } from "../wire/envelope.ts";
 import { hiddenIn } from "../wire/hidden.ts";
+import type { SealedSecrets } from "../wire/secrets/sealed.ts";
 import type { Opener } from "../wire/secrets/opener.ts";
 import type { Standing } from "../wire/status.ts";
 
@@ -13,19 +14,33 @@ import type { Standing } from "../wire/status.ts";
 const READ_UP_TO = 16 * 1024;
 const FILES = [FileSystemHost] as const;
 
-/** What is known on the device of what must not be told, of the Scores that were asked about and of those in force. */
+/** What is known on the device of what must not be told. Made once for a plan, whose Scores are many. */
 export interface Untold {
   readonly opener: Opener | undefined;
-  readonly scores: readonly WireScore[];
+  readonly secrets: readonly SealedSecrets[];
+  /** Values that Scores ask not to be shown. */
+  readonly hidden: readonly string[];
   /** Whether what stands where this Score is about was made from a secret. */
   readonly wasSecret: (identity: string) => boolean;
 }
+
+/** `scores`: those that were asked about, and those in force. */
+export const untoldOf = (
+  scores: readonly WireScore[],
+  { opener, wasSecret }: Pick<Untold, "opener" | "wasSecret">,
+): Untold => ({
+  opener,
+  secrets: scores.flatMap(({ secrets }) => (secrets === undefined ? [] : [secrets])),
+  hidden: scores.flatMap((score) => hiddenIn(score)),
+  wasSecret,
+});
 
 /**
  * What stands where a Score would write its text; null where nothing does, and where it has no text of its own. What not
  * everybody on the device may read is not even opened, whoever made it.
  */
-export function standingAt(score: AnyScore, ports: PortTable, { opener, scores, wasSecret }: Untold): Standing | null {
+export function standingAt(score: AnyScore, ports: PortTable, untold: Untold): Standing | null {
+  const { opener, secrets, hidden, wasSecret } = untold;
   const { shows: path, identity } = score.bind();
   const files = path === null ? null : filesOf(ports);
   if (path === null || files === null) return null;
@@ -41,17 +56,15 @@ export function standingAt(score: AnyScore, ports: PortTable, { opener, scores, 
     case "text": {
       const { text } = read;
       // Somebody may have written it elsewhere as well, for all to read.
-      if (scores.some(({ secrets }) => opener?.isIn(text, secrets) === true)) {
+      if (secrets.some((sealed) => opener?.isIn(text, sealed) === true)) {
         return { _tag: "Withheld", path, because: "Secret" };
       }
-      return { _tag: "Text", path, text: redact(text, scores.flatMap(hiddenInWire)) };
+      return { _tag: "Text", path, text: redact(text, hidden) };
     }
   }
 }
 
 const WORDS = { private: "Private", "too-large": "TooLarge", "no-text": "NoText" } as const;
-
-const hiddenInWire = (wire: WireScore): readonly string[] => hiddenIn(wire);
 
 type Files = Pick<ReadPortOf<typeof FileSystemHost>, "sharedText">;
 

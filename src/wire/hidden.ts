@@ -10,8 +10,21 @@ const Hiding = z.looseObject({
 
 /** The values that a Score on the wire asks not to be shown, whatever they stand in. */
 export function hiddenIn(score: unknown): readonly string[] {
+  // Most Scores have nothing of the kind, and to say why not takes long: a plan asks thousands.
+  if (!hasList(score)) return [];
   const read = safeParse(Hiding, score);
   if (!read.success) return [];
   const { environment, redact: names } = read.data.spec.json;
   return names.flatMap((name) => environment[name] ?? []).filter((value) => value !== "");
 }
+
+const hasList = (score: unknown): boolean =>
+  typeof score === "object" &&
+  score !== null &&
+  "spec" in score &&
+  typeof score.spec === "object" &&
+  score.spec !== null &&
+  "json" in score.spec &&
+  typeof score.spec.json === "object" &&
+  score.spec.json !== null &&
+  "redact" in score.spec.json;

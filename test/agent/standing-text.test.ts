@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { standingAt } from "../../src/agent/standing-text.ts";
+import { standingAt, untoldOf } from "../../src/agent/standing-text.ts";
 import { PortError } from "../../src/capabilities/port-error.ts";
 import { FileScore, ShellJobScore } from "../../src/scores/index.ts";
 import { FakeFileSystem } from "../../src/testing/fake-file-system.ts";
@@ -83,7 +83,7 @@ test("what another Score asks not to be shown, and what looks like a secret, is 
     environment: { A: "correct horse", B: "kept" },
     redact: ["A"],
   });
-  const untold = { opener: undefined, scores: [encodeScore(job)], wasSecret: () => false };
+  const untold = untoldOf([encodeScore(job)], { opener: undefined, wasSecret: () => false });
   expect(standingAt(file("/env", "ours"), { FileSystemHost: files }, untold)).toEqual({
     _tag: "Text",
     path: "/env",
@@ -96,7 +96,7 @@ test("what was made from a secret is not even read, and what holds one that the 
   const opener = new Opener({ agentId: AGENT, keys: () => new Map([[keyIdOf(sealingKeyOf(keys)), keys]]) });
   const sealed = sealFor(Buffer.from("hunter2 and more\n"), [sealingKeyOf(keys)], { agentId: AGENT, name: "psk" });
   const wire = { ...encodeScore(file("/other", "x")), secrets: { psk: sealed } };
-  const untold = { opener, scores: [wire], wasSecret: (identity: string) => identity === "path:/was" };
+  const untold = untoldOf([wire], { opener, wasSecret: (identity) => identity === "path:/was" });
   const files = new FakeFileSystem();
   const reads: string[] = [];
   const read = files.sharedText.bind(files);
@@ -122,7 +122,7 @@ test("what cannot be read is said to be so, and where there are no files nothing
   files.sharedText = () => {
     throw new PortError({ code: "NotPermitted", blame: "device", message: "No.", next: "Nothing." });
   };
-  const untold = { opener: undefined, scores: [], wasSecret: () => false };
+  const untold = untoldOf([], { opener: undefined, wasSecret: () => false });
   expect(standingAt(file("/f", "ours"), { FileSystemHost: files }, untold)).toMatchObject({ because: "Unread" });
   expect(standingAt(file("/f", "ours"), {}, untold)).toBeNull();
   const bytes = new FileScore({ path: "/f", content: { base64: "AAEC" } });

@@ -91,7 +91,7 @@ describe("status", () => {
     await fleet.run(["apply", "m.ts", "--agent", "pi-7"], { cwd: two() });
     const { code, err } = await fleet.run(["status", "pi-6"]);
     expect(code).toBe(1);
-    expect(err).toMatch(/nothing is known of agent pi-6\n {2}Known are .*pi-7/);
+    expect(err).toMatch(/nothing is known of agent pi-6\n {2}Did you mean pi-7\? Known are .*pi-7/);
   });
 
   test("of all is one document, with each agent's freshness", async () => {

@@ -51,7 +51,7 @@ const inStatus = (status: AgentStatus): unknown => {
 
 /** What the agent says of each Score when it is asked, which it may be as often as one likes. */
 async function planned({ store }: Operator, bytes: Uint8Array, wanted: object): Promise<unknown> {
-  const plan = await store.request(planSubject(AGENT), bytes, { timeoutMs: 20_000 });
+  const plan = await store.request(planSubject(AGENT), bytes, { timeoutMs: 60_000 });
   if (plan._tag !== "Reply") return plan;
   const reply = PlanReply.parse(parsed(plan.value));
   if (reply._tag === "Refused") return reply.reason;

@@ -30,7 +30,7 @@ const Streams = z.object({
 });
 
 /** What an agent costs its server, as docs/faults.md says it. */
-export const COSTS = { connections: 1, subscriptions: 3, consumers: 0 } as const;
+export const COSTS = { connections: 1, subscriptions: 4, consumers: 0 } as const;
 
 /** What a server tells of itself over HTTP. */
 export class Monitored {
