@@ -6,6 +6,7 @@ import { onTestFinished, vi } from "vitest";
 import { agentPolicy } from "../../../src/agent/adapters/agent-policy.ts";
 import { StateDirectory } from "../../../src/agent/adapters/state-directory.ts";
 import type { Agent } from "../../../src/agent/agent.ts";
+import { LogRing } from "../../../src/agent/logs/log-ring.ts";
 import { Ledger } from "../../../src/agent/ledger.ts";
 import { ADAPTERS } from "../../../src/agent/adapters/offers/all.ts";
 import { KINDS } from "../../../src/scores/index.ts";
@@ -70,6 +71,7 @@ export async function startAgent(options: {
   const { store } = connected;
   const own = { policyFile: null, signedPolicy: null, configFile: null, credsFile: null, trust: [] };
   const policy = await agentPolicy({ ...own, agentId: id, root, state, log: tell });
+  const bootId = randomUUID();
   const { agent, host } = assemble({
     linked: { kinds: KINDS, adapters: ADAPTERS },
     agentId: id,
@@ -77,7 +79,8 @@ export async function startAgent(options: {
     servers,
     statePath: state.path,
     capabilities: ["FileSystemHost"],
-    bootId: randomUUID(),
+    bootId,
+    logs: { memory: new LogRing(bootId), journal: null, ownUnit: null },
     driftPassMs,
     trustedKeys: new Map(),
     policy: policy.current,
