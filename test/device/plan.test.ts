@@ -97,7 +97,8 @@ onMachines("a plan on a device", () => {
         manifest(PiTopology, {
           slow: new SystemdServiceScore({
             name: "planned-slow",
-            exec: ["/bin/sh", "-c", "trap 'sleep 1; exit 0' TERM; while :; do sleep 0.1; done"],
+            // systemd asks all processes of the service to end, and those that begin meanwhile too.
+            exec: ["/bin/sh", "-c", `trap 'trap "" TERM; sleep 1; exit 0' TERM; while :; do sleep 0.1; done`],
             environment: { LEVEL: level },
           }),
         });
