@@ -171,15 +171,6 @@ test("who says nothing, or anything, on the device's socket is hung up on, and t
   const { root, start, run } = await scene();
   const agent = start(NOWHERE);
   const path = join(root, "var/lib/harmony-edge/agent/agent.sock");
-  await eventually(
-    "it can be asked",
-    () =>
-      stat(path).then(
-        () => true,
-        () => false,
-      ),
-    () => agent.tail,
-  );
   const said = (text: string): Promise<string> =>
     new Promise((done) => {
       let heard = "";
@@ -189,6 +180,12 @@ test("who says nothing, or anything, on the device's socket is hung up on, and t
       socket.once("end", () => socket.destroy());
       socket.end(text);
     });
+  // The file is there a moment before anybody listens.
+  await eventually(
+    "it can be asked",
+    async () => (await said("")) !== "",
+    () => agent.tail,
+  );
   for (const text of ["", "no JSON", "[".repeat(1_000_000), '{"ask":"format"}', '{"ask":"take","bundle":1}']) {
     expect(JSON.parse(await said(text))).toMatchObject({ _tag: "Failed" });
   }
