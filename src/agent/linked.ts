@@ -54,7 +54,7 @@ export const ofMachine = <P>(host: HostParts, name: CapabilityName, offering: Of
   whereEnabled(host, name, host.root === "/" ? offering : inDirectory(offering));
 
 /** What every host of this agent can have at the most: a Pi, with a shell or without, less what it is not linked with. */
-export function topologyOf({ adapters }: Linked, capabilities: readonly CapabilityName[]): Topology {
+export function hostTopology({ adapters }: Linked, capabilities: readonly CapabilityName[]): Topology {
   // A Pi that does not run commands is an ordinary one, which says how that could be changed.
   const { name } = capabilities.includes("AuditedShell") ? PiWithAuditedShellTopology : PiTopology;
   const { offers } = PiWithAuditedShellTopology;

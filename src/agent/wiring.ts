@@ -19,7 +19,7 @@ import type { DeviceKeys } from "./device-keys.ts";
 import type { Disk } from "./disk.ts";
 import { Failover } from "./failover.ts";
 import { Host } from "./host.ts";
-import { type Linked, topologyOf } from "./linked.ts";
+import { type Linked, hostTopology } from "./linked.ts";
 import type { Trail } from "./trail.ts";
 import type { Ledger } from "./ledger.ts";
 
@@ -107,7 +107,7 @@ const hostParts = (settings: HostSettings): Parts =>
     })
     .provide(HostToken, (from) => {
       const { linked, capabilities } = from.get(OfHost);
-      return new Host({ topology: topologyOf(linked, capabilities), offerings: offerings(from), ...around(from) });
+      return new Host({ topology: hostTopology(linked, capabilities), offerings: offerings(from), ...around(from) });
     });
 
 function offerings(from: Parts): Readonly<Record<string, Offering<object>>> {

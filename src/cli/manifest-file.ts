@@ -3,7 +3,8 @@ import { format, objections, type Target } from "../check/index.ts";
 import type { Manifest } from "../topology/manifest.ts";
 import { VERSION } from "../wire/version.ts";
 import { EXIT, type ExitCode } from "./exit-code.ts";
-import { type Loaded, loadManifest } from "./load-manifest.ts";
+import { type Loaded, loadAny, loadManifest } from "./load-manifest.ts";
+import type { LoadedForMany } from "./made-for.ts";
 import { visible } from "./paint.ts";
 import { displayPath, problemLine } from "./problem.ts";
 import type { Session } from "./session.ts";
@@ -16,6 +17,15 @@ export async function loadOrTell(session: Session, file: string): Promise<Loaded
     for (const problem of loaded.problems) complain(problemLine(problem, io.cwd));
   }
   return loaded;
+}
+
+/** The same of a FILE that may be meant for many devices. Null: it cannot be loaded. */
+export async function loadForManyOrTell(session: Session, file: string): Promise<LoadedForMany | null> {
+  const { io, complain } = session;
+  const loaded = await loadAny(file, { cwd: io.cwd, print: io.err });
+  if (loaded._tag !== "CannotLoad") return loaded;
+  for (const problem of loaded.problems) complain(problemLine(problem, io.cwd));
+  return null;
 }
 
 /** Whether the manifest can run on the targets; tells each Score that cannot. */

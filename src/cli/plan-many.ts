@@ -15,10 +15,8 @@ import type { AgentId } from "../wire/keys.ts";
 import { askAll, plansDocument } from "./asking-all.ts";
 import { bundleIn } from "./bundle-file.ts";
 import { EXIT, type ExitCode } from "./exit-code.ts";
-import { loadAny } from "./load-manifest.ts";
-import { fitsOrTell } from "./manifest-file.ts";
+import { fitsOrTell, loadForManyOrTell } from "./manifest-file.ts";
 import { plansReport } from "./plans-report.ts";
-import { problemLine } from "./problem.ts";
 import { type LoadedForMany, madeFor } from "./made-for.ts";
 import { type SecretFlags, wipe } from "./secret-options.ts";
 import { gatherForMany } from "./secrets-for-many.ts";
@@ -28,7 +26,7 @@ import { printJson, type Session } from "./session.ts";
 import { readSigners } from "./sign-option.ts";
 import { secretsOf } from "../fleet/secrets.ts";
 
-interface WishForMany {
+interface PlansWish {
   readonly whom: Selector | readonly AgentId[];
   readonly timeoutMs: number;
   readonly concurrency: number | undefined;
@@ -37,7 +35,7 @@ interface WishForMany {
 }
 
 /** `harmony plan FILE` for several agents, or for a selector. */
-export async function planForMany(session: Session, file: string, wish: WishForMany): Promise<ExitCode> {
+export async function planForMany(session: Session, file: string, wish: PlansWish): Promise<ExitCode> {
   const { io } = session;
   const bundle = await bundleIn(session, file);
   if (bundle === "Unreadable") return EXIT.usage;
@@ -47,11 +45,8 @@ export async function planForMany(session: Session, file: string, wish: WishForM
   }
   const signers = await readSigners(session, wish.sign);
   if (signers === null) return EXIT.usage;
-  const loaded = await loadAny(file, { cwd: io.cwd, print: io.err });
-  if (loaded._tag === "CannotLoad") {
-    for (const problem of loaded.problems) session.complain(problemLine(problem, io.cwd));
-    return EXIT.usage;
-  }
+  const loaded = await loadForManyOrTell(session, file);
+  if (loaded === null) return EXIT.usage;
   if (loaded._tag === "Loaded") {
     const { manifest } = loaded;
     const target = { _tag: "Topology", topology: manifest.topology } as const;
@@ -111,7 +106,7 @@ interface Meant {
 async function devicesOrTell(
   session: Session,
   fleet: Fleet,
-  whom: WishForMany["whom"],
+  whom: PlansWish["whom"],
 ): Promise<readonly Meant[] | ExitCode> {
   if ("requirements" in whom) {
     const found = await documentsOrTell(session, fleet, whom);

@@ -13,7 +13,7 @@ import { printJson, type Session } from "./session.ts";
 import { gatherSecrets, type SecretFlags, wipe } from "./secret-options.ts";
 import { readSigners } from "./sign-option.ts";
 
-interface WishForOne {
+interface PlanWish {
   readonly agent: AgentId;
   readonly timeoutMs: number;
   readonly sign: readonly string[];
@@ -24,7 +24,7 @@ interface WishForOne {
 export async function planForOne(
   session: Session,
   file: string,
-  { agent, timeoutMs, sign, secrets: flags }: WishForOne,
+  { agent, timeoutMs, sign, secrets: flags }: PlanWish,
 ): Promise<ExitCode> {
   const { io } = session;
   const bundle = await bundleIn(session, file);

@@ -7,7 +7,7 @@ import { RolloutId } from "../wire/rollout.ts";
 import { confirmedForMany } from "./confirm-plans.ts";
 import type { ExitCode } from "./exit-code.ts";
 import { EXIT } from "./exit-code.ts";
-import { loadAny } from "./load-manifest.ts";
+import { loadForManyOrTell } from "./manifest-file.ts";
 import { type LoadedForMany, madeFor } from "./made-for.ts";
 import { problemLine } from "./problem.ts";
 import { reportRun, rolloutProgress, tellUnprepared } from "./rollout-report.ts";
@@ -55,14 +55,10 @@ const DEFAULT_CONCURRENCY = 16;
 
 /** `harmony apply FILE --selector`. */
 export async function applyToMany(session: Session, file: string, wish: WishForMany): Promise<ExitCode> {
-  const { io } = session;
   const signers = await readSigners(session, wish.sign);
   if (signers === null) return EXIT.usage;
-  const loaded = await loadAny(file, { cwd: io.cwd, print: io.err });
-  if (loaded._tag === "CannotLoad") {
-    for (const problem of loaded.problems) session.complain(problemLine(problem, io.cwd));
-    return EXIT.usage;
-  }
+  const loaded = await loadForManyOrTell(session, file);
+  if (loaded === null) return EXIT.usage;
   if (wish.check && !(await typesAreRight(session, file))) return EXIT.finding;
   const how: HowToRollOut = {
     file,

@@ -1,6 +1,6 @@
-import { statSync } from "node:fs";
 import { makeAgent } from "../bundle/make-agent.ts";
 import type { Session } from "../session.ts";
+import { stampOf } from "./saves.ts";
 
 /** The agent of `dev` where it is to know kinds of the author's own. */
 export class OwnAgent {
@@ -37,8 +37,4 @@ export class OwnAgent {
   }
 }
 
-const stampsOf = (files: readonly string[]): string =>
-  files
-    .map((file) => statSync(file, { throwIfNoEntry: false }))
-    .map((stat) => (stat === undefined ? "" : `${stat.ino} ${stat.size} ${stat.mtimeMs}`))
-    .join();
+const stampsOf = (files: readonly string[]): string => files.map(stampOf).join();

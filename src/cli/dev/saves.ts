@@ -65,7 +65,8 @@ export class Saves {
   }
 }
 
-function stampOf(file: string): string | null {
+/** Another text once the file was saved; null where there is none. */
+export function stampOf(file: string): string | null {
   const stat = statSync(file, { throwIfNoEntry: false });
   return stat === undefined ? null : `${stat.ino} ${stat.size} ${stat.mtimeMs}`;
 }
